@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Install what Debian packages are missing to build, run and test; say nothing when none is.
+set -eu
+
+packages=(
+	# build
+	gcc libc6-dev linux-libc-dev clang llvm libclang-rt-14-dev bpftool pkg-config binutils diffutils
+	libbpf-dev libxdp-dev libmnl-dev libpcap-dev libjansson-dev libhttp-parser-dev libelf-dev zlib1g-dev
+	# test
+	libcmocka-dev libasan8 libubsan1 iproute2 procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq
+	python3 util-linux ca-certificates
+	# lint
+	clang-format clang-tidy cppcheck shellcheck
+)
+
+missing=()
+while read -r name status; do
+	[ "$status" = installed ] || missing+=("$name")
+done < <(dpkg-query -W -f '${Package} ${db:Status-Status}\n' "${packages[@]}" 2> >(sed -n 's/.*no packages found matching \(.*\)/\1 missing/p') || true)
+
+[ ${#missing[@]} -gt 0 ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	echo "deps: missing packages: ${missing[*]}; run 'sudo make deps'" >&2
+	exit 1
+fi
+echo "deps: installing ${missing[*]}" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+export DEBIAN_FRONTEND=noninteractive
+for try in 1 2 3; do
+	if { apt-get -q update && apt-get -q -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then
+		exit 0
+	fi
+	[ "$try" = 3 ] || sleep 5
+done
+tail -n 20 "$log" >&2
+echo "deps: apt-get could not install: ${missing[*]}" >&2
+exit 1
