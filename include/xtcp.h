@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * xtcp.h - TCP in user space, fed by XDP. The public interface of libxtcp.
+ *
+ * An engine (struct xtcp) serves one network interface. It owns the TCP ports that
+ * were opened through it, and nothing else: all other traffic stays with the kernel.
+ *
+ * How a program uses it:
+ *
+ *     struct xtcp_conf conf = XTCP_CONF_INIT;
+ *     struct xtcp *x;
+ *     conf.ifname = "eth0";
+ *     if (xtcp_open(&x, &conf) < 0)
+ *             errx(1, "%s", xtcp_errmsg());
+ *     xtcp_listen(x, NULL, 7, NULL, NULL);
+ *     for (;;) {
+ *             struct xtcp_event ev[64];
+ *             int n = xtcp_wait(x, ev, 64, -1);
+ *             ... for each: xtcp_accept, xtcp_recv, xtcp_send, xtcp_close ...
+ *     }
+ *
+ * Rules for every call, unless its comment says otherwise:
+ *   - Threads: an engine belongs to one thread at a time; the caller serialises. Different
+ *     engines are independent. xtcp_wake() and xtcp_errmsg() may be called from any thread.
+ *   - Blocking: no call blocks but xtcp_wait() and xtcp_open(); the others return -EAGAIN.
+ *   - Return: 0 or a count on success, a negative errno value on failure. xtcp_errmsg() then
+ *     tells the last failure of this thread in a sentence.
+ *   - Handles: connections and listeners are 64-bit numbers, never 0, never reused while
+ *     anyone could still hold them (a generation is part of the number). A stale or foreign
+ *     handle gives -EBADF and harms nothing.
+ *   - Nothing is sent inside a call: segments leave in the next turn (xtcp_turn, xtcp_wait),
+ *     so that many small sends share one doorbell (RFC 9293 3.7.4 and MUST-58).
+ *
+ * RFC numbers in the comments name where the behaviour is specified.
+ */
+#ifndef XTCP_H
+#define XTCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct xtcp;
+
+typedef uint64_t xtcp_conn;	/* a connection */
+typedef uint64_t xtcp_listener; /* a passive OPEN */
+
+/* ---- engine ---- */
+
+enum xtcp_mode {
+	XTCP_MODE_AUTO,	   /* native where the driver has it, else generic */
+	XTCP_MODE_NATIVE,  /* XDP in the driver, or fail */
+	XTCP_MODE_GENERIC, /* XDP in the kernel's receive path; keeps TSO/GSO of the peer on veth */
+};
+
+/* How to wait: the trade between latency and processor time. */
+enum xtcp_waiting {
+	XTCP_WAIT_BALANCED, /* spin as long as traffic is likely (up to spin_us), then sleep */
+	XTCP_WAIT_LATENCY,  /* never sleep inside xtcp_wait while any connection is open */
+	XTCP_WAIT_POWER,    /* sleep at once */
+};
+
+
+/* Size-versioned: set size (XTCP_CONF_INIT does); new fields are appended; 0 or NULL means the default. */
+struct xtcp_conf {
+	size_t size;		  /* sizeof(struct xtcp_conf) */
+	const char *ifname;	  /* interface; required */
+	enum xtcp_mode mode;	  /* default XTCP_MODE_AUTO */
+	enum xtcp_waiting waiting; /* default XTCP_WAIT_BALANCED */
+	uint32_t spin_us;	  /* longest spin before sleeping, microseconds; default 50; 1..1,000,000 */
+	uint32_t max_conns;	  /* connections, all states but TIME-WAIT; default 65,536; 16..4,194,304 */
+	uint32_t max_listeners;	  /* default 64; 1..4,096 */
+	uint32_t max_time_wait;	  /* TIME-WAIT table; default 32,768; 16..4,194,304; when full the oldest goes */
+	uint64_t buffer_bytes;	  /* memory for all send and receive buffers; default 1 GiB (sparse); 1 MiB..1 TiB */
+	uint32_t sndbuf_max;	  /* largest send buffer of a connection, bytes; default 4 MiB; 4 KiB..1 GiB */
+	uint32_t rcvbuf_max;	  /* largest receive buffer, bytes; default 4 MiB; 4 KiB..1 GiB; also bounds the window */
+	uint32_t chunks;	  /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
+	uint32_t time_wait_ms;	  /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
+	uint32_t syn_queue;	  /* half-open connections of one listener; default 1,024; 1..65,536 */
+	const char *cc;		  /* congestion control for new connections: "reno"; default "reno" */
+	int64_t isn;		  /* >= 0: fixed initial sequence number of every connection, for teaching only;
+				     default -1: keyed SipHash and a clock (RFC 6528) */
+	bool no_pin;		  /* do not pin maps under bpffs */
+	bool force_copy;	  /* do not use zero-copy even where the driver has it */
+	const char *pcap;	  /* capture file, pcap with nanosecond stamps; "-" standard output; default none */
+	uint32_t first_queue;	  /* first receive queue served; default 0 */
+	uint32_t queues;	  /* receive queues served; default 0: all from first_queue on */
+};
+#define XTCP_CONF_INIT { .size = sizeof(struct xtcp_conf), .isn = -1 }
+
+/*
+ * Open an engine: maps the region, loads and attaches the XDP half, opens the AF_XDP sockets.
+ * Needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF (root has them). May block for some tens of milliseconds.
+ *   -EINVAL a field is out of range · -ENODEV no such interface · -EPERM · -EBUSY another XDP program or
+ *   another xtcp has the interface or queue · -ENOTSUP the kernel or driver lacks something · -ENOMEM ·
+ *   -EMSGSIZE MTU too large for the mode · any errno of opening the pcap file
+ */
+int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf);
+
+/*
+ * Close an engine. Connections still open are aborted (RST, RFC 9293 3.10.5); call xtcp_drain() first
+ * for an orderly end. Detaches, unpins, gives every port back. NULL is allowed.
+ */
+void xtcp_destroy(struct xtcp *x);
+
+/*
+ * Run turns until every closed connection has sent its data and its FIN has been acknowledged,
+ * or timeout_ms passed. Blocks. TIME-WAIT is not waited for. 0, or -ETIMEDOUT.
+ */
+int xtcp_drain(struct xtcp *x, int timeout_ms);
+
+/* The last failure of this thread, one line without newline: what, where, why, how to mend it. */
+const char *xtcp_errmsg(void);
+
+/* Library version, "0.1.0". */
+const char *xtcp_version(void);
+
+struct xtcp_engine_info {
+	char ifname[16];
+	int ifindex;
+	uint8_t mac[6];
+	uint32_t mtu;		 /* bytes */
+	enum xtcp_mode mode;	 /* what was got */
+	const char *mode_why;	 /* why AUTO fell back to generic; "" if it did not. Valid while the engine lives */
+	bool zero_copy;
+	bool multi_buffer;
+	bool link_up;
+	uint32_t queues;
+	const char *pin_path;	 /* "" when nothing is pinned */
+	uint32_t conns;		 /* open connections */
+	uint32_t time_waits;
+	uint64_t buffer_used;	 /* bytes of buffer memory in use */
+	uint64_t frames_lost;	 /* chunks missing from the accounts; always 0 */
+};
+void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
+
+/* ---- events ---- */
+
+#define XTCP_EV_ACCEPT	 0x01u /* listener: a connection waits in the accept queue */
+#define XTCP_EV_OPEN	 0x02u /* connection: ESTABLISHED */
+#define XTCP_EV_READABLE 0x04u /* data, or the peer's FIN, can be received */
+#define XTCP_EV_WRITABLE 0x08u /* there is room in the send buffer again */
+#define XTCP_EV_PEER_FIN 0x10u /* the peer has closed its direction (RFC 9293 3.6) */
+#define XTCP_EV_ERROR	 0x20u /* reset, timed out or unreachable: error tells which; the handle stays until xtcp_close */
+#define XTCP_EV_CLOSED	 0x40u /* both directions closed cleanly */
+#define XTCP_EV_URGENT	 0x80u /* urgent data arrived (RFC 6093); xtcp_urgent_mark tells where */
+
+struct xtcp_event {
+	uint64_t handle;  /* xtcp_conn or xtcp_listener */
+	void *user;	  /* as given to xtcp_set_user or xtcp_listen / xtcp_connect */
+	uint32_t events;  /* XTCP_EV_*; edge-triggered: each is reported when it becomes true */
+	int32_t error;	  /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
+};
+
+/*
+ * One turn without waiting: receive a burst, run input, timers, output, transmit. Returns the number
+ * of events now ready, or -ENODEV when the interface has been removed, -ENETDOWN never (a link that is down
+ * is waited for).
+ */
+int xtcp_turn(struct xtcp *x);
+
+/* Take up to max ready events. Returns how many; 0 when none. Does not run a turn. */
+int xtcp_events(struct xtcp *x, struct xtcp_event *ev, int max);
+
+/*
+ * Turns until an event is ready, timeout_ms passed (-1: no limit, 0: one turn) or xtcp_wake() was called. Waits as
+ * conf.waiting says. Returns the number of events stored, 0 on timeout or wake, -EINTR when a signal arrived,
+ * -ENODEV when the interface has been removed.
+ */
+int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms);
+
+/*
+ * A descriptor that polls readable when xtcp_turn() has work: for poll, epoll and event loops of others. Before
+ * sleeping on it call xtcp_arm(), which sets its timer to the next deadline and returns 1 if it is safe to sleep, 0 if
+ * there is work already.
+ */
+int xtcp_fd(struct xtcp *x);
+int xtcp_arm(struct xtcp *x);
+
+/* Make a sleeping or the next xtcp_wait return. Any thread; async-signal-safe. */
+void xtcp_wake(struct xtcp *x);
+
+/* ---- opening and closing (RFC 9293 3.9.1) ---- */
+
+/*
+ * Passive OPEN. addr NULL or unspecified: every address of the interface (an unspecified IPv4 address: every IPv4
+ * one), those added later too. port in host order, 0: the kernel chooses one (all addresses get the same).
+ * backlog of the accept queue: see opts. The port is reserved in the kernel.
+ *   -EADDRINUSE here or in the kernel · -EADDRNOTAVAIL not an address of the interface · -EINVAL multicast or broadcast
+ *   (MUST-46) · -EMFILE too many listeners
+ */
+struct xtcp_listen_opts {
+	size_t size;
+	uint32_t backlog;   /* accept queue; default 1,024; 1..65,536 */
+	uint32_t syn_queue; /* default from conf */
+};
+int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
+		xtcp_listener *out);
+int xtcp_listen_close(struct xtcp *x, xtcp_listener l); /* connections not yet accepted are reset */
+int xtcp_listener_port(struct xtcp *x, xtcp_listener l); /* host order */
+
+/* Next connection of the accept queue; -EAGAIN when empty. */
+int xtcp_accept(struct xtcp *x, xtcp_listener l, xtcp_conn *out);
+
+/*
+ * Active OPEN. remote holds address and port. local NULL: the kernel's choice of source address and a random port
+ * (RFC 6056). Returns at once; XTCP_EV_OPEN or XTCP_EV_ERROR follows.
+ *   -EINVAL multicast, broadcast or port 0 (MUST-46) · -ENETUNREACH, -EHOSTUNREACH no route through this interface ·
+ *   -EADDRINUSE, -EADDRNOTAVAIL local address or port · -EMFILE connection limit · -EAGAIN no free port
+ */
+int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct sockaddr *local, void *user, xtcp_conn *out);
+
+/* No more data from us: FIN after what is queued (RFC 9293 3.6). Receiving goes on. 0, -ENOTCONN. */
+int xtcp_shutdown(struct xtcp *x, xtcp_conn c);
+
+/*
+ * The application is done with the connection; the handle is gone. Queued data and FIN are still delivered;
+ * if received data was left unread a RST tells the peer (RFC 9293 3.6.1, SHLD-3; RFC 2525 2.17).
+ */
+int xtcp_close(struct xtcp *x, xtcp_conn c);
+
+/* ABORT: RST to the peer, all queues dropped, the handle is gone (RFC 9293 3.10.5). */
+int xtcp_abort(struct xtcp *x, xtcp_conn c);
+
+int xtcp_set_user(struct xtcp *x, uint64_t handle, void *user);
+
+/* ---- data (RFC 9293 3.8) ---- */
+
+/*
+ * Copy into the send buffer. Returns bytes taken (1..len), -EAGAIN when the buffer is full or the connection is not yet
+ * open (XTCP_EV_WRITABLE or XTCP_EV_OPEN follows), -EPIPE after xtcp_shutdown, -ECONNRESET, -ETIMEDOUT, ... after an error.
+ * flags: XTCP_MORE: more follows at once, do not send a partial segment yet; XTCP_URGENT: the last byte is urgent (RFC 6093).
+ */
+#define XTCP_MORE   0x1u
+#define XTCP_URGENT 0x2u
+ssize_t xtcp_send(struct xtcp *x, xtcp_conn c, const void *buf, size_t len, unsigned int flags);
+
+/* Copy from the receive buffer. Bytes, 0 at the peer's FIN, -EAGAIN when nothing is there, -ECONNRESET, ... after an error. */
+ssize_t xtcp_recv(struct xtcp *x, xtcp_conn c, void *buf, size_t len);
+
+/*
+ * Without copying: xtcp_peek gives up to two spans of received bytes, valid until the next call on this connection or turn;
+ * xtcp_consume frees the first n of them. Returns bytes in the spans, 0 at the peer's FIN, -EAGAIN.
+ */
+ssize_t xtcp_peek(struct xtcp *x, xtcp_conn c, struct iovec iov[2]);
+int xtcp_consume(struct xtcp *x, xtcp_conn c, size_t n);
+
+/*
+ * Without copying: xtcp_reserve gives up to two spans of free send buffer of up to want bytes together, valid until
+ * the next call on this connection or turn; xtcp_commit queues the first n bytes written there.
+ * Returns bytes reserved, or what xtcp_send would.
+ */
+ssize_t xtcp_reserve(struct xtcp *x, xtcp_conn c, size_t want, struct iovec iov[2]);
+int xtcp_commit(struct xtcp *x, xtcp_conn c, size_t n, unsigned int flags);
+
+size_t xtcp_recv_queued(struct xtcp *x, xtcp_conn c); /* bytes that xtcp_recv would give; 0 for a bad handle */
+size_t xtcp_send_queued(struct xtcp *x, xtcp_conn c); /* bytes not yet acknowledged; 0 for a bad handle */
+size_t xtcp_send_space(struct xtcp *x, xtcp_conn c);  /* bytes that xtcp_send would take; 0 for a bad handle */
+
+/* Bytes until the urgent mark, counted from the next byte to be received; -EINVAL when no urgent data is due (MUST-33). */
+ssize_t xtcp_urgent_mark(struct xtcp *x, xtcp_conn c);
+
+/* ---- options and state of a connection ---- */
+
+enum xtcp_opt {
+	XTCP_NODELAY,		  /* 1: Nagle's algorithm off (RFC 9293 3.7.4, MUST-17); default 0 */
+	XTCP_KEEPALIVE,		  /* 1: probes on an idle connection (RFC 9293 3.8.4); default 0 (MUST-25) */
+	XTCP_KEEPIDLE_S,	  /* seconds idle before the first probe; default 7,200 (MUST-28); 1..32,767 */
+	XTCP_KEEPINTVL_S,	  /* seconds between probes; default 75; 1..32,767 */
+	XTCP_KEEPCNT,		  /* unanswered probes before giving up; default 9; 1..127 */
+	XTCP_USER_TIMEOUT_MS,	  /* R2 as time: give up when data stays unacknowledged so long; 0: by count (RFC 9293 3.8.3) */
+	XTCP_TCLASS,		  /* DSCP bits of outgoing segments (MUST-48), 0..255; the ECN bits are ours; default 0 */
+	XTCP_TTL,		  /* TTL or hop limit (MUST-49); default 64; 1..255 */
+	XTCP_SNDBUF,		  /* largest send buffer, bytes; default conf.sndbuf_max */
+	XTCP_RCVBUF,		  /* largest receive buffer, bytes; default conf.rcvbuf_max; only grows after the handshake */
+	XTCP_MAXSEG,		  /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_QUICKACK,		  /* 1: no delayed ACK; default 0 */
+	XTCP_LINGER_MS,		  /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+};
+int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
+int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
+
+/* RFC 9293 3.3.2. */
+enum xtcp_state {
+	XTCP_CLOSED, XTCP_LISTEN, XTCP_SYN_SENT, XTCP_SYN_RECEIVED, XTCP_ESTABLISHED, XTCP_FIN_WAIT_1,
+	XTCP_FIN_WAIT_2, XTCP_CLOSE_WAIT, XTCP_CLOSING, XTCP_LAST_ACK, XTCP_TIME_WAIT,
+};
+const char *xtcp_state_name(enum xtcp_state state); /* "SYN-RECEIVED" */
+
+struct xtcp_info {
+	enum xtcp_state state;
+	int error;		/* positive errno that ended it; 0 none */
+	int soft_error;		/* last ICMP soft error, positive errno; 0 none (RFC 9293 3.9.2.2) */
+	struct sockaddr_storage local, remote;
+	uint32_t mss;		/* bytes of payload in a full segment we send */
+	uint32_t rcv_mss;	/* MSS we announced */
+	uint8_t snd_wscale, rcv_wscale;
+	bool timestamps, sack, wscale_ok;
+	uint64_t srtt_ns, rttvar_ns, rto_ns;
+	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t snd_wnd, rcv_wnd; /* bytes */
+	uint32_t snd_una, snd_nxt, rcv_nxt, iss, irs;
+	uint32_t in_flight;	/* bytes */
+	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
+	uint32_t segs_out, segs_in, retrans, rto_count;
+};
+int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);
+
+/* ---- looking in ---- */
+
+/* One counter: name as in stats.def, text for people. Returns 0, or -ENOENT past the last index. Both halves, XDP first. */
+struct xtcp_stat {
+	const char *name;
+	const char *text;
+	const char *half; /* "xdp" or "engine" */
+	const char *kind; /* "pass", "redir", "drop", "count" */
+	uint64_t value;
+};
+int xtcp_stat_get(struct xtcp *x, unsigned int index, struct xtcp_stat *out);
+
+/*
+ * See every segment that enters or leaves, as `--trace` does. Called in the engine's turn; must not call back into
+ * the engine. NULL turns it off.
+ */
+struct xtcp_trace_seg {
+	uint64_t ns;		/* CLOCK_MONOTONIC of the turn */
+	bool out;		/* true: sent by us */
+	struct sockaddr_storage local, remote;
+	uint32_t seq, ack, wnd; /* wnd as on the wire, unscaled */
+	uint8_t flags;		/* TCP flags as on the wire: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 */
+	uint32_t len;		/* payload bytes */
+	const uint8_t *options; /* TCP options as on the wire */
+	uint32_t options_len;
+};
+typedef void (*xtcp_trace_fn)(void *arg, const struct xtcp_trace_seg *seg);
+void xtcp_set_trace(struct xtcp *x, xtcp_trace_fn fn, void *arg);
+
+#ifdef __cplusplus
+}
+#endif
+#endif /* XTCP_H */
