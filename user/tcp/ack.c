@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * ack.c - the acknowledgement of an incoming segment: RFC 9293 3.10.7.4 fifth step,
+ * with the limits of RFC 5961 5, SACK (RFC 2018), RTT (RFC 6298, Karn) and the
+ * window update (RFC 9293 3.10.7.4, SND.WL1 and SND.WL2).
+ */
+#include "tcp/internal.h"
+
+/* An RTT from the newest segment acknowledged that was sent once; else from the echoed timestamp. */
+struct rtt_pick {
+	uint32_t sent_us;
+	bool have;
+	bool retransmitted; /* only segments that were sent again were acknowledged */
+};
+
+/* Drop a whole record. */
+static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick *p)
+{
+	if (r->flags & TCP_REC_LOST)
+		c->lost -= r->len;
+	if (r->flags & TCP_REC_SACKED)
+		c->sacked -= r->len;
+	if (r->flags & TCP_REC_RTX) {
+		p->retransmitted = true;
+	} else if (!(r->flags & TCP_REC_SACKED)) { /* a SACKed one arrived earlier: its time says nothing now */
+		p->have = true;
+		p->sent_us = r->sent_us;
+	}
+}
+
+static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, struct rtt_pick *p)
+{
+	while (c->recs.count) {
+		struct tcp_rec *r = recs_at(env, c, 0);
+		uint32_t part = ack - r->seq;
+
+		if (seq_gt(r->seq + r->len, ack)) {
+			if ((int32_t)part > 0) { /* the left part of a record */
+				if (r->flags & TCP_REC_LOST)
+					c->lost -= part;
+				if (r->flags & TCP_REC_SACKED)
+					c->sacked -= part;
+				r->seq += part;
+				r->len -= part;
+			}
+			return;
+		}
+		forget(c, r, p);
+		recs_pop(env, c);
+	}
+}
+
+static void take_rtt(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, const struct rtt_pick *p,
+		     uint64_t now_ns)
+{
+	if (p->have && !p->retransmitted) {
+		rtt_sample(env, c, tcp_us(now_ns) - p->sent_us);
+	} else if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr) {
+		uint32_t ticks = tcp_ts_now(c, now_ns) - seg->opts.tsecr; /* RFC 7323 4.1 */
+
+		if (ticks < 1u << 20)
+			rtt_sample(env, c, (ticks ? ticks : 1) << 10);
+	}
+}
+
+/* Acknowledged text leaves the send buffer. */
+static void drop_text(struct tcp_env *env, struct tcp_conn *c)
+{
+	uint32_t end = c->sndq_seq + c->sndq.len, n;
+
+	if (!seq_gt(c->snd_una, c->sndq_seq))
+		return;
+	n = seq_min(c->snd_una, end) - c->sndq_seq;
+	if (!n)
+		return;
+	ring_drop(&c->sndq, n);
+	c->sndq_seq += n;
+	c->bytes_acked += n;
+	if (!c->sndq.len)
+		ring_release(env, &c->sndq, &c->snd_hint);
+	if (c->flags & TCP_F_WAS_FULL && tcp_send_space(c) >= tcp_sndbuf(c) / 3) {
+		c->flags &= ~(uint32_t)TCP_F_WAS_FULL;
+		c->events |= TCP_EV_WRITABLE;
+	}
+}
+
+/* Marks that the acknowledgement has overtaken move with it, so that they never wrap. */
+static void clamp_marks(struct tcp_conn *c)
+{
+	c->lost_mark = seq_max(c->lost_mark, c->snd_una);
+	c->high_sacked = seq_max(c->high_sacked, c->snd_una);
+	c->rtx_seq = seq_max(c->rtx_seq, c->snd_una);
+	c->snd_sml = seq_max(c->snd_sml, c->snd_una);
+	if (!(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+		c->recover = seq_max(c->recover, c->snd_una);
+	if (!(c->flags & TCP_F_SACK) && c->sacked + c->lost > tcp_flight(c))
+		c->sacked = tcp_flight(c) - c->lost;
+	if (c->flags & TCP_F_URG_OUT && seq_geq(c->snd_una, c->snd_up))
+		c->flags &= ~(uint32_t)TCP_F_URG_OUT;
+}
+
+void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	struct rtt_pick p = { 0 };
+
+	c->snd_una = seg->ack;
+	pop_acked(env, c, seg->ack, &p);
+	take_rtt(env, c, seg, &p, now_ns);
+	drop_text(env, c);
+	clamp_marks(c);
+	c->retrans_start = 0;
+	c->probes = 0;
+	if (c->recs.count)
+		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.3 */
+	else
+		c->rtx_deadline = TCP_NEVER; /* 5.2; output arms it for the persist timer when that is due */
+}
+
+/* RFC 9293: only the newest segment's window counts. */
+void ack_window(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t wnd = (uint32_t)seg->wnd << (seg->flags & TCP_SYN ? 0 : c->snd_wscale);
+
+	if (!(seq_lt(c->snd_wl1, seg->seq) || (c->snd_wl1 == seg->seq && seq_leq(c->snd_wl2, seg->ack))))
+		return;
+	if (wnd && !c->snd_wnd && !c->recs.count) { /* it opened: the persist timer's work is done */
+		c->rtx_deadline = TCP_NEVER;
+		c->probes = 0;
+	}
+	c->snd_wnd = wnd;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+	c->max_snd_wnd = max_u32(c->max_snd_wnd, wnd);
+}
+
+/* RFC 5681 2: what a duplicate acknowledgement is. */
+static bool is_dup_ack(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return seg->ack == c->snd_una && !tcp_seg_len(seg) && tcp_flight(c) &&
+	       (uint32_t)seg->wnd << c->snd_wscale == c->snd_wnd;
+}
+
+/* A window probe's byte past snd_nxt has been accepted: it counts as sent now. */
+static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	if (!(c->flags & TCP_F_PROBED) || seg->ack != c->snd_nxt + 1)
+		return;
+	c->flags &= ~(uint32_t)TCP_F_PROBED;
+	if (tcp_unsent(c)) {
+		c->snd_nxt++;
+		c->bytes_sent++;
+	} else if (tcp_fin_due(c)) {
+		c->snd_nxt++;
+		c->flags |= TCP_F_FIN_SENT;
+	}
+}
+
+bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	uint32_t acked, prior = tcp_flight(c);
+	bool dup, news = false;
+
+	take_probe(c, seg);
+	if (seq_gt(seg->ack, c->snd_nxt)) { /* something never sent: an ACK, and drop */
+		tcp_count(env, in_ack_too_new);
+		conn_challenge(env, c, now_ns);
+		return false;
+	}
+	if (seq_lt(seg->ack, c->snd_una - c->max_snd_wnd)) { /* RFC 5961 5.2 */
+		tcp_count(env, in_ack_too_old);
+		conn_challenge(env, c, now_ns);
+		return false;
+	}
+	dup = is_dup_ack(c, seg);
+	acked = seq_gt(seg->ack, c->snd_una) ? seg->ack - c->snd_una : 0;
+	if (c->flags & TCP_F_SACK && seg->opts.nsack && c->recs.count)
+		news = sack_update(env, c, &seg->opts);
+	if (acked)
+		ack_advance(env, c, seg, now_ns);
+	if (seq_geq(seg->ack, c->snd_una))
+		ack_window(c, seg);
+	if (c->retrans_start && !c->snd_wnd)
+		c->retrans_start = now_ns; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
+	if (acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
+		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = acked, .prior_flight = prior };
+
+		tcp_cc_table[c->cc]->ack(c, &ev);
+	}
+	if (acked || dup || news)
+		loss_ack(env, c, acked, dup, news, now_ns);
+	return true;
+}

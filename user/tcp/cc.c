@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* cc.c - the table of congestion control algorithms, and the initial window (RFC 6928). */
+#include "tcp/cc.h"
+
+#include "tcp/internal.h"
+
+const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS] = {
+	&tcp_cc_reno,
+};
+
+uint32_t tcp_initial_window(uint32_t mss)
+{
+	return min_u32(10 * mss, max_u32(2 * mss, 14600));
+}
+
+static bool same(const char *a, const char *b)
+{
+	while (*a && *a == *b) {
+		a++;
+		b++;
+	}
+	return *a == *b;
+}
+
+int tcp_cc_find(const char *name)
+{
+	for (int i = 0; i < TCP_CC_ALGORITHMS; i++)
+		if (same(tcp_cc_table[i]->name, name))
+			return i;
+	return -1;
+}
+
+const char *tcp_cc_name(unsigned int number)
+{
+	return number < TCP_CC_ALGORITHMS ? tcp_cc_table[number]->name : NULL;
+}

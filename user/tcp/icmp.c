@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * icmp.c - what the network reports (RFC 9293 3.9.2.2), believed only about a segment
+ * that is in flight (RFC 5927 4), and the path MTU (RFC 1191, RFC 8201).
+ *
+ * Hard errors abort only an attempt to connect; for a synchronised connection they are
+ * advice, since anyone could have sent them (RFC 5927 5.2). Soft errors never abort
+ * (MUST-56); they are kept and told when the connection times out.
+ */
+#include "tcp/internal.h"
+
+#define PATH_MTU_MIN_V4 552 /* what Linux calls min_pmtu: smaller reports are not believed */
+#define PATH_MTU_MIN_V6 1280
+
+static int icmp_errno(enum tcp_icmp type)
+{
+	switch (type) {
+	case TCP_ICMP_NET_UNREACH:
+		return ENETUNREACH;
+	case TCP_ICMP_PROTO_UNREACH:
+		return ENOPROTOOPT;
+	case TCP_ICMP_PORT_UNREACH:
+		return ECONNREFUSED;
+	case TCP_ICMP_PROHIBITED:
+		return EACCES;
+	case TCP_ICMP_PARAM:
+		return EPROTO;
+	default:
+		return EHOSTUNREACH;
+	}
+}
+
+void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
+{
+	uint32_t old = c->mss;
+
+	c->path_mtu = (uint16_t)min_u32(mtu, 65535);
+	conn_update_mss(c);
+	if (c->mss >= old || !c->recs.count)
+		return;
+	recs_resegment(env, c);
+	for (uint32_t i = 0; i < c->recs.count; i++) /* what was too big never arrived */
+		loss_mark(c, recs_at(env, c, i));
+	c->lost_mark = c->snd_nxt;
+	c->flags |= TCP_F_FORCE_RTX;
+}
+
+static void too_big(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
+{
+	uint32_t least = c->flags & TCP_F_V6 ? PATH_MTU_MIN_V6 : PATH_MTU_MIN_V4;
+
+	if (!mtu) /* an old router: RFC 1191 5 */
+		mtu = c->path_mtu > 1500 ? 1500 : c->path_mtu * 3u / 4;
+	mtu = max_u32(mtu, least);
+	if (mtu < c->path_mtu)
+		tcp_set_path_mtu(env, c, mtu);
+}
+
+bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type, uint32_t seq, uint32_t mtu,
+		    uint64_t now_ns)
+{
+	(void)now_ns;
+	if (c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT || !seq_in(seq, c->snd_una, c->snd_nxt))
+		return false;
+	if (type == TCP_ICMP_TOO_BIG) {
+		too_big(env, c, mtu);
+		return true;
+	}
+	c->soft_error = (uint16_t)icmp_errno(type);
+	if ((type == TCP_ICMP_PORT_UNREACH || type == TCP_ICMP_PROTO_UNREACH || type == TCP_ICMP_PROHIBITED) &&
+	    c->state == TCP_SYN_SENT)
+		conn_done(env, c, c->soft_error);
+	return true;
+}

@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * input.c - SEGMENT ARRIVES: RFC 9293 3.10.7 as its numbered steps, for every state
+ * but CLOSED and LISTEN (listen.c) and the TIME-WAIT table (timewait.c).
+ *
+ *   3.10.7.3  SYN-SENT                         syn_sent()
+ *   3.10.7.4  the others:
+ *     first   sequence number, PAWS (RFC 7323) step_sequence()
+ *     second  RST (RFC 5961 3)                 step_rst()
+ *     third   security: no such thing here
+ *     fourth  SYN (RFC 5961 4)                 step_syn()
+ *     fifth   ACK                              step_ack(), ack.c
+ *     sixth   URG (RFC 6093)                   step_urg()
+ *     seventh text                             step_text(), recvq.c
+ *     eighth  FIN                              step_fin()
+ *
+ * Input changes state and never sends: an ACK that is owed is a flag. What the peer
+ * sends can end in a counted drop, never in an assertion.
+ */
+#include "tcp/internal.h"
+
+#define PAWS_IDLE_NS (24ull * 86400 * 1000000000) /* 24 days: ts_recent is too old to judge by (RFC 7323 5.5) */
+
+static void ack_now(struct tcp_conn *c)
+{
+	c->flags |= TCP_F_ACK_NOW;
+}
+
+/* ---- 3.10.7.3 SYN-SENT ---- */
+
+/* A SYN has been taken: what it says of the peer's sequence space. */
+static void take_syn(struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	c->irs = seg->seq;
+	c->rcv_nxt = seg->seq + 1;
+	c->last_ack_sent = c->rcv_nxt;
+	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(c), 65535);
+	options_agree(c, &seg->opts, now_ns);
+	c->snd_wnd = seg->wnd; /* the window of a SYN is never scaled (RFC 7323 2.2) */
+	c->max_snd_wnd = seg->wnd;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+}
+
+static void step_urg(struct tcp_conn *c, const struct tcp_seg *seg);
+static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+static void step_fin(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+
+/* SYN-ACK or SYN with text or FIN: they follow the SYN's own number. */
+static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	struct tcp_seg rest;
+	enum tcp_verdict v;
+
+	if (!seg->len && !(seg->flags & (TCP_FIN | TCP_URG)))
+		return TCP_DONE;
+	rest = *seg;
+	rest.seq++;
+	rest.flags &= (uint8_t)~TCP_SYN;
+	step_urg(c, &rest);
+	v = step_text(env, c, &rest, now_ns);
+	if (v == TCP_DONE)
+		step_fin(env, c, &rest, now_ns);
+	return v;
+}
+
+static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	bool acks = seg->flags & TCP_ACK;
+
+	if (acks && (seq_leq(seg->ack, c->iss) || seq_gt(seg->ack, c->snd_nxt))) { /* first */
+		tcp_count(env, in_bad_ack_syn_sent);
+		return seg->flags & TCP_RST ? TCP_DONE : TCP_REPLY_RST;
+	}
+	if (seg->flags & TCP_RST) { /* second */
+		if (acks)
+			conn_done(env, c, ECONNREFUSED);
+		else
+			tcp_count(env, in_rst_bad_seq);
+		return TCP_DONE;
+	}
+	if (!(seg->flags & TCP_SYN)) { /* fifth */
+		tcp_count(env, in_syn_sent_no_syn);
+		return TCP_DONE;
+	}
+	take_syn(c, seg, now_ns); /* fourth */
+	if (acks) {
+		ack_advance(env, c, seg, now_ns);
+		conn_established(env, c, now_ns);
+		ack_now(c);
+		return syn_payload(env, c, seg, now_ns);
+	}
+	c->state = TCP_SYN_RECEIVED; /* simultaneous open (MUST-10): our SYN again, as SYN-ACK */
+	if (c->recs.count)
+		loss_mark(c, recs_at(env, c, 0));
+	return TCP_DONE;
+}
+
+/* ---- 3.10.7.4 first: sequence number ---- */
+
+/* RFC 7323 5.3 R1: true when the segment is older than what was already accepted. */
+static bool paws_rejects(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	return c->flags & TCP_F_TS_RECENT && seq_lt(seg->opts.tsval, c->ts_recent) &&
+	       now_ns - c->ts_recent_ns < PAWS_IDLE_NS;
+}
+
+/* The acceptability test, Table 5; RCV.WND is what was announced and not yet used. */
+static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t len = tcp_seg_len(seg), wnd = c->rcv_adv - c->rcv_nxt;
+
+	if (!wnd)
+		return !len && seg->seq == c->rcv_nxt;
+	if (!len)
+		return seq_in(seg->seq, c->rcv_nxt, c->rcv_adv);
+	return seq_in(seg->seq, c->rcv_nxt, c->rcv_adv) || seq_in(seg->seq + len - 1, c->rcv_nxt, c->rcv_adv);
+}
+
+/* Not acceptable: an ACK is owed, unless it was a RST. */
+static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	if (seq_leq(seg->seq + tcp_seg_len(seg), c->rcv_nxt))
+		tcp_count(env, in_seq_old);
+	else
+		tcp_count(env, in_seq_new);
+	if (seg->flags & TCP_RST)
+		return;
+	if (c->state == TCP_SYN_RECEIVED && seg->flags & TCP_SYN && seg->seq == c->irs) {
+		if (c->recs.count)
+			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
+		c->flags |= TCP_F_FORCE_RTX;
+	} else if (tcp_seg_len(seg)) {
+		ack_now(c); /* a duplicate: the ACK for it was lost */
+	} else {
+		conn_challenge(env, c, now_ns);
+	}
+	if (c->state == TCP_TIME_WAIT && seg->flags & TCP_FIN)
+		c->misc_deadline = now_ns + env->conf.time_wait_ns;
+}
+
+/* False: the segment is dropped. *trim: its text and FIN do not count, ACK, URG and RST do (MUST-66). */
+static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, bool *trim, uint64_t now_ns)
+{
+	*trim = false;
+	if (c->flags & TCP_F_TS && !(seg->flags & TCP_RST)) {
+		if (!(seg->opts.present & TCP_OPT_TS)) {
+			tcp_count(env, in_no_timestamp);
+			return false;
+		}
+		if (paws_rejects(c, seg, now_ns)) {
+			tcp_count(env, in_paws);
+			if (tcp_seg_len(seg))
+				ack_now(c);
+			else
+				conn_challenge(env, c, now_ns);
+			return false;
+		}
+	}
+	if (!acceptable(c, seg)) {
+		if (c->rcv_adv != c->rcv_nxt || seg->seq != c->rcv_nxt) {
+			refuse(env, c, seg, now_ns);
+			return false;
+		}
+		*trim = true; /* zero window, next byte: a probe */
+		ack_now(c);
+	}
+	if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seq_leq(seg->seq, c->last_ack_sent) &&
+	    seq_geq(seg->opts.tsval, c->ts_recent)) { /* RFC 7323 4.3 */
+		c->ts_recent = seg->opts.tsval;
+		c->ts_recent_ns = now_ns;
+		c->flags |= TCP_F_TS_RECENT;
+	}
+	return true;
+}
+
+/* ---- second, fourth ---- */
+
+static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	int err = c->state == TCP_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET;
+
+	if (seg->seq != c->rcv_nxt) { /* RFC 5961 3.2: inside the window, not at its edge */
+		tcp_count(env, in_rst_challenged);
+		conn_challenge(env, c, now_ns);
+		return;
+	}
+	if (c->state == TCP_CLOSING || c->state == TCP_LAST_ACK || c->state == TCP_TIME_WAIT)
+		err = 0;
+	conn_done(env, c, err);
+}
+
+static void step_syn(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	tcp_count(env, in_syn_challenged);
+	conn_challenge(env, c, now_ns);
+}
+
+/* ---- fifth: ACK ---- */
+
+/* Our FIN has been acknowledged. */
+static void fin_acked(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	switch (c->state) {
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_FIN_WAIT_2;
+		if (c->flags & TCP_F_ORPHAN && c->linger_ms < 0)
+			c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
+		break;
+	case TCP_CLOSING:
+		conn_time_wait(env, c, now_ns);
+		break;
+	case TCP_LAST_ACK:
+		conn_done(env, c, 0);
+		break;
+	default:
+		break;
+	}
+}
+
+static enum tcp_verdict step_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, bool *drop,
+				 uint64_t now_ns)
+{
+	*drop = true;
+	if (!(seg->flags & TCP_ACK)) {
+		tcp_count(env, in_no_ack_flag);
+		return TCP_DONE;
+	}
+	if (c->state == TCP_SYN_RECEIVED) {
+		if (seq_leq(seg->ack, c->snd_una) || seq_gt(seg->ack, c->snd_nxt)) {
+			tcp_count(env, in_ack_too_new);
+			return TCP_REPLY_RST;
+		}
+		c->snd_wl1 = seg->seq - 1; /* so that this segment's window is taken, scaled */
+		conn_established(env, c, now_ns);
+	}
+	if (!ack_input(env, c, seg, now_ns))
+		return TCP_DONE;
+	*drop = false;
+	if (c->flags & TCP_F_FIN_SENT && seq_gt(c->snd_una, c->fin_seq))
+		fin_acked(env, c, now_ns);
+	return TCP_DONE;
+}
+
+/* ---- sixth: URG ---- */
+
+static void step_urg(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t up = seg->seq + seg->urg;
+
+	if (!(seg->flags & TCP_URG) || !tcp_can_receive(c) || seq_leq(up, c->rcv_nxt))
+		return;
+	if (c->flags & TCP_F_URG_IN && seq_leq(up, c->rcv_up))
+		return;
+	c->rcv_up = up;
+	c->flags |= TCP_F_URG_IN;
+	c->events |= TCP_EV_URGENT; /* MUST-32 */
+}
+
+/* ---- seventh: text ---- */
+
+/* ACK every second full segment, the rest within delack_ns (RFC 9293 3.8.6.3, RFC 5681 4.2). */
+static void owe_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
+{
+	c->rcv_unacked += len;
+	if (len > c->rcv_seg_max)
+		c->rcv_seg_max = (uint16_t)min_u32(len, c->rcv_mss);
+	if (c->rcv_unacked >= 2u * c->rcv_seg_max || c->flags & TCP_F_QUICKACK) {
+		ack_now(c);
+	} else if (!(c->flags & TCP_F_ACK_DELAYED)) {
+		c->flags |= TCP_F_ACK_DELAYED;
+		c->delack_deadline = now_ns + env->conf.delack_ns;
+	}
+}
+
+static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	uint32_t got, holes = c->ooo_count;
+
+	if (!seg->len || !tcp_can_receive(c))
+		return TCP_DONE;
+	if (c->flags & TCP_F_ORPHAN && seq_gt(seg->seq + seg->len, c->rcv_nxt)) { /* nobody will read it: RFC 2525 2.17 */
+		tcp_count(env, in_data_after_close);
+		tcp_abort(env, c, ECONNRESET);
+		return TCP_DONE;
+	}
+	if (c->flags & TCP_F_FIN_SEEN && seq_gt(seg->seq + seg->len, c->rcv_fin)) {
+		tcp_count(env, in_data_after_fin);
+		ack_now(c);
+		return TCP_DONE;
+	}
+	got = recvq_put(env, c, seg);
+	if (!got) { /* out of order, or no room: say at once what is expected (RFC 5681 4.2) */
+		ack_now(c);
+		return TCP_DONE;
+	}
+	c->bytes_received += got;
+	tcp_count_n(env, in_bytes, got);
+	c->events |= TCP_EV_READABLE;
+	if (holes)
+		ack_now(c); /* a hole was filled, wholly or in part */
+	owe_ack(env, c, got, now_ns);
+	return TCP_DONE;
+}
+
+/* ---- eighth: FIN ---- */
+
+static void step_fin(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	uint32_t at = seg->seq + seg->len;
+
+	if (seg->flags & TCP_FIN && !(c->flags & TCP_F_FIN_SEEN) && tcp_can_receive(c) && seq_geq(at, c->rcv_nxt) &&
+	    (at == c->rcv_nxt || seq_lt(at, c->rcv_adv))) {
+		c->flags |= TCP_F_FIN_SEEN;
+		c->rcv_fin = at;
+	}
+	if ((c->flags & (TCP_F_FIN_SEEN | TCP_F_FIN_RCVD)) != TCP_F_FIN_SEEN || c->rcv_nxt != c->rcv_fin)
+		return;
+	c->rcv_nxt++;
+	c->rcv_adv = seq_max(c->rcv_adv, c->rcv_nxt);
+	c->flags |= TCP_F_FIN_RCVD;
+	ack_now(c);
+	c->events |= TCP_EV_READABLE | TCP_EV_PEER_FIN;
+	switch (c->state) {
+	case TCP_ESTABLISHED:
+		c->state = TCP_CLOSE_WAIT;
+		break;
+	case TCP_FIN_WAIT_1:
+		c->state = TCP_CLOSING;
+		break;
+	case TCP_FIN_WAIT_2:
+		conn_time_wait(env, c, now_ns);
+		break;
+	default:
+		break;
+	}
+}
+
+/* ---- all together ---- */
+
+static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	enum tcp_verdict v;
+	bool trim, drop;
+
+	if (!step_sequence(env, c, seg, &trim, now_ns))
+		return TCP_DONE;
+	if (seg->flags & TCP_RST) {
+		step_rst(env, c, seg, now_ns);
+		return TCP_DONE;
+	}
+	if (seg->flags & TCP_SYN) {
+		step_syn(env, c, now_ns);
+		return TCP_DONE;
+	}
+	v = step_ack(env, c, seg, &drop, now_ns);
+	if (drop || c->state == TCP_CLOSED)
+		return v;
+	step_urg(c, seg);
+	if (trim)
+		return TCP_DONE;
+	v = step_text(env, c, seg, now_ns);
+	if (c->state != TCP_CLOSED)
+		step_fin(env, c, seg, now_ns);
+	return v;
+}
+
+enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	c->segs_in++;
+	c->last_rx_ns = now_ns;
+	if (seg->opts.present & TCP_OPT_BAD)
+		tcp_count(env, in_opt_malformed);
+	if (c->state == TCP_CLOSED)
+		return seg->flags & TCP_RST ? TCP_DONE : TCP_REPLY_RST;
+	if (c->probes && c->flags & TCP_F_KEEPALIVE && !tcp_unsent(c))
+		c->probes = 0; /* the peer lives */
+	if (c->state == TCP_SYN_SENT)
+		return syn_sent(env, c, seg, now_ns);
+	return synchronised(env, c, seg, now_ns);
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * internal.h - what the files of the core share with each other and nobody else.
+ */
+#ifndef TCP_INTERNAL_H
+#define TCP_INTERNAL_H
+
+#include <linux/errno.h>
+#include <string.h>
+#include "tcp/tcp.h"
+#include "tcp/cc.h"
+#include "tcp/seq.h"
+
+/* ---- small questions ---- */
+
+/* Bytes of sequence space sent and not cumulatively acknowledged. */
+static inline uint32_t tcp_flight(const struct tcp_conn *c)
+{
+	return c->snd_nxt - c->snd_una;
+}
+
+/* RFC 6675 pipe: what is thought to be in the network. */
+static inline uint32_t tcp_pipe(const struct tcp_conn *c)
+{
+	return tcp_flight(c) - c->sacked - c->lost;
+}
+
+/* Bytes queued and never sent. */
+static inline uint32_t tcp_unsent(const struct tcp_conn *c)
+{
+	if (!(c->flags & TCP_F_SYN_ACKED) || c->flags & TCP_F_FIN_SENT)
+		return 0;
+	return c->sndq_seq + c->sndq.len - c->snd_nxt;
+}
+
+static inline bool tcp_fin_due(const struct tcp_conn *c)
+{
+	return (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT | TCP_F_SYN_ACKED)) == (TCP_F_FIN_QUEUED | TCP_F_SYN_ACKED);
+}
+
+/* States in which the peer may still send us data. */
+static inline bool tcp_can_receive(const struct tcp_conn *c)
+{
+	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2;
+}
+
+static inline bool tcp_synchronised(const struct tcp_conn *c)
+{
+	return c->state >= TCP_ESTABLISHED;
+}
+
+/* Send buffer limit now: grows with the congestion window, so that a short path keeps a small, cache-warm queue. */
+static inline uint32_t tcp_sndbuf(const struct tcp_conn *c)
+{
+	uint32_t want = c->cwnd > 128u << 10 ? 2 * c->cwnd : 256u << 10;
+
+	return want < c->sndbuf_max ? want : c->sndbuf_max;
+}
+
+/* Timestamp clock of RFC 7323 5.4: ticks of 2^20 ns, about 1.05 ms. */
+static inline uint32_t tcp_ts_now(const struct tcp_conn *c, uint64_t now_ns)
+{
+	return (uint32_t)(now_ns >> 20) + c->ts_offset;
+}
+
+static inline uint32_t tcp_us(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / 1000);
+}
+
+static inline uint32_t min_u32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static inline uint32_t max_u32(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static inline uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ---- ring.c: byte rings ---- */
+
+/* Room for `need` bytes from head; keeps the first `keep`. False: no memory. */
+bool ring_reserve(struct tcp_env *env, struct tcp_ring *r, uint32_t keep, uint32_t need, unsigned int hint);
+/* Block back to memory; the next hint in *hint. */
+void ring_release(struct tcp_env *env, struct tcp_ring *r, uint8_t *hint);
+/* Pieces of [off, off + len) from head: 1 or 2, or 0 when len is 0. */
+uint32_t ring_spans(struct tcp_env *env, const struct tcp_ring *r, uint32_t off, uint32_t len, struct tcp_span span[2]);
+void ring_write(struct tcp_env *env, struct tcp_ring *r, uint32_t off, const uint8_t *data, uint32_t len);
+void ring_drop(struct tcp_ring *r, uint32_t len); /* the first len bytes */
+
+/* ---- recs.c: records of segments in flight ---- */
+
+static inline struct tcp_rec *recs_at(struct tcp_env *env, const struct tcp_conn *c, uint32_t i)
+{
+	struct tcp_rec *ring = mem_ptr(env->mem, c->recs.block);
+
+	return &ring[(c->recs.head + i) & (c->recs.cap - 1)];
+}
+struct tcp_rec *recs_push(struct tcp_env *env, struct tcp_conn *c); /* NULL: no memory */
+void recs_pop(struct tcp_env *env, struct tcp_conn *c);		    /* the oldest */
+void recs_free(struct tcp_env *env, struct tcp_conn *c);
+uint32_t recs_find(struct tcp_env *env, const struct tcp_conn *c, uint32_t seq); /* first that ends right of seq */
+/* Cut records longer than mss into pieces (the path MTU fell). */
+void recs_resegment(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- sack.c ---- */
+
+bool sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o); /* true: something new */
+void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- loss.c ---- */
+
+void loss_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked, bool dup_ack, bool new_sack, uint64_t now_ns);
+void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void loss_mark(struct tcp_conn *c, struct tcp_rec *r);
+
+/* ---- rtt.c ---- */
+
+void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us);
+void rtt_backoff(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- ack.c ---- */
+
+/* RFC 9293 3.10.7.4, fifth step, the common part. False: the segment is to be dropped. */
+bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+/* The cumulative acknowledgement moved to ack: records, RTT, buffer. */
+void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
+
+/* ---- recvq.c ---- */
+
+/* Text of a segment, already known to overlap the window. Returns bytes that rcv_nxt advanced. */
+uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
+uint32_t recvq_window(const struct tcp_conn *c); /* bytes we could announce from rcv_nxt */
+void recvq_free(struct tcp_env *env, struct tcp_conn *c);
+struct tcp_ooo {
+	uint32_t recent; /* index of the range that grew last: SACK's first block */
+	struct tcp_range r[TCP_OOO_RANGES];
+};
+static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_conn *c)
+{
+	return mem_ptr(env->mem, c->ooo);
+}
+
+/* ---- options.c ---- */
+
+/* Options of an outgoing segment into out->opt. */
+void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+/* What both SYNs agreed on. */
+void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
+
+/* ---- timer.c ---- */
+
+void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void timer_persist_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+
+/* ---- isn.c ---- */
+
+uint32_t isn_make(const struct tcp_env *env, const struct tcp_conn *c, uint64_t now_ns);
+uint32_t isn_ts_offset(const struct tcp_env *env, const struct tcp_conn *c);
+
+/* ---- conn.c ---- */
+
+void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, uint64_t now_ns);
+void conn_update_mss(struct tcp_conn *c);
+/* The end: CLOSED with this errno (0: clean), queues dropped but for what can still be read. */
+void conn_done(struct tcp_env *env, struct tcp_conn *c, int err);
+void conn_time_wait(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* A challenge ACK, if this connection's limit allows (RFC 5961 7). */
+void conn_challenge(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+
+#endif

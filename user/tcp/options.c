@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * options.c - TCP options read and written: MSS (RFC 9293 3.7.1), window scale and
+ * timestamps (RFC 7323), SACK permitted and SACK (RFC 2018). Unknown ones are
+ * skipped (MUST-6); an illegal length ends the reading (MUST-7); any alignment
+ * is read (MUST-64); what is written is padded with zero or NOP (MUST-69).
+ */
+#include "tcp/internal.h"
+
+enum { OPT_EOL = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8 };
+
+static uint16_t get16(const uint8_t *p)
+{
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static uint32_t get32(const uint8_t *p)
+{
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
+}
+
+static uint8_t *put16(uint8_t *p, uint16_t v)
+{
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+	return p + 2;
+}
+
+static uint8_t *put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+	return p + 4;
+}
+
+static void parse_sack(const uint8_t *p, uint32_t len, struct tcp_opts *out)
+{
+	uint32_t n = min_u32((len - 2) / 8, TCP_SACK_MAX);
+
+	if ((len - 2) % 8 || !n) {
+		out->present |= TCP_OPT_BAD;
+		return;
+	}
+	out->present |= TCP_OPT_SACK;
+	out->nsack = (uint8_t)n;
+	for (uint32_t i = 0; i < n; i++) {
+		out->sack[i].start = get32(p + 2 + 8 * i);
+		out->sack[i].end = get32(p + 6 + 8 * i);
+	}
+}
+
+/* One option of len bytes, length byte included. A known kind with another length counts as malformed. */
+static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
+{
+	uint32_t legal[] = { [OPT_MSS] = 4, [OPT_WSCALE] = 3, [OPT_SACK_OK] = 2, [OPT_SACK] = 0, [OPT_TS] = 10 };
+
+	if (p[0] <= OPT_TS && legal[p[0]] && len != legal[p[0]]) {
+		out->present |= TCP_OPT_BAD;
+		return;
+	}
+	switch (p[0]) {
+	case OPT_MSS:
+		out->present |= TCP_OPT_MSS;
+		out->mss = get16(p + 2);
+		break;
+	case OPT_WSCALE:
+		out->present |= TCP_OPT_WSCALE;
+		out->wscale = p[2];
+		break;
+	case OPT_SACK_OK:
+		out->present |= TCP_OPT_SACK_OK;
+		break;
+	case OPT_SACK:
+		parse_sack(p, len, out);
+		break;
+	case OPT_TS:
+		out->present |= TCP_OPT_TS;
+		out->tsval = get32(p + 2);
+		out->tsecr = get32(p + 6);
+		break;
+	default:
+		break;
+	}
+}
+
+void tcp_options_parse(const uint8_t *p, size_t len, struct tcp_opts *out)
+{
+	size_t i = 0;
+
+	out->present = 0;
+	out->nsack = 0;
+	if (len == 12 && get32(p) == 0x0101080a) { /* what nearly every segment carries */
+		out->present = TCP_OPT_TS;
+		out->tsval = get32(p + 4);
+		out->tsecr = get32(p + 8);
+		return;
+	}
+	while (i < len && p[i] != OPT_EOL) {
+		if (p[i] == OPT_NOP) {
+			i++;
+			continue;
+		}
+		if (i + 1 >= len || p[i + 1] < 2 || p[i + 1] > len - i) {
+			out->present |= TCP_OPT_BAD;
+			return;
+		}
+		parse_one(p + i, p[i + 1], out);
+		i += p[i + 1];
+	}
+}
+
+static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
+{
+	p = put32(p, 0x0101080a);
+	p = put32(p, tcp_ts_now(c, now_ns));
+	return put32(p, c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0);
+}
+
+void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
+	uint8_t *p = out->opt;
+
+	*p++ = OPT_MSS;
+	*p++ = 4;
+	p = put16(p, c->rcv_mss);
+	if (!answer || c->flags & TCP_F_SACK) {
+		p = put16(p, OPT_NOP << 8 | OPT_NOP);
+		p = put16(p, OPT_SACK_OK << 8 | 2);
+	}
+	if (!answer || c->flags & TCP_F_TS)
+		p = put_ts(p, c, now_ns);
+	if (!answer || c->flags & TCP_F_WSCALE) {
+		*p++ = OPT_NOP;
+		*p++ = OPT_WSCALE;
+		*p++ = 3;
+		*p++ = c->rcv_wscale;
+	}
+	out->opt_len = (uint8_t)(p - out->opt);
+}
+
+/* SACK blocks, the most recently grown range first (RFC 2018 4). */
+static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, const struct tcp_conn *c)
+{
+	const struct tcp_ooo *o = recvq_ooo(env, c);
+	uint32_t room = (uint32_t)(TCP_OPT_MAX - 4) - (c->flags & TCP_F_TS ? 12u : 0u);
+	uint32_t n = min_u32(min_u32(c->ooo_count, room / 8), TCP_SACK_MAX), at = o->recent;
+
+	p = put16(p, OPT_NOP << 8 | OPT_NOP);
+	*p++ = OPT_SACK;
+	*p++ = (uint8_t)(2 + 8 * n);
+	for (uint32_t i = 0; i < n; i++) {
+		p = put32(p, o->r[at].start);
+		p = put32(p, o->r[at].end);
+		if (++at == c->ooo_count)
+			at = 0;
+	}
+	return p;
+}
+
+void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	uint8_t *p = out->opt;
+
+	if (c->flags & TCP_F_TS)
+		p = put_ts(p, c, now_ns);
+	if (c->ooo_count && c->flags & TCP_F_SACK)
+		p = put_sack(p, env, c);
+	out->opt_len = (uint8_t)(p - out->opt);
+}
+
+void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns)
+{
+	if (o->present & TCP_OPT_MSS)
+		c->peer_mss = o->mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : o->mss;
+	if (o->present & TCP_OPT_WSCALE) {
+		c->flags |= TCP_F_WSCALE;
+		c->snd_wscale = o->wscale > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : o->wscale; /* RFC 7323 2.3 */
+	} else {
+		c->rcv_wscale = 0;
+	}
+	if (o->present & TCP_OPT_SACK_OK)
+		c->flags |= TCP_F_SACK;
+	if (o->present & TCP_OPT_TS) {
+		c->flags |= TCP_F_TS | TCP_F_TS_RECENT;
+		c->ts_recent = o->tsval;
+		c->ts_recent_ns = now_ns;
+	}
+	conn_update_mss(c);
+}

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * output.c - the one place where segments are made. tcp_output() looks at the state
+ * and makes the next segment that is due, in this order: RST, SYN, retransmission,
+ * new data and FIN, probe, pure ACK. Every segment with ACK carries the newest
+ * acknowledgement and window, so that whatever was owed is paid by it.
+ *
+ * New data obeys the window, cwnd, Nagle's algorithm (RFC 9293 3.7.4, with
+ * Minshall's rule: only an unacknowledged partial segment holds another back) and
+ * the sender's silly-window avoidance (3.8.6.2.1).
+ */
+#include "tcp/internal.h"
+
+#define CORK_NS 200000000ull
+
+/* The window field; the right edge never moves left and only in worthwhile steps (3.8.6.2.2, SHLD-14). */
+static uint16_t announce(struct tcp_conn *c)
+{
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), shift = c->rcv_wscale, field;
+
+	if (wnd < left || wnd - left < min_u32(c->rcvbuf_max / 2, c->rcv_mss))
+		wnd = left;
+	field = wnd >> shift;
+	if (field << shift < left)
+		field++;
+	field = min_u32(field, 65535);
+	if (field << shift > left)
+		c->rcv_adv = c->rcv_nxt + (field << shift);
+	return (uint16_t)field;
+}
+
+/* Everything a segment carries besides its text. */
+static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint8_t flags, uint64_t now_ns)
+{
+	out->seq = seq;
+	out->flags = flags;
+	out->ack = 0;
+	out->urg = 0;
+	out->len = 0;
+	out->nspans = 0;
+	out->tclass = c->tclass;
+	out->ttl = c->ttl;
+	if (flags & TCP_SYN)
+		options_syn(c, out, now_ns);
+	else
+		options_put(env, c, out, now_ns);
+	if (flags & TCP_ACK) {
+		out->ack = c->rcv_nxt;
+		c->last_ack_sent = c->rcv_nxt;
+		c->rcv_unacked = 0;
+		c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
+		c->delack_deadline = TCP_NEVER;
+	}
+	out->wnd = flags & TCP_SYN ? (uint16_t)min_u32(recvq_window(c), 65535) : announce(c);
+	c->segs_out++;
+	tcp_count(env, out_segs);
+}
+
+static void fill_text(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t len)
+{
+	out->len = len;
+	out->nspans = ring_spans(env, &c->sndq, out->seq - c->sndq_seq, len, out->span);
+	if (len && out->seq + len == c->sndq_seq + c->sndq.len)
+		out->flags |= TCP_PSH; /* MUST-61: the last of what is queued */
+	if (c->flags & TCP_F_URG_OUT && seq_gt(c->snd_up, out->seq)) {
+		out->flags |= TCP_URG;
+		out->urg = (uint16_t)min_u32(c->snd_up - out->seq, 65535); /* RFC 6093 3 */
+	}
+}
+
+static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns)
+{
+	r->flags = (uint8_t)((r->flags & ~TCP_REC_LOST) | TCP_REC_RTX);
+	r->sent_us = tcp_us(now_ns);
+	if (r->rtx < 255)
+		r->rtx++;
+	c->lost -= r->len;
+	c->retrans_segs++;
+	c->bytes_retrans += r->len;
+	tcp_count(env, retrans_segs);
+	tcp_count_n(env, retrans_bytes, r->len);
+	c->flags &= ~(uint32_t)TCP_F_FORCE_RTX;
+	if (!c->retrans_start)
+		c->retrans_start = now_ns;
+	if (c->rtx_deadline == TCP_NEVER)
+		timer_rtx_arm(env, c, now_ns);
+}
+
+/* A record for [snd_nxt, snd_nxt + len). NULL: no memory; the timer will try again. */
+static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint8_t flags, uint64_t now_ns)
+{
+	struct tcp_rec *r = recs_push(env, c);
+
+	if (!r) {
+		if (c->rtx_deadline == TCP_NEVER)
+			timer_rtx_arm(env, c, now_ns);
+		return NULL;
+	}
+	r->seq = c->snd_nxt;
+	r->len = len;
+	r->flags = flags;
+	r->sent_us = tcp_us(now_ns);
+	c->snd_nxt += len;
+	if (c->recs.count == 1 || c->rtx_deadline == TCP_NEVER)
+		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.1 */
+	return r;
+}
+
+static int out_rst(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	c->flags &= ~(uint32_t)TCP_F_RST;
+	fill(env, c, out, c->snd_nxt, TCP_RST | TCP_ACK, now_ns);
+	tcp_count(env, out_rsts);
+	return 1;
+}
+
+/* SYN or SYN-ACK, first or again. */
+static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	uint8_t flags = c->state == TCP_SYN_RECEIVED ? TCP_SYN | TCP_ACK : TCP_SYN;
+
+	if (c->snd_nxt == c->iss) {
+		if (!note_new(env, c, 1, TCP_REC_SYN, now_ns))
+			return 0;
+	} else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_LOST) {
+		note_retransmission(env, c, recs_at(env, c, 0), now_ns);
+	} else {
+		return 0;
+	}
+	fill(env, c, out, c->iss, flags, now_ns);
+	return 1;
+}
+
+/* The first record marked lost, or NULL. */
+static struct tcp_rec *next_lost(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = recs_find(env, c, c->rtx_seq); i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (r->flags & TCP_REC_LOST) {
+			c->rtx_seq = r->seq;
+			return r;
+		}
+	}
+	return NULL;
+}
+
+static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	struct tcp_rec *r;
+	uint32_t text;
+	bool force = c->flags & TCP_F_FORCE_RTX;
+
+	if (!c->lost || (!force && tcp_pipe(c) >= c->cwnd))
+		return 0;
+	r = next_lost(env, c);
+	if (!r || (!force && seq_geq(r->seq, c->snd_una + c->snd_wnd))) /* SHLD-16: old data within the window */
+		return 0;
+	text = r->len - !!(r->flags & TCP_REC_FIN);
+	if (text > c->mss) {
+		recs_resegment(env, c);
+		r = next_lost(env, c);
+		text = r->len - !!(r->flags & TCP_REC_FIN);
+		if (text > c->mss)
+			return 0; /* no memory to cut it; the timer will try again */
+	}
+	note_retransmission(env, c, r, now_ns);
+	fill(env, c, out, r->seq, r->flags & TCP_REC_FIN ? TCP_ACK | TCP_FIN : TCP_ACK, now_ns);
+	fill_text(env, c, out, text);
+	return 1;
+}
+
+/* Bytes of options that this connection's next data segment carries beyond what mss already allows for. */
+static uint32_t sack_bytes(const struct tcp_conn *c)
+{
+	if (!c->ooo_count || !(c->flags & TCP_F_SACK))
+		return 0;
+	return 4 + 8 * min_u32(c->ooo_count, c->flags & TCP_F_TS ? 3 : 4);
+}
+
+/* Nagle, Cork and the sender's SWS avoidance for a segment shorter than full. True: not yet. */
+static bool hold_partial(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint32_t unsent, uint64_t now_ns)
+{
+	bool last = len == unsent, fin = c->flags & TCP_F_FIN_QUEUED;
+
+	if (!last) { /* the window cuts it short */
+		if (2 * len >= c->max_snd_wnd || c->flags & TCP_F_PROBE)
+			return false;
+		if (!c->recs.count && c->rtx_deadline == TCP_NEVER)
+			timer_persist_arm(env, c, now_ns); /* the override timer of 3.8.6.2.1 */
+		return true;
+	}
+	if (fin || c->flags & TCP_F_URG_OUT)
+		return false;
+	if (c->flags & TCP_F_CORK) {
+		if (c->misc_deadline == TCP_NEVER)
+			c->misc_deadline = now_ns + CORK_NS;
+		return true;
+	}
+	return !(c->flags & TCP_F_NODELAY) && seq_gt(c->snd_sml, c->snd_una);
+}
+
+/* Window closed and nothing in flight that would bring an ACK: probe for ever (MUST-36, MUST-37). */
+static void persist(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	if (!c->recs.count && c->rtx_deadline == TCP_NEVER)
+		timer_persist_arm(env, c, now_ns);
+}
+
+/* RFC 5681 4.1: after a pause longer than the RTO cwnd says nothing about the network any more. */
+static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
+{
+	if (!c->recs.count && now_ns - c->last_tx_ns > 1000ull * c->rto_us)
+		c->cwnd = min_u32(c->cwnd, tcp_initial_window(c->mss));
+}
+
+static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	uint32_t unsent = tcp_unsent(c), full = c->mss - sack_bytes(c), used = tcp_flight(c), pipe, room, len;
+	bool fin = tcp_fin_due(c);
+
+	if (!unsent && !fin)
+		return 0;
+	room = c->snd_wnd > used ? c->snd_wnd - used : 0;
+	if (!room) {
+		persist(env, c, now_ns);
+		return 0;
+	}
+	restart_idle(c, now_ns);
+	pipe = tcp_pipe(c);
+	len = min_u32(min_u32(unsent, full), room);
+	if (pipe && pipe + len > c->cwnd) {
+		c->flags |= TCP_F_CWND_LIMITED;
+		return 0;
+	}
+	if (len && len < full && hold_partial(env, c, len, unsent, now_ns))
+		return 0;
+	fin = fin && len == unsent && room > len;
+	if (!note_new(env, c, len + fin, fin ? TCP_REC_FIN : 0, now_ns))
+		return 0;
+	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, now_ns);
+	fill_text(env, c, out, len);
+	if (len < full)
+		c->snd_sml = c->snd_nxt;
+	if (fin)
+		c->flags |= TCP_F_FIN_SENT;
+	if (pipe + len + c->mss <= c->cwnd)
+		c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
+	c->flags &= ~(uint32_t)(TCP_F_PROBE | TCP_F_PROBED);
+	c->last_tx_ns = now_ns;
+	c->bytes_sent += len;
+	tcp_count_n(env, out_bytes, len);
+	return 1;
+}
+
+/*
+ * A probe: one byte (or FIN) past the window when something waits for it (MUST-36), else the
+ * keepalive of 3.8.4: an old sequence number without data (SHLD-12).
+ */
+static int out_probe(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	c->flags &= ~(uint32_t)TCP_F_PROBE;
+	if (c->recs.count)
+		return 0;
+	if (tcp_unsent(c)) {
+		fill(env, c, out, c->snd_nxt, TCP_ACK, now_ns);
+		fill_text(env, c, out, 1);
+		c->flags |= TCP_F_PROBED;
+		tcp_count(env, window_probes);
+	} else if (tcp_fin_due(c)) {
+		fill(env, c, out, c->snd_nxt, TCP_ACK | TCP_FIN, now_ns);
+		c->flags |= TCP_F_PROBED;
+		tcp_count(env, window_probes);
+	} else {
+		fill(env, c, out, c->snd_nxt - 1, TCP_ACK, now_ns);
+		tcp_count(env, keepalive_probes);
+	}
+	return 1;
+}
+
+bool tcp_output_pending(const struct tcp_conn *c)
+{
+	if (c->flags & (TCP_F_RST | TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_FORCE_RTX))
+		return true;
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+		return c->snd_nxt == c->iss || c->lost;
+	return c->lost || tcp_unsent(c) || tcp_fin_due(c);
+}
+
+int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	if (c->flags & TCP_F_RST)
+		return out_rst(env, c, out, now_ns);
+	if (c->state == TCP_CLOSED)
+		return 0;
+	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_ACK_NOW)))
+		return out_syn(env, c, out, now_ns);
+	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
+		if (out_retransmit(env, c, out, now_ns) || out_new(env, c, out, now_ns))
+			return 1;
+		if (c->flags & TCP_F_PROBE && out_probe(env, c, out, now_ns))
+			return 1;
+	}
+	if (!(c->flags & TCP_F_ACK_NOW))
+		return 0;
+	fill(env, c, out, c->snd_nxt, TCP_ACK, now_ns);
+	return 1;
+}
+
+int tcp_reset_reply(const struct tcp_seg *seg, struct tcp_seg *out)
+{
+	if (seg->flags & TCP_RST)
+		return 0;
+	memset(out, 0, offsetof(struct tcp_seg, span));
+	out->ttl = 64;
+	if (seg->flags & TCP_ACK) {
+		out->seq = seg->ack;
+		out->flags = TCP_RST;
+	} else {
+		out->ack = seg->seq + tcp_seg_len(seg);
+		out->flags = TCP_RST | TCP_ACK;
+	}
+	return 1;
+}

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * recvq.c - the receive queue: a byte ring into which segments are copied at their
+ * place, in order or not, and a bounded list of the out-of-order ranges (RFC 9293
+ * SHLD-31), from which the SACK blocks are read (RFC 2018). The frame a segment came
+ * in can be given back at once; a flood of tiny segments cannot grow a list.
+ *
+ * Invariants: rcvq.len bytes are in order; the byte behind them is rcv_nxt (as long as
+ * FIN has not been counted); ranges are ordered, disjoint, not adjacent, right of rcv_nxt.
+ */
+#include "tcp/internal.h"
+
+/* Bytes that could be announced from rcv_nxt on: free buffer, less what rounding to the scale may add. */
+uint32_t recvq_window(const struct tcp_conn *c)
+{
+	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
+	uint32_t used = c->rcvq.len + slack;
+
+	return used < c->rcvbuf_max ? c->rcvbuf_max - used : 0;
+}
+
+static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (c->ooo)
+		return true;
+	c->ooo = mem_alloc(env->mem, mem_order(sizeof(struct tcp_ooo)));
+	if (!c->ooo)
+		return false;
+	recvq_ooo(env, c)->recent = 0;
+	return true;
+}
+
+static void ooo_release(struct tcp_env *env, struct tcp_conn *c)
+{
+	mem_free(env->mem, c->ooo, mem_order(sizeof(struct tcp_ooo)));
+	c->ooo = 0;
+	c->ooo_count = 0;
+}
+
+/* Enter [start, end) into the list. False: the list is full and the range joins none. */
+static bool ooo_insert(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+	struct tcp_ooo *o = recvq_ooo(env, c);
+	uint32_t i = 0, j;
+
+	while (i < c->ooo_count && seq_lt(o->r[i].end, start))
+		i++;
+	j = i; /* ranges i .. j - 1 touch the new one */
+	while (j < c->ooo_count && seq_leq(o->r[j].start, end))
+		j++;
+	if (i == j) {
+		if (c->ooo_count == TCP_OOO_RANGES)
+			return false;
+		memmove(&o->r[i + 1], &o->r[i], (c->ooo_count - i) * sizeof(o->r[0]));
+		c->ooo_count++;
+		o->r[i].start = start;
+		o->r[i].end = end;
+	} else {
+		o->r[i].start = seq_min(o->r[i].start, start);
+		o->r[i].end = seq_max(o->r[j - 1].end, end);
+		memmove(&o->r[i + 1], &o->r[j], (c->ooo_count - j) * sizeof(o->r[0]));
+		c->ooo_count -= j - i - 1;
+	}
+	o->recent = i;
+	return true;
+}
+
+/* Ranges that rcv_nxt has reached become readable. */
+static void ooo_merge(struct tcp_env *env, struct tcp_conn *c)
+{
+	struct tcp_ooo *o = recvq_ooo(env, c);
+	uint32_t gone = 0;
+
+	while (gone < c->ooo_count && seq_leq(o->r[gone].start, c->rcv_nxt)) {
+		if (seq_gt(o->r[gone].end, c->rcv_nxt)) {
+			c->rcvq.len += o->r[gone].end - c->rcv_nxt;
+			c->rcv_nxt = o->r[gone].end;
+		}
+		gone++;
+	}
+	if (!gone)
+		return;
+	c->ooo_count -= gone;
+	if (!c->ooo_count) {
+		ooo_release(env, c);
+		return;
+	}
+	memmove(&o->r[0], &o->r[gone], c->ooo_count * sizeof(o->r[0]));
+	o->recent = o->recent >= gone ? o->recent - gone : 0;
+}
+
+/* Right edge of everything stored, from the ring's head. */
+static uint32_t extent(struct tcp_env *env, const struct tcp_conn *c)
+{
+	if (!c->ooo_count)
+		return c->rcvq.len;
+	return c->rcvq.len + (recvq_ooo(env, c)->r[c->ooo_count - 1].end - c->rcv_nxt);
+}
+
+/* Copy len bytes of the payload from byte `skip` on to ring offset off. */
+static void copy_in(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint32_t skip, uint32_t off,
+		    uint32_t len)
+{
+	for (uint32_t i = 0; i < seg->nspans && len; i++) {
+		uint32_t n = seg->span[i].len;
+
+		if (skip >= n) {
+			skip -= n;
+			continue;
+		}
+		n = min_u32(n - skip, len);
+		ring_write(env, &c->rcvq, off, seg->span[i].data + skip, n);
+		skip = 0;
+		off += n;
+		len -= n;
+	}
+}
+
+uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t start = seg->seq, end = seg->seq + seg->len, before = c->rcv_nxt, off;
+
+	if (seq_lt(start, c->rcv_nxt))
+		start = c->rcv_nxt;
+	if (seq_gt(end, c->rcv_adv))
+		end = c->rcv_adv;
+	if (seq_geq(start, end))
+		return 0;
+	off = c->rcvq.len + (start - c->rcv_nxt);
+	if (!ring_reserve(env, &c->rcvq, extent(env, c), off + (end - start), c->rcv_hint) ||
+	    (start != c->rcv_nxt && !ooo_alloc(env, c))) {
+		tcp_count(env, in_no_memory);
+		return 0;
+	}
+	if (start != c->rcv_nxt) {
+		if (!ooo_insert(env, c, start, end)) {
+			tcp_count(env, in_ooo_limit);
+			return 0;
+		}
+		tcp_count(env, in_ooo);
+		copy_in(env, c, seg, start - seg->seq, off, end - start);
+		return 0;
+	}
+	copy_in(env, c, seg, start - seg->seq, off, end - start);
+	c->rcvq.len += end - start;
+	c->rcv_nxt = end;
+	if (c->ooo_count)
+		ooo_merge(env, c);
+	return c->rcv_nxt - before;
+}
+
+void recvq_free(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (c->ooo)
+		ooo_release(env, c);
+	ring_release(env, &c->rcvq, &c->rcv_hint);
+}

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* rtt.c - round-trip time and retransmission timeout (RFC 6298), in fixed point. */
+#include "tcp/internal.h"
+
+#define CLOCK_GRANULARITY_US 1000u
+
+static uint32_t bounded_rto(const struct tcp_env *env, uint64_t rto_us)
+{
+	uint64_t lo = env->conf.rto_min_ns / 1000, hi = env->conf.rto_max_ns / 1000;
+
+	if (rto_us < lo)
+		return (uint32_t)lo;
+	return (uint32_t)min_u64(rto_us, hi);
+}
+
+/* RFC 6298 2.2 and 2.3, alpha 1/8, beta 1/4. A valid sample ends the back-off (section 5). */
+void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
+{
+	if (rtt_us == 0)
+		rtt_us = 1;
+	if (!c->srtt_us_x8) {
+		c->srtt_us_x8 = rtt_us * 8;
+		c->rttvar_us_x4 = rtt_us * 2;
+	} else {
+		int32_t err = (int32_t)rtt_us - (int32_t)(c->srtt_us_x8 >> 3);
+		uint32_t mag = (uint32_t)(err < 0 ? -err : err);
+
+		c->rttvar_us_x4 += mag - (c->rttvar_us_x4 >> 2);
+		c->srtt_us_x8 = (uint32_t)((int32_t)c->srtt_us_x8 + err);
+		if (!c->srtt_us_x8)
+			c->srtt_us_x8 = 1;
+	}
+	c->rto_us = bounded_rto(env, (uint64_t)(c->srtt_us_x8 >> 3) + max_u32(CLOCK_GRANULARITY_US, c->rttvar_us_x4));
+	c->backoff = 0;
+}
+
+/* RFC 6298 5.5 */
+void rtt_backoff(struct tcp_env *env, struct tcp_conn *c)
+{
+	c->rto_us = bounded_rto(env, 2ull * c->rto_us);
+	if (c->backoff < 255)
+		c->backoff++;
+}

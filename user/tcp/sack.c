@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sack.c - what the peer's SACK blocks say of our segments in flight (RFC 2018 5):
+ * records wholly inside a block are marked. A mark is advice: the data is kept until
+ * the cumulative acknowledgement passes it, and marks are forgotten when a timeout
+ * shows that the receiver took one back (RFC 2018 8).
+ */
+#include "tcp/internal.h"
+
+static bool mark_block(struct tcp_env *env, struct tcp_conn *c, struct tcp_range b)
+{
+	bool news = false;
+
+	for (uint32_t i = recs_find(env, c, b.start); i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (seq_gt(r->seq + r->len, b.end))
+			break;
+		if (r->flags & TCP_REC_SACKED || seq_lt(r->seq, b.start))
+			continue;
+		if (r->flags & TCP_REC_LOST) {
+			r->flags &= (uint8_t)~TCP_REC_LOST;
+			c->lost -= r->len;
+		}
+		r->flags |= TCP_REC_SACKED;
+		c->sacked += r->len;
+		news = true;
+	}
+	return news;
+}
+
+bool sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o)
+{
+	bool news = false;
+
+	for (uint32_t i = 0; i < o->nsack; i++) {
+		struct tcp_range b = o->sack[i];
+
+		/* only what is in flight and the right way round; anything else is old, DSACK or a lie */
+		if (!seq_lt(b.start, b.end) || seq_lt(b.start, c->snd_una) || seq_gt(b.end, c->snd_nxt))
+			continue;
+		if (mark_block(env, c, b)) {
+			news = true;
+			if (c->sacked && seq_gt(b.end, c->high_sacked))
+				c->high_sacked = b.end;
+		}
+	}
+	return news;
+}
+
+void sack_reneged(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = 0; i < c->recs.count; i++)
+		recs_at(env, c, i)->flags &= (uint8_t)~TCP_REC_SACKED;
+	c->sacked = 0;
+	c->high_sacked = c->snd_una;
+}

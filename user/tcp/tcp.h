@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * tcp.h - the core: one TCP connection as a state machine without input or
+ * output of its own (RFC 9293). It makes no system call, reads no clock, draws
+ * no random number, keeps no global, uses no floating point. Time comes in as
+ * now_ns (CLOCK_MONOTONIC or simulated), secrets in struct tcp_env, memory from
+ * the engine's buddy allocator.
+ *
+ *   tcp_input()    takes a segment and changes state; it never sends
+ *   tcp_output()   makes the next segment that is due, one a call
+ *   tcp_deadline() says when tcp_expire() wants to be called next
+ *
+ * Everything in struct tcp_conn is plain data without pointers: it lives in a
+ * region that several processes map at different addresses.
+ *
+ * Invariants (asserted by tcp_check, which the simulator calls after each event):
+ *   snd_una <= snd_nxt <= snd_una + (bytes queued) + SYN + FIN
+ *   the records tile [snd_una, snd_nxt) without gap or overlap
+ *   the right edge rcv_nxt + rcv_wnd never moves left
+ *   out-of-order ranges are ordered, disjoint, not adjacent, right of rcv_nxt
+ */
+#ifndef TCP_TCP_H
+#define TCP_TCP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "xtcp/shared.h"
+#include "lib/mem.h"
+
+#define TCP_MSS_DEFAULT_V4 536	/* RFC 9293 3.7.1, MUST-15 */
+#define TCP_MSS_DEFAULT_V6 1220
+#define TCP_MSS_FLOOR 48	/* below this no MSS option is believed */
+#define TCP_WSCALE_MAX 14	/* RFC 7323 2.3 */
+#define TCP_OPT_MAX 40		/* bytes of options in a header */
+#define TCP_SPANS 18		/* pieces of one segment's payload */
+#define TCP_OOO_RANGES 31	/* out-of-order ranges kept for a connection */
+#define TCP_SACK_MAX 4
+
+enum tcp_state { /* the same values as enum xtcp_state */
+	TCP_CLOSED, TCP_LISTEN, TCP_SYN_SENT, TCP_SYN_RECEIVED, TCP_ESTABLISHED, TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_TIME_WAIT,
+};
+
+enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_URG = 0x20,
+       TCP_ECE = 0x40, TCP_CWR = 0x80 };
+
+/* ---- segments ---- */
+
+struct tcp_range { /* [start, end) in sequence space */
+	uint32_t start;
+	uint32_t end;
+};
+
+enum { TCP_OPT_MSS = 1, TCP_OPT_WSCALE = 2, TCP_OPT_SACK_OK = 4, TCP_OPT_TS = 8, TCP_OPT_SACK = 16,
+       TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */ };
+
+struct tcp_opts {
+	uint8_t present; /* TCP_OPT_* */
+	uint8_t wscale;	 /* as received, not yet bounded */
+	uint8_t nsack;
+	uint16_t mss;
+	uint32_t tsval;
+	uint32_t tsecr;
+	struct tcp_range sack[TCP_SACK_MAX];
+};
+
+struct tcp_span {
+	const uint8_t *data;
+	uint32_t len;
+};
+
+/* A segment, received or to be sent. Host byte order. */
+struct tcp_seg {
+	uint32_t seq;
+	uint32_t ack;
+	uint16_t wnd;	  /* as on the wire, unscaled */
+	uint16_t urg;	  /* urgent pointer as on the wire */
+	uint8_t flags;	  /* TCP_FIN ... */
+	uint8_t tclass;	  /* traffic class: received, or to be sent */
+	uint8_t ttl;	  /* to be sent */
+	uint8_t opt_len;  /* bytes in opt[], a multiple of 4 (to be sent) */
+	uint32_t len;	  /* bytes of payload */
+	uint32_t nspans;
+	struct tcp_span span[TCP_SPANS]; /* the payload; received: [0] mostly; sent: at most 2 */
+	struct tcp_opts opts;		 /* received: parsed by tcp_options_parse() */
+	uint8_t opt[TCP_OPT_MAX];	 /* to be sent, as on the wire */
+};
+
+/* Sequence space a segment takes: payload, SYN and FIN (SEG.LEN). */
+static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
+{
+	return seg->len + !!(seg->flags & TCP_SYN) + !!(seg->flags & TCP_FIN);
+}
+
+/* ---- what the core is given ---- */
+
+struct tcp_conf {
+	uint32_t sndbuf_max;	 /* bytes */
+	uint32_t rcvbuf_max;	 /* bytes */
+	uint64_t time_wait_ns;
+	uint64_t delack_ns;	 /* default 40 ms; < 500 ms (MUST-40) */
+	uint64_t rto_min_ns;	 /* default 200 ms */
+	uint64_t rto_max_ns;	 /* default 120 s (RFC 6298 2.5: at least 60 s) */
+	uint64_t rto_init_ns;	 /* default 1 s */
+	uint64_t fin_wait2_ns;	 /* how long an orphan waits for the peer's FIN; default 60 s */
+	uint64_t syn_timeout_ns; /* R2 for SYN: default 180 s (MUST-23) */
+	uint64_t r2_ns;		 /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
+	int64_t fixed_isn;	 /* >= 0: use it (teaching); -1: RFC 6528 */
+	uint8_t cc;		 /* number in tcp_cc_table[] */
+	uint8_t ttl;		 /* default 64 */
+};
+void tcp_conf_default(struct tcp_conf *conf);
+
+/* Of one engine; process-local, its pointers lead into the region. */
+struct tcp_env {
+	struct mem *mem;
+	uint64_t *stats; /* XTCP_USER_STATS counters */
+	struct tcp_conf conf;
+	uint64_t isn_key[2]; /* SipHash keys, random at start */
+	uint64_t ts_key[2];
+};
+
+#define tcp_count(env, name) ((env)->stats[XTCP_USER_##name]++)
+#define tcp_count_n(env, name, n) ((env)->stats[XTCP_USER_##name] += (n))
+
+/* ---- a connection ---- */
+
+struct tcp_ring { /* a byte ring in buffer memory */
+	uint32_t block; /* 0: none yet */
+	uint32_t size;	/* bytes, 0 or a power of two */
+	uint32_t head;	/* offset of the first byte */
+	uint32_t len;	/* bytes in order from head */
+	uint32_t peak;	/* largest extent used since the block was allocated */
+};
+
+/* A segment sent and not yet cumulatively acknowledged: RFC 2018's scoreboard and RFC 8985's records. */
+struct tcp_rec {
+	uint32_t seq;
+	uint32_t len;	  /* sequence space, FIN and SYN included */
+	uint32_t sent_us; /* time of the last transmission, microseconds, wraps */
+	uint8_t flags;	  /* TCP_REC_* */
+	uint8_t rtx;	  /* times retransmitted, saturating */
+	uint16_t spare;
+};
+enum { TCP_REC_SACKED = 1, TCP_REC_LOST = 2, /* to be retransmitted */ TCP_REC_RTX = 4, /* was retransmitted (Karn) */
+       TCP_REC_FIN = 8, TCP_REC_SYN = 16 };
+
+struct tcp_recs { /* ring of records */
+	uint32_t block;
+	uint32_t cap;  /* records, 0 or a power of two */
+	uint32_t head; /* index of the oldest */
+	uint32_t count;
+};
+
+/* conn->flags */
+enum {
+	TCP_F_WSCALE = 1u << 0,	    /* window scaling agreed */
+	TCP_F_TS = 1u << 1,	    /* timestamps agreed */
+	TCP_F_SACK = 1u << 2,	    /* SACK agreed */
+	TCP_F_V6 = 1u << 3,
+	TCP_F_PASSIVE = 1u << 4,    /* opened by a listener (MUST-11) */
+	TCP_F_FIN_QUEUED = 1u << 5, /* the application has shut down its direction */
+	TCP_F_FIN_SENT = 1u << 6,
+	TCP_F_FIN_RCVD = 1u << 7,   /* the peer's FIN has been reached in order */
+	TCP_F_ORPHAN = 1u << 8,	    /* the application has closed */
+	TCP_F_NODELAY = 1u << 9,
+	TCP_F_QUICKACK = 1u << 10,
+	TCP_F_KEEPALIVE = 1u << 11,
+	TCP_F_CORK = 1u << 12,	    /* XTCP_MORE: hold a partial segment */
+	TCP_F_PROBED = 1u << 13,    /* a window probe with one byte past snd_nxt is out */
+	TCP_F_RECOVERY = 1u << 14,  /* fast recovery */
+	TCP_F_LOSS = 1u << 15,	    /* recovery after a timeout */
+	TCP_F_URG_OUT = 1u << 16,   /* snd_up is in force */
+	TCP_F_URG_IN = 1u << 17,    /* rcv_up is in force */
+	TCP_F_WAS_FULL = 1u << 18,  /* the application met a full send buffer */
+	TCP_F_TS_RECENT = 1u << 19, /* ts_recent is valid */
+	TCP_F_ACK_NOW = 1u << 20,   /* an ACK is owed at once */
+	TCP_F_ACK_DELAYED = 1u << 21, /* an ACK is owed by delack_deadline */
+	TCP_F_FORCE_RTX = 1u << 22, /* send one retransmission whatever cwnd says */
+	TCP_F_PROBE = 1u << 23,	    /* a window or keepalive probe is due */
+	TCP_F_RST = 1u << 24,	    /* a RST is owed, then the connection is gone */
+	TCP_F_SYN_ACKED = 1u << 25, /* our SYN has been acknowledged */
+	TCP_F_FIN_SEEN = 1u << 26,  /* the peer's FIN is known to be at rcv_fin, perhaps out of order */
+	TCP_F_CWND_LIMITED = 1u << 27, /* cwnd, not the application or the peer, held the last segment back */
+};
+
+/* Ready for the application; the same values as XTCP_EV_* */
+enum { TCP_EV_OPEN = 0x02, TCP_EV_READABLE = 0x04, TCP_EV_WRITABLE = 0x08, TCP_EV_PEER_FIN = 0x10,
+       TCP_EV_ERROR = 0x20, TCP_EV_CLOSED = 0x40, TCP_EV_URGENT = 0x80 };
+
+#define TCP_NEVER UINT64_MAX
+
+struct tcp_conn {
+	/* -- first cache line: what every segment reads -- */
+	uint8_t state;	      /* enum tcp_state */
+	uint8_t snd_wscale;   /* shift of windows received */
+	uint8_t rcv_wscale;   /* shift of windows sent */
+	uint8_t cc;	      /* number of the congestion control */
+	uint32_t flags;	      /* TCP_F_* */
+	uint32_t events;      /* TCP_EV_* not yet taken by the engine */
+	uint32_t snd_una;     /* RFC 9293 3.3.1 from here on */
+	uint32_t snd_nxt;
+	uint32_t snd_wnd;     /* bytes, scaled */
+	uint32_t rcv_nxt;
+	uint32_t rcv_adv;     /* right edge ever announced: rcv_nxt + RCV.WND, never moves left */
+	uint32_t ts_recent;   /* RFC 7323 4.3 */
+	uint32_t ts_offset;   /* added to our timestamp clock */
+	uint32_t last_ack_sent;
+	uint32_t rcv_unacked; /* bytes received since the last ACK was sent */
+	uint16_t mss;	      /* payload bytes of a full segment we send, options of every segment taken off */
+	uint16_t rcv_mss;     /* MSS we announced */
+	uint32_t ooo_count;   /* ranges in the out-of-order list */
+	/* -- second: sending -- */
+	uint32_t cwnd;	      /* bytes */
+	uint32_t ssthresh;    /* bytes */
+	uint32_t sacked;      /* bytes SACKed (or guessed from duplicate ACKs) */
+	uint32_t lost;	      /* bytes marked lost, not yet retransmitted */
+	uint32_t recover;     /* RFC 6582: snd_nxt when recovery began */
+	uint32_t dup_acks;
+	uint32_t snd_wl1;
+	uint32_t snd_wl2;
+	struct tcp_ring sndq; /* first byte: sequence number sndq_seq */
+	uint32_t sndq_seq;
+	uint32_t srtt_us_x8;  /* RFC 6298, microseconds * 8; 0: no sample yet */
+	uint32_t rttvar_us_x4;
+	uint32_t rto_us;
+	/* -- third: queues and timers -- */
+	struct tcp_recs recs;
+	struct tcp_ring rcvq; /* rcvq.len bytes are readable; rcv_nxt is the byte behind them (before FIN) */
+	uint32_t ooo;	      /* block with the list of ranges; 0 none */
+	uint16_t rcv_seg_max; /* largest payload received in one segment, at most rcv_mss (delayed ACK) */
+	uint8_t snd_hint;     /* order of the block that sndq needed last time */
+	uint8_t rcv_hint;
+	uint64_t rtx_deadline;	  /* retransmission or persist timer */
+	uint64_t delack_deadline;
+	uint64_t idle_deadline;	  /* keepalive */
+	uint64_t misc_deadline;	  /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
+	/* -- the rest is colder -- */
+	uint64_t ts_recent_ns;	  /* when ts_recent was last updated (RFC 7323 5.5) */
+	uint64_t retrans_start;	  /* first of the unanswered retransmissions; 0: none (R1, R2) */
+	uint64_t last_rx_ns;	  /* last segment received (keepalive) */
+	uint64_t last_tx_ns;	  /* last data sent (restart after idle, RFC 5681 4.1) */
+	uint64_t challenge_ns;	  /* start of the current interval of challenge ACKs */
+	uint64_t cc_priv[6];	  /* the algorithm's own */
+	uint32_t iss;
+	uint32_t irs;
+	uint32_t fin_seq;	  /* sequence number of our FIN once FIN_QUEUED */
+	uint32_t rcv_fin;	  /* sequence number of the peer's FIN, valid with TCP_F_FIN_SEEN */
+	uint32_t snd_up;	  /* first byte past the urgent data (RFC 6093) */
+	uint32_t rcv_up;
+	uint32_t max_snd_wnd;	  /* largest window the peer ever offered (SWS avoidance) */
+	uint32_t sndbuf_max;	  /* bytes */
+	uint32_t rcvbuf_max;	  /* bytes */
+	uint32_t rtx_seq;	  /* no record left of it is LOST */
+	uint32_t snd_sml;	  /* right edge of the last partial segment sent (Nagle, Minshall's variant) */
+	uint32_t lost_mark;	  /* records left of it have been judged by loss detection */
+	uint32_t high_sacked;	  /* right edge of the highest SACK block */
+	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
+	int32_t linger_ms;	  /* -1: none */
+	uint16_t peer_mss;	  /* MSS option of the peer, or the default */
+	uint16_t path_mtu;	  /* largest IP packet on this path, bytes; 65535 at most */
+	uint16_t mss_cap;	  /* XTCP_MAXSEG; 65535: none */
+	uint16_t keepidle_s, keepintvl_s;
+	uint8_t keepcnt;
+	uint8_t probes;		  /* window or keepalive probes unanswered */
+	uint8_t backoff;	  /* doublings of the RTO */
+	uint8_t challenges;	  /* challenge ACKs in the current interval */
+	uint8_t tclass;
+	uint8_t ttl;
+	uint16_t error;		  /* positive errno that ended the connection */
+	uint16_t soft_error;
+	uint32_t segs_in, segs_out, retrans_segs, rto_count;
+	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
+	/* who it is */
+	struct xtcp_addr laddr;
+	struct xtcp_addr raddr;
+	uint16_t lport;		  /* network order, like rport */
+	uint16_t rport;
+};
+
+/* ---- the machine ---- */
+
+/* What tcp_input wants done that is not state of the connection. */
+enum tcp_verdict {
+	TCP_DONE,	/* nothing */
+	TCP_REPLY_RST,	/* answer this segment with tcp_reset_reply() */
+};
+
+/* RFC 9293 3.10.7. May set events, leave an ACK owed, or end in TCP_CLOSED. */
+enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+
+/* 1: *out is the next segment to send; its spans point into buffer memory and are good until the next call on c. */
+int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+/* Cheap: could tcp_output make a segment? May say yes wrongly, never no wrongly. */
+bool tcp_output_pending(const struct tcp_conn *c);
+
+uint64_t tcp_deadline(const struct tcp_conn *c);
+void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+
+/* The segment that answers a stray one with RST (RFC 9293 3.5.2). 1: *out is to be sent; 0: it was a RST itself. */
+int tcp_reset_reply(const struct tcp_seg *seg, struct tcp_seg *out);
+
+/* ---- opening ---- */
+
+struct tcp_open { /* what both ways of opening need; addresses in xtcp_addr, ports in network order */
+	struct xtcp_addr laddr, raddr;
+	uint16_t lport, rport;
+	uint32_t path_mtu; /* bytes of IP packet */
+};
+
+/* Active OPEN: c is zeroed memory; becomes SYN-SENT with a SYN owed. */
+void tcp_connect(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, uint64_t now_ns);
+
+/* RFC 9293 3.10.7.2, state LISTEN. */
+enum tcp_listen_verdict { TCP_LISTEN_DROP, TCP_LISTEN_RST, TCP_LISTEN_SYN };
+enum tcp_listen_verdict tcp_listen_input(struct tcp_env *env, const struct tcp_seg *seg);
+/* The SYN was accepted: c is zeroed memory; becomes SYN-RECEIVED with a SYN-ACK owed. */
+void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, const struct tcp_seg *syn,
+		    uint64_t now_ns);
+
+/* ---- the application's side ---- */
+
+/* Bytes taken, or -errno (EAGAIN, EPIPE, ENOTCONN, or the connection's error). */
+int64_t tcp_send(struct tcp_env *env, struct tcp_conn *c, const void *buf, size_t len, bool more, bool urgent);
+int64_t tcp_reserve(struct tcp_env *env, struct tcp_conn *c, size_t want, struct tcp_span span[2]);
+int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, bool urgent);
+/* Bytes, 0 at FIN, or -errno. */
+int64_t tcp_recv(struct tcp_env *env, struct tcp_conn *c, void *buf, size_t len);
+int64_t tcp_peek(struct tcp_env *env, struct tcp_conn *c, struct tcp_span span[2]);
+int tcp_consume(struct tcp_env *env, struct tcp_conn *c, size_t n);
+int tcp_shutdown(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* The application lets go: orderly (or RST when unread data is lost). Afterwards TCP_F_ORPHAN is set. */
+void tcp_close(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* RST if the state wants one (it is owed, tcp_output makes it), then CLOSED. */
+void tcp_abort(struct tcp_env *env, struct tcp_conn *c, int err);
+/* Buffers, records and lists back to mem; c may be forgotten. */
+void tcp_free(struct tcp_env *env, struct tcp_conn *c);
+
+/* An option changed that output depends on (NODELAY set, CORK cleared): let tcp_output look again. */
+size_t tcp_send_space(const struct tcp_conn *c);
+size_t tcp_send_queued(const struct tcp_conn *c);
+int64_t tcp_urgent_mark(const struct tcp_conn *c);
+void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
+
+/* ---- the network's word ---- */
+
+enum tcp_icmp { TCP_ICMP_NET_UNREACH, TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROTO_UNREACH, TCP_ICMP_PORT_UNREACH,
+		TCP_ICMP_PROHIBITED, TCP_ICMP_TOO_BIG, TCP_ICMP_TIME_EXCEEDED, TCP_ICMP_PARAM };
+/*
+ * An ICMP error quoting a segment of ours with sequence number seq; mtu with TOO_BIG, 0 unknown.
+ * False: seq is not in flight, ignore it (RFC 5927 4).
+ */
+bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type, uint32_t seq, uint32_t mtu,
+		    uint64_t now_ns);
+/* The path's MTU changed (interface or route): larger or smaller. */
+void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu);
+
+/* ---- TIME-WAIT, in a table of its own ---- */
+
+struct tcp_tw {
+	struct xtcp_addr laddr, raddr;
+	uint16_t lport, rport; /* network order */
+	uint32_t snd_nxt;
+	uint32_t rcv_nxt;
+	uint32_t rcv_wnd;      /* as on the wire */
+	uint32_t ts_recent;
+	uint32_t ts_offset;
+	uint32_t flags;	       /* TCP_F_TS, TCP_F_TS_RECENT, TCP_F_V6 */
+	uint8_t tclass, ttl;
+	uint16_t challenges;
+	uint64_t expires_ns;
+	uint64_t challenge_ns;
+};
+/* True when c is in TIME-WAIT, orphaned, with nothing left to send: it can move into a struct tcp_tw. */
+bool tcp_tw_ready(const struct tcp_conn *c);
+void tcp_tw_init(struct tcp_env *env, struct tcp_tw *tw, const struct tcp_conn *c, uint64_t now_ns);
+enum tcp_tw_verdict {
+	TCP_TW_DROP,
+	TCP_TW_ACK,    /* *out is an ACK to send; restart 2 MSL if tw->expires_ns moved */
+	TCP_TW_REOPEN, /* a SYN that may open a new connection (RFC 6191, MAY-2): give it to the listener, forget tw */
+	TCP_TW_CLOSE,  /* forget tw */
+};
+enum tcp_tw_verdict tcp_tw_input(struct tcp_env *env, struct tcp_tw *tw, const struct tcp_seg *seg, struct tcp_seg *out,
+				 uint64_t now_ns);
+
+/* ---- options ---- */
+
+/* Parse options of len bytes; never fails: see TCP_OPT_BAD. */
+void tcp_options_parse(const uint8_t *p, size_t len, struct tcp_opts *out);
+
+/* ---- checks ---- */
+
+/* NULL, or which invariant does not hold. For tests and the simulator. */
+const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c);
+const char *tcp_state_name(uint8_t state);
+
+/* Congestion control by name: number, or -1. NULL past the last. */
+int tcp_cc_find(const char *name);
+const char *tcp_cc_name(unsigned int number);
+
+#endif

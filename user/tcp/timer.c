@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * timer.c - what happens when time passes. The timers of a connection:
+ *
+ *   rtx     something is in flight: retransmission timeout (RFC 6298), for SYN too;
+ *           nothing is in flight but data waits for the peer's window: persist,
+ *           a window probe with back-off, for ever (RFC 9293 3.8.6.1)
+ *   delack  an acknowledgement is owed by then (RFC 9293 3.8.6.3)
+ *   idle    keepalive (RFC 9293 3.8.4), off by default
+ *   misc    TIME-WAIT's 2 MSL; an orphan's patience in FIN-WAIT-2; linger; a held
+ *           partial segment (XTCP_MORE) of a connection still open
+ *
+ * A deadline of TCP_NEVER is an idle timer.
+ */
+#include "tcp/internal.h"
+
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	(void)env;
+	c->rtx_deadline = now_ns + 1000ull * c->rto_us;
+}
+
+/* First probe after one RTO, then exponential back-off (SHLD-29, SHLD-30). */
+void timer_persist_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint64_t wait = (1000ull * c->rto_us) << (c->probes < 16 ? c->probes : 16);
+
+	c->rtx_deadline = now_ns + min_u64(wait, env->conf.rto_max_ns);
+}
+
+uint64_t tcp_deadline(const struct tcp_conn *c)
+{
+	return min_u64(min_u64(c->rtx_deadline, c->delack_deadline), min_u64(c->idle_deadline, c->misc_deadline));
+}
+
+/* R2 (RFC 9293 3.8.3): how long unanswered retransmission may go on. */
+static uint64_t patience_ns(const struct tcp_env *env, const struct tcp_conn *c)
+{
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+		return env->conf.syn_timeout_ns;
+	return c->user_timeout_ms ? c->user_timeout_ms * NS_PER_MS : env->conf.r2_ns;
+}
+
+static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	if (!c->retrans_start)
+		c->retrans_start = now_ns > 1000ull * c->rto_us ? now_ns - 1000ull * c->rto_us : 1;
+	if (now_ns - c->retrans_start < patience_ns(env, c))
+		return false;
+	tcp_count(env, conn_timeouts);
+	conn_done(env, c, c->soft_error ? c->soft_error : ETIMEDOUT);
+	return true;
+}
+
+static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	c->rtx_deadline = TCP_NEVER;
+	if (c->recs.count) {
+		if (give_up(env, c, now_ns))
+			return;
+		loss_rto(env, c, now_ns);
+		timer_rtx_arm(env, c, now_ns);
+	} else if (tcp_unsent(c) || tcp_fin_due(c)) { /* persist */
+		c->flags |= TCP_F_PROBE;
+		if (c->probes < 255)
+			c->probes++;
+		timer_persist_arm(env, c, now_ns);
+	}
+}
+
+static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint64_t due = c->last_rx_ns + (c->probes ? c->keepintvl_s : c->keepidle_s) * NS_PER_S;
+
+	if (c->probes)
+		due = c->idle_deadline;
+	c->idle_deadline = TCP_NEVER;
+	if (!(c->flags & TCP_F_KEEPALIVE) || !tcp_synchronised(c) || c->state == TCP_TIME_WAIT)
+		return;
+	if (now_ns < due || tcp_flight(c)) { /* not idle after all: retransmission watches over it */
+		c->idle_deadline = now_ns < due ? due : now_ns + c->keepidle_s * NS_PER_S;
+		return;
+	}
+	if (c->probes >= c->keepcnt) {
+		tcp_count(env, keepalive_timeouts);
+		conn_done(env, c, ETIMEDOUT);
+		return;
+	}
+	c->probes++;
+	c->flags |= TCP_F_PROBE;
+	c->idle_deadline = now_ns + c->keepintvl_s * NS_PER_S;
+}
+
+void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns)
+{
+	c->flags &= ~(uint32_t)TCP_F_KEEPALIVE;
+	c->idle_deadline = TCP_NEVER;
+	if (!on)
+		return;
+	c->flags |= TCP_F_KEEPALIVE;
+	c->idle_deadline = now_ns + c->keepidle_s * NS_PER_S;
+}
+
+static void expire_misc(struct tcp_env *env, struct tcp_conn *c)
+{
+	c->misc_deadline = TCP_NEVER;
+	if (c->state == TCP_TIME_WAIT || (c->state == TCP_FIN_WAIT_2 && c->linger_ms < 0))
+		conn_done(env, c, 0);
+	else if (c->flags & TCP_F_ORPHAN)
+		tcp_abort(env, c, ETIMEDOUT); /* linger ran out */
+	else
+		c->flags &= ~(uint32_t)TCP_F_CORK;
+}
+
+void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	if (c->delack_deadline <= now_ns) {
+		c->delack_deadline = TCP_NEVER;
+		if (c->flags & TCP_F_ACK_DELAYED) {
+			c->flags |= TCP_F_ACK_NOW;
+			tcp_count(env, delayed_acks);
+		}
+	}
+	if (c->rtx_deadline <= now_ns)
+		expire_rtx(env, c, now_ns);
+	if (c->idle_deadline <= now_ns)
+		expire_idle(env, c, now_ns);
+	if (c->misc_deadline <= now_ns)
+		expire_misc(env, c);
+}
