@@ -160,8 +160,18 @@ WIRE_FN const __u8 *wire_at(const void *data, const void *end, __u32 off, __u32 
 #endif
 }
 
+/* Apart from wire_at, whose null would be compared with the frame's start: not every loader may compare that. */
+WIRE_FN int wire_has_eth(const void *data, const void *end)
+{
+#ifdef __BPF__
+	return (const __u8 *)data + WIRE_ETH_LEN <= (const __u8 *)end;
+#else
+	return (const __u8 *)end - (const __u8 *)data >= WIRE_ETH_LEN;
+#endif
+}
+
 /*
- * The same for an offset that was stored in struct wire_ip: the verifier forgot its bound on the
+ * As wire_at, for an offset that was stored in struct wire_ip: the verifier forgot its bound on the
  * way, and must see it tested although the compiler knows better.
  */
 WIRE_FN const __u8 *wire_at_stored(const void *data, const void *end, __u32 off, __u32 len)
@@ -346,11 +356,11 @@ WIRE_FN enum wire_result wire_parse_ip6(const void *data, const void *end, __u32
  */
 WIRE_FN enum wire_result wire_parse_ip(const void *data, const void *end, __u32 frame_len, struct wire_ip *ip)
 {
-	const __u8 *p = wire_at(data, end, 0, WIRE_ETH_LEN);
+	const __u8 *p = (const __u8 *)data;
 	__u32 off = WIRE_ETH_LEN;
 	__u16 type;
 
-	if (!p)
+	if (!wire_has_eth(data, end))
 		return WIRE_SHORT;
 	type = wire_be16(p + 12);
 	ip->vlan_tags = 0;

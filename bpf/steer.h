@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * steer.h - handing a frame to the engine: look for a socket on the receive
+ * queue, put struct xtcp_meta in front of the frame, redirect.
+ *
+ * Invariant: a frame that goes on to the kernel after all carries no metadata
+ * (GRO would not merge it), so the socket is looked up before anything is written.
+ */
+#ifndef XTCP_BPF_STEER_H
+#define XTCP_BPF_STEER_H
+
+/* Writes the metadata; pointers into the frame are void afterwards. 0 if the driver has no room. */
+static __always_inline int put_meta(struct xdp_md *ctx, const struct packet *pkt, __u32 conn)
+{
+	struct xtcp_meta *meta;
+
+	if (bpf_xdp_adjust_meta(ctx, -(int)sizeof(*meta)))
+		return 0;
+	meta = (void *)(long)ctx->data_meta;
+	if ((void *)(meta + 1) > (void *)(long)ctx->data)
+		return 0;
+	meta->magic = XTCP_META_MAGIC;
+	meta->l3_off = pkt->ip.l3_off;
+	meta->l4_off = pkt->ip.l4_off;
+	meta->payload_off = pkt->tcp.payload_off;
+	meta->flags = pkt->meta_flags;
+	meta->conn_hint = conn;
+	meta->rx_ns = 0;
+	return 1;
+}
+
+/* Redirects; returns why, or pass_no_socket if nobody listens on this queue. */
+static __always_inline enum xtcp_xdp_stat steer(struct xdp_md *ctx, const struct packet *pkt,
+						struct xtcp_xdp_stats *stats, enum xtcp_xdp_stat why)
+{
+	__u32 queue = ctx->rx_queue_index;
+	__u32 conn;
+
+	if (!bpf_map_lookup_elem(&xsks, &queue))
+		return XTCP_XDP_pass_no_socket;
+	conn = flow_find(pkt);
+	if (conn)
+		count(stats, XTCP_XDP_flow_hit);
+	if (!put_meta(ctx, pkt, conn))
+		count(stats, XTCP_XDP_no_meta);
+	if (bpf_redirect_map(&xsks, queue, XDP_PASS) != XDP_REDIRECT)
+		return XTCP_XDP_pass_no_socket;
+	return why;
+}
+
+#endif /* XTCP_BPF_STEER_H */
