@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* private.h - what struct ctl is made of; for user/ctl only. */
+#ifndef CTL_PRIVATE_H
+#define CTL_PRIVATE_H
+
+#include <stddef.h>
+#include "ctl/ctl.h"
+#include "ctl/half.h"
+#include "ctl/nl.h"
+#include "ctl/pin.h"
+
+/* One address of the interface. A slot keeps its address after removal, so that it gets its index back. */
+struct addr_slot {
+	struct xtcp_addr addr;
+	bool used;
+	bool known; /* the slot has held addr at some time */
+	bool seen;  /* mark of a dump in progress */
+};
+
+/* One neighbour the engine asked for. */
+#define NEIGH_MAX 1024 /* entries; the least recently used gives way */
+#define NEIGH_BUCKETS 256
+struct neigh {
+	struct xtcp_addr addr;
+	uint8_t mac[6];
+	bool used;
+	bool resolved;	    /* mac is good */
+	bool waiting;	    /* the kernel has been asked; news will come */
+	bool stale;	    /* usable, but the kernel has not confirmed it lately */
+	uint64_t use_ns;    /* last asked for by the engine */
+	uint64_t poke_ns;   /* last NTF_USE */
+	uint64_t failed_ns; /* last time resolution failed; 0: never */
+	uint16_t next;	    /* index + 1 in the bucket's chain */
+};
+
+struct reservation {
+	struct xtcp_addr addr;
+	uint16_t port;
+	int fd;
+	uint32_t refs;
+	struct reservation *next;
+};
+#define RESERVE_BUCKETS 4096
+
+struct ctl {
+	struct ctl_conf conf;
+	struct ctl_link link;
+	struct half half;
+	struct pins pins;
+	struct nl nl;
+	int lock_fd;
+	pid_t owner; /* only this process detaches and unpins */
+	bool adopted;
+	bool routes_dirty; /* routes_changed is owed */
+	struct addr_slot addrs[XTCP_MAX_ADDRS];
+	struct neigh neighs[NEIGH_MAX];
+	uint16_t neigh_bucket[NEIGH_BUCKETS]; /* index + 1 */
+	struct reservation *reserved[RESERVE_BUCKETS];
+	uint16_t port_low, port_high; /* ephemeral range */
+};
+
+/* link.c */
+int link_by_name(struct nl *nl, const char *ifname, struct ctl_link *out);
+/* Ask again; -ENODEV when it is gone. */
+int link_refresh(struct nl *nl, struct ctl_link *link);
+/* RTM_NEWLINK or RTM_DELLINK. */
+void link_news(struct ctl *ctl, const struct nlmsghdr *nlh);
+void link_report(struct ctl *ctl, const struct ctl_link *fresh);
+
+/* addrs.c: addresses of the interface, in step with map "addrs". */
+int addrs_sync(struct ctl *ctl);
+void addrs_news(struct ctl *ctl, const struct nlmsghdr *nlh);
+bool addrs_has(const struct ctl *ctl, const struct xtcp_addr *addr);
+/* Some address of the family of like, of the same scope where possible; NULL: none. */
+const struct xtcp_addr *addrs_pick(const struct ctl *ctl, const struct xtcp_addr *like);
+
+/* route.c, neigh.c, reserve.c, steer.c: struct host_ops. */
+int route_lookup(void *host, const struct xtcp_addr *dst, const struct xtcp_addr *src,
+		 struct host_route *out);
+int neigh_lookup(void *host, const struct xtcp_addr *next_hop, uint8_t mac[6]);
+void neigh_news(struct ctl *ctl, const struct nlmsghdr *nlh);
+void neigh_sync(struct ctl *ctl);
+int reserve_port(void *host, const struct xtcp_addr *addr, uint16_t port);
+void reserve_release(void *host, const struct xtcp_addr *addr, uint16_t port);
+void reserve_init(struct ctl *ctl);
+void reserve_close(struct ctl *ctl);
+void steer_port(void *host, uint32_t addr_index, uint16_t port, bool owned, bool listening);
+void steer_clear(struct xtcp_port_entry *ports);
+/* An index gets a new meaning: no port may speak of it. */
+void steer_forget(struct xtcp_port_entry *ports, uint32_t addr_index);
+
+/* FNV-1a over an address and a number, for the hash tables above. */
+static inline uint32_t addr_hash(const struct xtcp_addr *addr, uint32_t more)
+{
+	uint32_t h = 2166136261u ^ more;
+
+	for (size_t i = 0; i < sizeof(addr->b); i++)
+		h = (h ^ addr->b[i]) * 16777619u;
+	return h ^ (h >> 15);
+}
+
+#endif
