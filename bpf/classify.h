@@ -103,6 +103,7 @@ static __always_inline enum xtcp_xdp_stat classify_icmp(struct packet *pkt)
 	addr = local_addr(pkt);
 	if (!addr || !icmp_quotes_tcp(pkt, quoted) || !port_is_owned(addr, pkt->tcp.dport))
 		return XTCP_XDP_pass_icmp;
+	pkt->conn = flow_find(pkt);
 	pkt->tcp.payload_off = (__u16)quoted;
 	pkt->meta_flags = XTCP_META_F_ICMP | (pkt->ip.family == WIRE_IP4 ? XTCP_META_F_IP_CSUM_OK : 0);
 	return XTCP_XDP_redirect_icmp;
@@ -114,14 +115,10 @@ static __always_inline enum xtcp_xdp_stat classify(struct packet *pkt)
 
 	switch (pkt->parsed) {
 	case WIRE_OK:
-	case WIRE_BAD_LEN:
-		break;
-	case WIRE_SHORT:
-		return XTCP_XDP_pass_short;
-	case WIRE_NOT_IP:
-		return XTCP_XDP_pass_not_ip;
-	default:
-		return XTCP_XDP_pass_bad_ip;
+	case WIRE_BAD_LEN: break;
+	case WIRE_SHORT: return XTCP_XDP_pass_short;
+	case WIRE_NOT_IP: return XTCP_XDP_pass_not_ip;
+	default: return XTCP_XDP_pass_bad_ip;
 	}
 	if (pkt->ip.proto == WIRE_IPPROTO_TCP)
 		return classify_tcp(pkt);

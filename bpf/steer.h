@@ -10,7 +10,7 @@
 #define XTCP_BPF_STEER_H
 
 /* Writes the metadata; pointers into the frame are void afterwards. 0 if the driver has no room. */
-static __always_inline int put_meta(struct xdp_md *ctx, const struct packet *pkt, __u32 conn)
+static __always_inline int put_meta(struct xdp_md *ctx, const struct packet *pkt)
 {
 	struct xtcp_meta *meta;
 
@@ -24,7 +24,7 @@ static __always_inline int put_meta(struct xdp_md *ctx, const struct packet *pkt
 	meta->l4_off = pkt->ip.l4_off;
 	meta->payload_off = pkt->tcp.payload_off;
 	meta->flags = pkt->meta_flags;
-	meta->conn_hint = conn;
+	meta->conn_hint = pkt->conn;
 	meta->rx_ns = 0;
 	return 1;
 }
@@ -34,14 +34,12 @@ static __always_inline enum xtcp_xdp_stat steer(struct xdp_md *ctx, const struct
 						struct xtcp_xdp_stats *stats, enum xtcp_xdp_stat why)
 {
 	__u32 queue = ctx->rx_queue_index;
-	__u32 conn;
 
 	if (!bpf_map_lookup_elem(&xsks, &queue))
 		return XTCP_XDP_pass_no_socket;
-	conn = flow_find(pkt);
-	if (conn)
+	if (pkt->conn)
 		count(stats, XTCP_XDP_flow_hit);
-	if (!put_meta(ctx, pkt, conn))
+	if (!put_meta(ctx, pkt))
 		count(stats, XTCP_XDP_no_meta);
 	if (bpf_redirect_map(&xsks, queue, XDP_PASS) != XDP_REDIRECT)
 		return XTCP_XDP_pass_no_socket;

@@ -74,16 +74,11 @@ static __always_inline enum xtcp_xdp_stat validate_csum(struct packet *pkt, stru
 static __always_inline enum xtcp_xdp_stat validate_flags(__u8 flags)
 {
 	switch (wire_flags_check(flags)) {
-	case WIRE_FLAGS_NONE:
-		return XTCP_XDP_drop_tcp_flags_none;
-	case WIRE_FLAGS_SYN_FIN:
-		return XTCP_XDP_drop_tcp_syn_fin;
-	case WIRE_FLAGS_SYN_RST:
-		return XTCP_XDP_drop_tcp_syn_rst;
-	case WIRE_FLAGS_FIN_NO_ACK:
-		return XTCP_XDP_drop_tcp_fin_no_ack;
-	default:
-		return XTCP_XDP_redirect_tcp;
+	case WIRE_FLAGS_NONE: return XTCP_XDP_drop_tcp_flags_none;
+	case WIRE_FLAGS_SYN_FIN: return XTCP_XDP_drop_tcp_syn_fin;
+	case WIRE_FLAGS_SYN_RST: return XTCP_XDP_drop_tcp_syn_rst;
+	case WIRE_FLAGS_FIN_NO_ACK: return XTCP_XDP_drop_tcp_fin_no_ack;
+	default: return XTCP_XDP_redirect_tcp;
 	}
 }
 
@@ -104,7 +99,9 @@ static __always_inline enum xtcp_xdp_stat validate(struct packet *pkt, struct xt
 		return XTCP_XDP_drop_fragment;
 	if (wire_source_bad(&pkt->ip))
 		return XTCP_XDP_drop_src_addr;
-	if (bpf_map_lookup_elem(&addrs, &pkt->ip.saddr))
+	/* The engine opens no connection to ourselves, so a known flow is no LAND: that saves a look-up. */
+	pkt->conn = flow_find(pkt);
+	if (!pkt->conn && bpf_map_lookup_elem(&addrs, &pkt->ip.saddr))
 		return XTCP_XDP_drop_land;
 	if (!pkt->tcp.sport)
 		return XTCP_XDP_drop_src_port;

@@ -67,33 +67,35 @@ enum xtcp_waiting {
 	XTCP_WAIT_POWER,    /* sleep at once */
 };
 
-
 /* Size-versioned: set size (XTCP_CONF_INIT does); new fields are appended; 0 or NULL means the default. */
 struct xtcp_conf {
-	size_t size;		  /* sizeof(struct xtcp_conf) */
-	const char *ifname;	  /* interface; required */
-	enum xtcp_mode mode;	  /* default XTCP_MODE_AUTO */
+	size_t size;		   /* sizeof(struct xtcp_conf) */
+	const char *ifname;	   /* interface; required */
+	enum xtcp_mode mode;	   /* default XTCP_MODE_AUTO */
 	enum xtcp_waiting waiting; /* default XTCP_WAIT_BALANCED */
-	uint32_t spin_us;	  /* longest spin before sleeping, microseconds; default 50; 1..1,000,000 */
-	uint32_t max_conns;	  /* connections, all states but TIME-WAIT; default 65,536; 16..4,194,304 */
-	uint32_t max_listeners;	  /* default 64; 1..4,096 */
-	uint32_t max_time_wait;	  /* TIME-WAIT table; default 32,768; 16..4,194,304; when full the oldest goes */
-	uint64_t buffer_bytes;	  /* memory for all send and receive buffers; default 1 GiB (sparse); 1 MiB..1 TiB */
-	uint32_t sndbuf_max;	  /* largest send buffer of a connection, bytes; default 4 MiB; 4 KiB..1 GiB */
-	uint32_t rcvbuf_max;	  /* largest receive buffer, bytes; default 4 MiB; 4 KiB..1 GiB; also bounds the window */
-	uint32_t chunks;	  /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
-	uint32_t time_wait_ms;	  /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
-	uint32_t syn_queue;	  /* half-open connections of one listener; default 1,024; 1..65,536 */
-	const char *cc;		  /* congestion control for new connections: "reno"; default "reno" */
-	int64_t isn;		  /* >= 0: fixed initial sequence number of every connection, for teaching only;
+	uint32_t spin_us;	   /* longest spin before sleeping, microseconds; default 50; 1..1,000,000 */
+	uint32_t max_conns;	   /* connections, all states but TIME-WAIT; default 65,536; 16..4,194,304 */
+	uint32_t max_listeners;	   /* default 64; 1..4,096 */
+	uint32_t max_time_wait;	   /* TIME-WAIT table; default 32,768; 16..4,194,304; when full the oldest goes */
+	uint64_t buffer_bytes;	   /* memory for all send and receive buffers; default 1 GiB (sparse); 1 MiB..1 TiB */
+	uint32_t sndbuf_max;	   /* largest send buffer of a connection, bytes; default 4 MiB; 4 KiB..1 GiB */
+	uint32_t rcvbuf_max; /* largest receive buffer, bytes; default 4 MiB; 4 KiB..1 GiB; also bounds the window */
+	uint32_t chunks; /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
+	uint32_t time_wait_ms; /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
+	uint32_t syn_queue;    /* half-open connections of one listener; default 1,024; 1..65,536 */
+	const char *cc;	       /* congestion control for new connections: "reno"; default "reno" */
+	int64_t isn;	       /* >= 0: fixed initial sequence number of every connection, for teaching only;
 				     default -1: keyed SipHash and a clock (RFC 6528) */
-	bool no_pin;		  /* do not pin maps under bpffs */
-	bool force_copy;	  /* do not use zero-copy even where the driver has it */
-	const char *pcap;	  /* capture file, pcap with nanosecond stamps; "-" standard output; default none */
-	uint32_t first_queue;	  /* first receive queue served; default 0 */
-	uint32_t queues;	  /* receive queues served; default 0: all from first_queue on */
+	bool no_pin;	       /* do not pin maps under bpffs */
+	bool force_copy;       /* do not use zero-copy even where the driver has it */
+	const char *pcap;      /* capture file, pcap with nanosecond stamps; "-" standard output; default none */
+	uint32_t first_queue;  /* first receive queue served; default 0 */
+	uint32_t queues;       /* receive queues served; default 0: all from first_queue on */
 };
-#define XTCP_CONF_INIT { .size = sizeof(struct xtcp_conf), .isn = -1 }
+#define XTCP_CONF_INIT                                      \
+	{                                                   \
+		.size = sizeof(struct xtcp_conf), .isn = -1 \
+	}
 
 /*
  * Open an engine: maps the region, loads and attaches the XDP half, opens the AF_XDP sockets.
@@ -126,37 +128,37 @@ struct xtcp_engine_info {
 	char ifname[16];
 	int ifindex;
 	uint8_t mac[6];
-	uint32_t mtu;		 /* bytes */
-	enum xtcp_mode mode;	 /* what was got */
-	const char *mode_why;	 /* why AUTO fell back to generic; "" if it did not. Valid while the engine lives */
+	uint32_t mtu;	      /* bytes */
+	enum xtcp_mode mode;  /* what was got */
+	const char *mode_why; /* why AUTO fell back to generic; "" if it did not. Valid while the engine lives */
 	bool zero_copy;
 	bool multi_buffer;
 	bool link_up;
 	uint32_t queues;
-	const char *pin_path;	 /* "" when nothing is pinned */
-	uint32_t conns;		 /* open connections */
+	const char *pin_path; /* "" when nothing is pinned */
+	uint32_t conns;	      /* open connections */
 	uint32_t time_waits;
-	uint64_t buffer_used;	 /* bytes of buffer memory in use */
-	uint64_t frames_lost;	 /* chunks missing from the accounts; always 0 */
+	uint64_t buffer_used; /* bytes of buffer memory in use */
+	uint64_t frames_lost; /* chunks missing from the accounts; always 0 */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 
 /* ---- events ---- */
 
-#define XTCP_EV_ACCEPT	 0x01u /* listener: a connection waits in the accept queue */
-#define XTCP_EV_OPEN	 0x02u /* connection: ESTABLISHED */
+#define XTCP_EV_ACCEPT 0x01u   /* listener: a connection waits in the accept queue */
+#define XTCP_EV_OPEN 0x02u     /* connection: ESTABLISHED */
 #define XTCP_EV_READABLE 0x04u /* data, or the peer's FIN, can be received */
 #define XTCP_EV_WRITABLE 0x08u /* there is room in the send buffer again */
 #define XTCP_EV_PEER_FIN 0x10u /* the peer has closed its direction (RFC 9293 3.6) */
-#define XTCP_EV_ERROR	 0x20u /* reset, timed out or unreachable: error tells which; the handle stays until xtcp_close */
-#define XTCP_EV_CLOSED	 0x40u /* both directions closed cleanly */
-#define XTCP_EV_URGENT	 0x80u /* urgent data arrived (RFC 6093); xtcp_urgent_mark tells where */
+#define XTCP_EV_ERROR 0x20u  /* reset, timed out or unreachable: error tells which; the handle stays until xtcp_close */
+#define XTCP_EV_CLOSED 0x40u /* both directions closed cleanly */
+#define XTCP_EV_URGENT 0x80u /* urgent data arrived (RFC 6093); xtcp_urgent_mark tells where */
 
 struct xtcp_event {
-	uint64_t handle;  /* xtcp_conn or xtcp_listener */
-	void *user;	  /* as given to xtcp_set_user or xtcp_listen / xtcp_connect */
-	uint32_t events;  /* XTCP_EV_*; edge-triggered: each is reported when it becomes true */
-	int32_t error;	  /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
+	uint64_t handle; /* xtcp_conn or xtcp_listener */
+	void *user;	 /* as given to xtcp_set_user or xtcp_listen / xtcp_connect */
+	uint32_t events; /* XTCP_EV_*; edge-triggered: each is reported when it becomes true */
+	int32_t error;	 /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
 };
 
 /*
@@ -203,7 +205,7 @@ struct xtcp_listen_opts {
 };
 int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
 		xtcp_listener *out);
-int xtcp_listen_close(struct xtcp *x, xtcp_listener l); /* connections not yet accepted are reset */
+int xtcp_listen_close(struct xtcp *x, xtcp_listener l);	 /* connections not yet accepted are reset */
 int xtcp_listener_port(struct xtcp *x, xtcp_listener l); /* host order */
 
 /* Next connection of the accept queue; -EAGAIN when empty. */
@@ -215,7 +217,8 @@ int xtcp_accept(struct xtcp *x, xtcp_listener l, xtcp_conn *out);
  *   -EINVAL multicast, broadcast or port 0 (MUST-46) · -ENETUNREACH, -EHOSTUNREACH no route through this interface ·
  *   -EADDRINUSE, -EADDRNOTAVAIL local address or port · -EMFILE connection limit · -EAGAIN no free port
  */
-int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct sockaddr *local, void *user, xtcp_conn *out);
+int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct sockaddr *local, void *user,
+		 xtcp_conn *out);
 
 /* No more data from us: FIN after what is queued (RFC 9293 3.6). Receiving goes on. 0, -ENOTCONN. */
 int xtcp_shutdown(struct xtcp *x, xtcp_conn c);
@@ -238,7 +241,7 @@ int xtcp_set_user(struct xtcp *x, uint64_t handle, void *user);
  * open (XTCP_EV_WRITABLE or XTCP_EV_OPEN follows), -EPIPE after xtcp_shutdown, -ECONNRESET, -ETIMEDOUT, ... after an error.
  * flags: XTCP_MORE: more follows at once, do not send a partial segment yet; XTCP_URGENT: the last byte is urgent (RFC 6093).
  */
-#define XTCP_MORE   0x1u
+#define XTCP_MORE 0x1u
 #define XTCP_URGENT 0x2u
 ssize_t xtcp_send(struct xtcp *x, xtcp_conn c, const void *buf, size_t len, unsigned int flags);
 
@@ -270,44 +273,53 @@ ssize_t xtcp_urgent_mark(struct xtcp *x, xtcp_conn c);
 /* ---- options and state of a connection ---- */
 
 enum xtcp_opt {
-	XTCP_NODELAY,		  /* 1: Nagle's algorithm off (RFC 9293 3.7.4, MUST-17); default 0 */
-	XTCP_KEEPALIVE,		  /* 1: probes on an idle connection (RFC 9293 3.8.4); default 0 (MUST-25) */
-	XTCP_KEEPIDLE_S,	  /* seconds idle before the first probe; default 7,200 (MUST-28); 1..32,767 */
-	XTCP_KEEPINTVL_S,	  /* seconds between probes; default 75; 1..32,767 */
-	XTCP_KEEPCNT,		  /* unanswered probes before giving up; default 9; 1..127 */
-	XTCP_USER_TIMEOUT_MS,	  /* R2 as time: give up when data stays unacknowledged so long; 0: by count (RFC 9293 3.8.3) */
-	XTCP_TCLASS,		  /* DSCP bits of outgoing segments (MUST-48), 0..255; the ECN bits are ours; default 0 */
-	XTCP_TTL,		  /* TTL or hop limit (MUST-49); default 64; 1..255 */
-	XTCP_SNDBUF,		  /* largest send buffer, bytes; default conf.sndbuf_max */
-	XTCP_RCVBUF,		  /* largest receive buffer, bytes; default conf.rcvbuf_max; only grows after the handshake */
-	XTCP_MAXSEG,		  /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
-	XTCP_QUICKACK,		  /* 1: no delayed ACK; default 0 */
-	XTCP_LINGER_MS,		  /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+	XTCP_NODELAY,	      /* 1: Nagle's algorithm off (RFC 9293 3.7.4, MUST-17); default 0 */
+	XTCP_KEEPALIVE,	      /* 1: probes on an idle connection (RFC 9293 3.8.4); default 0 (MUST-25) */
+	XTCP_KEEPIDLE_S,      /* seconds idle before the first probe; default 7,200 (MUST-28); 1..32,767 */
+	XTCP_KEEPINTVL_S,     /* seconds between probes; default 75; 1..32,767 */
+	XTCP_KEEPCNT,	      /* unanswered probes before giving up; default 9; 1..127 */
+	XTCP_USER_TIMEOUT_MS, /* R2 as time: give up when data stays unacknowledged so long; 0: by count (RFC 9293 3.8.3) */
+	XTCP_TCLASS,	      /* DSCP bits of outgoing segments (MUST-48), 0..255; the ECN bits are ours; default 0 */
+	XTCP_TTL,	      /* TTL or hop limit (MUST-49); default 64; 1..255 */
+	XTCP_SNDBUF,	      /* largest send buffer, bytes; default conf.sndbuf_max */
+	XTCP_RCVBUF,	/* largest receive buffer, bytes; default conf.rcvbuf_max; only grows after the handshake */
+	XTCP_MAXSEG,	/* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_QUICKACK,	/* 1: no delayed ACK; default 0 */
+	XTCP_LINGER_MS, /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
 
 /* RFC 9293 3.3.2. */
 enum xtcp_state {
-	XTCP_CLOSED, XTCP_LISTEN, XTCP_SYN_SENT, XTCP_SYN_RECEIVED, XTCP_ESTABLISHED, XTCP_FIN_WAIT_1,
-	XTCP_FIN_WAIT_2, XTCP_CLOSE_WAIT, XTCP_CLOSING, XTCP_LAST_ACK, XTCP_TIME_WAIT,
+	XTCP_CLOSED,
+	XTCP_LISTEN,
+	XTCP_SYN_SENT,
+	XTCP_SYN_RECEIVED,
+	XTCP_ESTABLISHED,
+	XTCP_FIN_WAIT_1,
+	XTCP_FIN_WAIT_2,
+	XTCP_CLOSE_WAIT,
+	XTCP_CLOSING,
+	XTCP_LAST_ACK,
+	XTCP_TIME_WAIT,
 };
 const char *xtcp_state_name(enum xtcp_state state); /* "SYN-RECEIVED" */
 
 struct xtcp_info {
 	enum xtcp_state state;
-	int error;		/* positive errno that ended it; 0 none */
-	int soft_error;		/* last ICMP soft error, positive errno; 0 none (RFC 9293 3.9.2.2) */
+	int error;	/* positive errno that ended it; 0 none */
+	int soft_error; /* last ICMP soft error, positive errno; 0 none (RFC 9293 3.9.2.2) */
 	struct sockaddr_storage local, remote;
-	uint32_t mss;		/* bytes of payload in a full segment we send */
-	uint32_t rcv_mss;	/* MSS we announced */
+	uint32_t mss;	  /* bytes of payload in a full segment we send */
+	uint32_t rcv_mss; /* MSS we announced */
 	uint8_t snd_wscale, rcv_wscale;
 	bool timestamps, sack, wscale_ok;
 	uint64_t srtt_ns, rttvar_ns, rto_ns;
-	uint32_t cwnd, ssthresh; /* bytes */
+	uint32_t cwnd, ssthresh;   /* bytes */
 	uint32_t snd_wnd, rcv_wnd; /* bytes */
 	uint32_t snd_una, snd_nxt, rcv_nxt, iss, irs;
-	uint32_t in_flight;	/* bytes */
+	uint32_t in_flight; /* bytes */
 	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
 	uint32_t segs_out, segs_in, retrans, rto_count;
 };
@@ -330,12 +342,12 @@ int xtcp_stat_get(struct xtcp *x, unsigned int index, struct xtcp_stat *out);
  * the engine. NULL turns it off.
  */
 struct xtcp_trace_seg {
-	uint64_t ns;		/* CLOCK_MONOTONIC of the turn */
-	bool out;		/* true: sent by us */
+	uint64_t ns; /* CLOCK_MONOTONIC of the turn */
+	bool out;    /* true: sent by us */
 	struct sockaddr_storage local, remote;
 	uint32_t seq, ack, wnd; /* wnd as on the wire, unscaled */
-	uint8_t flags;		/* TCP flags as on the wire: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 */
-	uint32_t len;		/* payload bytes */
+	uint8_t flags; /* TCP flags as on the wire: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 */
+	uint32_t len;  /* payload bytes */
 	const uint8_t *options; /* TCP options as on the wire */
 	uint32_t options_len;
 };

@@ -63,12 +63,12 @@ struct xtcp_flow {
  * a check that protects memory. The engine clears magic once it has read it,
  * so that a frame without metadata cannot inherit an older frame's.
  */
-#define XTCP_META_MAGIC 0x58544350u	/* "XTCP" */
-#define XTCP_META_F_IP_CSUM_OK	 (1u << 0) /* IPv4 header checksum verified */
-#define XTCP_META_F_TCP_CSUM_OK	 (1u << 1) /* TCP checksum verified over the whole segment */
-#define XTCP_META_F_TCP_PARTIAL	 (1u << 2) /* checksum field holds the pseudo-header sum only: left by a virtual link */
-#define XTCP_META_F_SANE	 (1u << 3) /* flags, ports and source address passed the checks of validate.h */
-#define XTCP_META_F_ICMP	 (1u << 4) /* an ICMP error, not a TCP segment */
+#define XTCP_META_MAGIC 0x58544350u	  /* "XTCP" */
+#define XTCP_META_F_IP_CSUM_OK (1u << 0)  /* IPv4 header checksum verified */
+#define XTCP_META_F_TCP_CSUM_OK (1u << 1) /* TCP checksum verified over the whole segment */
+#define XTCP_META_F_TCP_PARTIAL (1u << 2) /* checksum field holds the pseudo-header sum only: left by a virtual link */
+#define XTCP_META_F_SANE (1u << 3)	  /* flags, ports and source address passed the checks of validate.h */
+#define XTCP_META_F_ICMP (1u << 4)	  /* an ICMP error, not a TCP segment */
 struct xtcp_meta {
 	__u32 magic;
 	__u16 l3_off;	   /* bytes from the frame's start to the IP header */
@@ -83,8 +83,8 @@ struct xtcp_meta {
 struct xtcp_xdp_conf {
 	__u8 partial_csum_ok; /* 1: virtual link, the checksum field may hold the pseudo-header sum */
 	__u8 pad[3];
-	__u32 drop_sample;    /* report one in this many drops in "events"; 0: none */
-	__u64 flow_key;	      /* secret of xtcp_flow_hash(), the same as the engine's */
+	__u32 drop_sample; /* report one in this many drops in "events"; 0: none */
+	__u64 flow_key;	   /* secret of xtcp_flow_hash(), the same as the engine's */
 };
 
 /* Map "events" (ring buffer): sampled drops. */
@@ -93,8 +93,8 @@ struct xtcp_drop_event {
 	__u64 ktime_ns;
 	__u32 ifindex;
 	__u32 rx_queue;
-	__u32 reason;	 /* enum xtcp_xdp_stat */
-	__u32 frame_len; /* bytes */
+	__u32 reason;		     /* enum xtcp_xdp_stat */
+	__u32 frame_len;	     /* bytes */
 	__u8 head[XTCP_EVENT_BYTES]; /* the frame's first bytes, zero-padded */
 };
 

@@ -26,7 +26,8 @@
 #define WIRE_IP6_EXT_MAX 8 /* extension headers walked */
 /* No transport header begins further in than this: every extension header at its longest. */
 #define WIRE_L4_OFF_MAX (WIRE_ETH_LEN + 4 * WIRE_VLAN_MAX + 40 + 2048 * WIRE_IP6_EXT_MAX)
-#define WIRE_HDR_MAX (WIRE_L4_OFF_MAX + 128) /* no header read here, quoted ones included, begins behind this */
+#define WIRE_HDR_MAX \
+	(WIRE_L4_OFF_MAX + 128) /* no header read here, quoted ones included, begins behind this */
 
 enum wire_family { WIRE_IP4 = 4, WIRE_IP6 = 6 };
 
@@ -50,11 +51,11 @@ struct wire_ip {
 	struct xtcp_addr daddr;
 	__u16 l3_off;
 	__u16 l4_off;
-	__u32 l4_len; /* bytes of transport header and payload, from the IP length */
-	__u8 family;  /* enum wire_family */
-	__u8 proto;   /* transport protocol, after extension headers */
-	__u8 tclass;  /* DSCP and ECN: IPv4 TOS byte, IPv6 traffic class */
-	__u8 ttl;     /* TTL or hop limit */
+	__u32 l4_len;	   /* bytes of transport header and payload, from the IP length */
+	__u8 family;	   /* enum wire_family */
+	__u8 proto;	   /* transport protocol, after extension headers */
+	__u8 tclass;	   /* DSCP and ECN: IPv4 TOS byte, IPv6 traffic class */
+	__u8 ttl;	   /* TTL or hop limit */
 	__u8 fragment;	   /* 0: whole; 1: first fragment; 2: a later one (no transport header) */
 	__u8 source_route; /* 1: IPv4 LSRR/SSRR (not looked for in BPF) or IPv6 routing header present */
 	__u8 vlan_tags;
@@ -464,7 +465,7 @@ WIRE_FN int wire_ip4_csum_ok(const void *data, const void *end, __u32 l3_off)
 
 enum wire_flags_result {
 	WIRE_FLAGS_OK,
-	WIRE_FLAGS_NONE,       /* no SYN, ACK, RST or FIN */
+	WIRE_FLAGS_NONE, /* no SYN, ACK, RST or FIN */
 	WIRE_FLAGS_SYN_FIN,
 	WIRE_FLAGS_SYN_RST,
 	WIRE_FLAGS_FIN_NO_ACK, /* with or without RST */

@@ -19,23 +19,23 @@
 
 struct frame {
 	uint8_t b[FRAME_MAX];
-	size_t len; /* bytes */
+	size_t len;		/* bytes */
 	size_t l3, l4, payload; /* offsets */
-	int family; /* 4 or 6 */
+	int family;		/* 4 or 6 */
 };
 
 /* What to build; zero means the ordinary thing. */
 struct frame_spec {
-	int family;		/* 4 or 6 */
+	int family;		  /* 4 or 6 */
 	const uint8_t *src, *dst; /* 4 or 16 bytes */
 	uint16_t sport, dport;
 	uint8_t flags;
-	int vlans;		/* tags */
-	size_t ip_opts;		/* bytes of IPv4 options, NOPs */
-	size_t tcp_opts;	/* bytes of TCP options, NOPs */
-	size_t payload;		/* bytes */
-	uint16_t frag;		/* IPv4: the flags and offset field; IPv6: the fragment header's */
-	int exts;		/* IPv6 extension headers */
+	int vlans;	 /* tags */
+	size_t ip_opts;	 /* bytes of IPv4 options, NOPs */
+	size_t tcp_opts; /* bytes of TCP options, NOPs */
+	size_t payload;	 /* bytes */
+	uint16_t frag;	 /* IPv4: the flags and offset field; IPv6: the fragment header's */
+	int exts;	 /* IPv6 extension headers */
 	struct {
 		uint8_t type;
 		uint8_t hdrlen; /* the field's value */
@@ -175,7 +175,8 @@ static inline void frame_tcp(struct frame *f, const struct frame_spec *s)
  * An ICMP error of this type about the start of the TCP segment that `quoted` describes, as a
  * router at s->src sends it to s->dst. The quoted packet's IP header is followed by 8 bytes.
  */
-static inline void frame_icmp(struct frame *f, const struct frame_spec *s, uint8_t type, const struct frame_spec *quoted)
+static inline void frame_icmp(struct frame *f, const struct frame_spec *s, uint8_t type,
+			      const struct frame_spec *quoted)
 {
 	static struct frame q;
 	size_t n;

@@ -17,9 +17,9 @@
 
 enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16 };
 
-static struct kit plain;   /* a physical link; every drop reported */
-static struct kit virt;	   /* a virtual link: partial_csum_ok */
-static struct frame f;	   /* the frame in hand */
+static struct kit plain; /* a physical link; every drop reported */
+static struct kit virt;	 /* a virtual link: partial_csum_ok */
+static struct frame f;	 /* the frame in hand */
 static struct kit_result r;
 
 static const uint8_t local4[4] = { 10, 0, 0, 1 }, remote4[4] = { 10, 0, 0, 2 }, other4[4] = { 10, 0, 0, 9 };
@@ -259,7 +259,7 @@ static void test_fragment_first_dropped_later_passed(void **state)
 		frame_tcp(&f, &s);
 		kit_expect(&plain, &f, pass_not_our_port);
 		for (int more = 0; more <= 1; more++) {
-			s = fragment_spec(family, 5, more);
+			s = fragment_spec(family, more ? 5 : 4096, more);
 			frame_tcp(&f, &s);
 			kit_expect(&plain, &f, pass_fragment);
 		}
@@ -394,10 +394,18 @@ static void test_padding_is_no_payload(void **state)
 
 static void test_drop_source_address_not_unicast(void **state)
 {
-	static const uint8_t bad4[][4] = { { 0 }, { 127, 0, 0, 1 }, { 127, 255, 255, 255 }, { 224, 0, 0, 1 },
-					   { 239, 255, 255, 255 }, { 255, 255, 255, 255 } };
-	static const uint8_t good4[][4] = { { 126, 255, 255, 255 }, { 128, 0, 0, 1 }, { 223, 255, 255, 255 }, { 1, 0, 0, 0 } };
-	static const uint8_t bad6[][16] = { { 0 }, { [15] = 1 }, { 0xff, 2, [15] = 1 }, { [10] = 0xff, 0xff, 10, 0, 0, 2 } };
+	static const uint8_t bad4[][4] = { { 0 },
+					   { 127, 0, 0, 1 },
+					   { 127, 255, 255, 255 },
+					   { 224, 0, 0, 1 },
+					   { 239, 255, 255, 255 },
+					   { 255, 255, 255, 255 } };
+	static const uint8_t good4[][4] = {
+		{ 126, 255, 255, 255 }, { 128, 0, 0, 1 }, { 223, 255, 255, 255 }, { 1, 0, 0, 0 }
+	};
+	static const uint8_t bad6[][16] = {
+		{ 0 }, { [15] = 1 }, { 0xff, 2, [15] = 1 }, { [10] = 0xff, 0xff, 10, 0, 0, 2 }
+	};
 	static const uint8_t good6[][16] = { { 0xfe, 0x80, [15] = 1 }, { [15] = 2 }, { 0x20, 1, [15] = 1 } };
 	struct frame_spec s = ours(4, SYN);
 
@@ -475,6 +483,21 @@ static void test_drop_data_offset_wrong(void **state)
 			kit_expect_also(&plain, &f, redirect_tcp, -1, &r);
 			assert_int_equal(r.meta.payload_off, f.l4 + doff * 4);
 		}
+	}
+}
+
+static void test_drop_data_offset_into_padding(void **state)
+{
+	struct frame_spec s;
+	int family;
+
+	for_family(family)
+	{
+		s = ours(family, ACK);
+		frame_tcp(&f, &s);
+		f.b[f.l4 + 12] = 6 << 4;
+		f.len += 40;
+		kit_expect(&plain, &f, drop_tcp_doff);
 	}
 }
 
@@ -648,7 +671,8 @@ static void test_truncated_at_every_byte(void **state)
 			for (size_t len = 14; len <= f.len; len++) {
 				cut = f;
 				cut.len = len;
-				kit_expect_at(&plain, &cut, truncated_stat(&f, len), -1, NULL, __FILE__, __LINE__);
+				kit_expect_at(&plain, &cut, truncated_stat(&f, len), -1, NULL, __FILE__,
+					      __LINE__);
 			}
 		}
 	}
@@ -684,7 +708,8 @@ static void test_icmp_types(void **state)
 		struct frame_spec s = ours(family, 0), q = sent(family);
 
 		for (unsigned int type = 0; type < 256; type++) {
-			int error = family == 4 ? type == 3 || type == 11 || type == 12 : type >= 1 && type <= 4;
+			int error = family == 4 ? type == 3 || type == 11 || type == 12
+						: type >= 1 && type <= 4;
 
 			frame_icmp(&f, &s, (uint8_t)type, &q);
 			if (error)
@@ -763,6 +788,9 @@ static void test_icmp4_malformed_passes(void **state)
 	frame_icmp(&f, &s, 3, &q);
 	f.b[f.l4 + 8 + 7] = 9; /* a later fragment quoted */
 	kit_expect(&plain, &f, pass_icmp);
+	frame_icmp(&f, &s, 3, &q);
+	set_ip_len((int)(f.len - f.l4) + 1); /* cut short behind what is quoted */
+	kit_expect(&plain, &f, pass_icmp);
 	s.frag = 0x2000; /* the error itself is a fragment */
 	frame_icmp(&f, &s, 3, &q);
 	kit_expect(&plain, &f, pass_icmp);
@@ -804,7 +832,8 @@ static void test_meta_without_room_is_left_out(void **state)
 
 static struct xtcp_flow *flow_place(const struct xtcp_flow *flow, unsigned int probe)
 {
-	uint32_t h = xtcp_flow_hash(&flow->local, &flow->remote, flow->local_port, flow->remote_port, KIT_KEY);
+	uint32_t h = xtcp_flow_hash(&flow->local, &flow->remote, flow->local_port, flow->remote_port,
+				    KIT_KEY);
 
 	return &plain.flows[(h + probe) & (XTCP_FLOWS - 1)];
 }
@@ -1034,6 +1063,7 @@ int main(void)
 		cmocka_unit_test(test_drop_land),
 		cmocka_unit_test(test_drop_source_port_zero),
 		cmocka_unit_test(test_drop_data_offset_wrong),
+		cmocka_unit_test(test_drop_data_offset_into_padding),
 		cmocka_unit_test(test_flags_every_combination),
 		cmocka_unit_test(test_order_of_checks_names_the_first),
 		cmocka_unit_test(test_csum_handshake_good_and_every_wrong_bit),

@@ -15,7 +15,8 @@
 #include "bpf/frame.h"
 
 static const uint8_t a4[4] = { 192, 0, 2, 1 }, b4[4] = { 198, 51, 100, 7 };
-static const uint8_t a6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 }, b6[16] = { 0x20, 1, 0x0d, 0xb8, [8] = 9, [15] = 2 };
+static const uint8_t a6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 },
+		     b6[16] = { 0x20, 1, 0x0d, 0xb8, [8] = 9, [15] = 2 };
 
 static struct frame f;
 
@@ -116,7 +117,9 @@ static void test_wire_truncated_at_every_byte_is_never_ok(void **state)
 			frame_tcp(&f, &s);
 			assert_int_equal(parse(&ip, &tcp), WIRE_OK);
 			for (size_t n = 0; n < f.len; n++) {
-				enum wire_result want = n < f.l3 ? WIRE_SHORT : n < f.l4 ? WIRE_BAD_IP : WIRE_BAD_LEN;
+				enum wire_result want = n < f.l3   ? WIRE_SHORT
+							: n < f.l4 ? WIRE_BAD_IP
+								   : WIRE_BAD_LEN;
 
 				assert_int_equal(parse_at(n, 0, &ip, &tcp), want);
 				assert_int_equal(parse_at(n, 1, &ip, &tcp), want);
@@ -188,6 +191,34 @@ static void test_wire_bad_len_still_says_whose(void **state)
 	assert_int_equal(parse(&ip, &tcp), WIRE_TCP_SHORT);
 }
 
+static void test_wire_ip4_total_below_its_header_is_bad_len(void **state)
+{
+	for (unsigned int total = 0; total < 32; total++) {
+		struct frame_spec s = segment(4);
+		struct wire_tcp tcp;
+		struct wire_ip ip;
+
+		s.ip_opts = 12;
+		frame_tcp(&f, &s);
+		put16(f.b + f.l3 + 2, total);
+		assert_int_equal(parse(&ip, &tcp), WIRE_BAD_LEN);
+		assert_int_equal(ip.l4_len, 0);
+	}
+}
+
+static void test_wire_data_offset_into_padding_is_bad(void **state)
+{
+	struct frame_spec s = segment(4);
+	struct wire_tcp tcp;
+	struct wire_ip ip;
+
+	s.payload = 0;
+	frame_tcp(&f, &s);
+	f.b[f.l4 + 12] = 6 << 4;
+	f.len += 40;
+	assert_int_equal(parse(&ip, &tcp), WIRE_BAD_DOFF);
+}
+
 static void test_wire_padding_is_not_payload(void **state)
 {
 	struct frame_spec s = segment(4);
@@ -222,9 +253,15 @@ static void test_wire_source_route_found(void **state)
 		uint8_t opt[8];
 		int found;
 	} cases[] = {
-		{ { 131, 7, 4, 1, 2, 3, 4, 0 }, 1 }, { { 1, 137, 3, 4 }, 1 }, { { 148, 4, 0, 0, 131, 3, 4, 0 }, 1 },
-		{ { 0, 131, 3, 4 }, 0 },	     { { 7, 8, 131 }, 0 },   { { 148, 1, 131, 3 }, 0 },
-		{ { 148, 9, 131, 3 }, 0 },	     { { 131, 9 }, 0 },	     { { 1, 1, 1, 1, 1, 1, 1, 131 }, 0 },
+		{ { 131, 7, 4, 1, 2, 3, 4, 0 }, 1 },
+		{ { 1, 137, 3, 4 }, 1 },
+		{ { 148, 4, 0, 0, 131, 3, 4, 0 }, 1 },
+		{ { 0, 131, 3, 4 }, 0 },
+		{ { 7, 8, 131 }, 0 },
+		{ { 148, 1, 131, 3 }, 0 },
+		{ { 148, 9, 131, 3 }, 0 },
+		{ { 131, 9 }, 0 },
+		{ { 1, 1, 1, 1, 1, 1, 1, 131 }, 0 },
 	};
 	struct wire_tcp tcp;
 	struct wire_ip ip;
@@ -252,7 +289,9 @@ static void test_wire_source_route_found(void **state)
 static void test_wire_fragments(void **state)
 {
 	/* offset in units of 8 bytes, more fragments, what it is */
-	static const unsigned int cases[][3] = { { 0, 0, 0 }, { 0, 1, 1 }, { 1, 0, 2 }, { 8191, 1, 2 }, { 4096, 0, 2 } };
+	static const unsigned int cases[][3] = {
+		{ 0, 0, 0 }, { 0, 1, 1 }, { 1, 0, 2 }, { 8191, 1, 2 }, { 4096, 0, 2 }
+	};
 	struct wire_tcp tcp;
 	struct wire_ip ip;
 
@@ -260,8 +299,8 @@ static void test_wire_fragments(void **state)
 		for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 			struct frame_spec s = segment(family);
 
-			s.frag = (uint16_t)(family == 4 ? cases[i][0] | cases[i][1] << 13 | 0x4000 :
-							  cases[i][0] << 3 | cases[i][1]);
+			s.frag = (uint16_t)(family == 4 ? cases[i][0] | cases[i][1] << 13 | 0x4000
+							: cases[i][0] << 3 | cases[i][1]);
 			s.exts = family == 6;
 			s.ext[0].type = 44;
 			frame_tcp(&f, &s);
@@ -335,11 +374,20 @@ static void test_wire_source_bad(void **state)
 		uint8_t addr[16];
 		int family, bad;
 	} cases[] = {
-		{ { 0, 0, 0, 0 }, 4, 1 },	{ { 127, 1, 2, 3 }, 4, 1 },	   { { 224, 0, 0, 251 }, 4, 1 },
-		{ { 239, 1, 1, 1 }, 4, 1 },	{ { 255, 255, 255, 255 }, 4, 1 }, { { 10, 0, 0, 255 }, 4, 0 },
-		{ { 128, 0, 0, 1 }, 4, 0 },	{ { 240, 0, 0, 1 }, 4, 0 },	   { { 0 }, 6, 1 },
-		{ { [15] = 1 }, 6, 1 },		{ { [15] = 2 }, 6, 0 },		   { { 0xff, 2, [15] = 1 }, 6, 1 },
-		{ { 0xfe, 0x80, [15] = 1 }, 6, 0 }, { { [10] = 0xff, 0xff, 8, 8, 8, 8 }, 6, 1 },
+		{ { 0, 0, 0, 0 }, 4, 1 },
+		{ { 127, 1, 2, 3 }, 4, 1 },
+		{ { 224, 0, 0, 251 }, 4, 1 },
+		{ { 239, 1, 1, 1 }, 4, 1 },
+		{ { 255, 255, 255, 255 }, 4, 1 },
+		{ { 10, 0, 0, 255 }, 4, 0 },
+		{ { 128, 0, 0, 1 }, 4, 0 },
+		{ { 240, 0, 0, 1 }, 4, 0 },
+		{ { 0 }, 6, 1 },
+		{ { [15] = 1 }, 6, 1 },
+		{ { [15] = 2 }, 6, 0 },
+		{ { 0xff, 2, [15] = 1 }, 6, 1 },
+		{ { 0xfe, 0x80, [15] = 1 }, 6, 0 },
+		{ { [10] = 0xff, 0xff, 8, 8, 8, 8 }, 6, 1 },
 	};
 	struct wire_tcp tcp;
 	struct wire_ip ip;
@@ -362,6 +410,8 @@ int main(void)
 		cmocka_unit_test(test_wire_random_bytes_stay_inside),
 		cmocka_unit_test(test_wire_vlan_third_tag_is_not_ip),
 		cmocka_unit_test(test_wire_bad_len_still_says_whose),
+		cmocka_unit_test(test_wire_ip4_total_below_its_header_is_bad_len),
+		cmocka_unit_test(test_wire_data_offset_into_padding_is_bad),
 		cmocka_unit_test(test_wire_padding_is_not_payload),
 		cmocka_unit_test(test_wire_data_offset_bounds),
 		cmocka_unit_test(test_wire_source_route_found),

@@ -30,16 +30,15 @@ struct ctl_link {
 struct ctl_events {
 	void (*link)(void *arg, const struct ctl_link *link); /* MTU, MAC, up/down, removal */
 	void (*addr)(void *arg, const struct xtcp_addr *addr, uint32_t index, bool added);
-	void (*neigh)(void *arg, const struct xtcp_addr *next_hop,
-		      const uint8_t mac[6]); /* mac NULL: failed or gone */
-	void (*routes_changed)(void *arg);   /* every cached route is void */
+	void (*neigh)(void *arg, const struct xtcp_addr *next_hop, const uint8_t mac[6]); /* mac NULL: failed or gone */
+	void (*routes_changed)(void *arg); /* every cached route is void */
 };
 
 struct ctl_conf {
 	const char *ifname;
 	enum ctl_mode mode;
-	bool pin; /* pin maps and program under bpffs where possible; a keeper removes the pins when we die */
-	bool partial_csum;    /* trust partial checksums even when the driver is not known to be virtual */
+	bool pin;	   /* pin maps and program under bpffs where possible; a keeper removes the pins when we die */
+	bool partial_csum; /* trust partial checksums even when the driver is not known to be virtual */
 	uint32_t drop_sample; /* see struct xtcp_xdp_conf */
 	struct ctl_events events;
 	void *arg; /* passed to events */

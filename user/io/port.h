@@ -29,9 +29,9 @@ struct io_frag {
 /* One frame. frag[0] holds all headers. Received: metadata lies at data - sizeof(struct xtcp_meta). */
 struct io_pkt {
 	uint32_t nfrags;
-	uint32_t len;	  /* bytes in all fragments */
-	uint16_t queue;	  /* receive queue it came from */
-	uint16_t has_meta; /* 1: a struct xtcp_meta with the right magic stands in front (already cleared there) */
+	uint32_t len;	       /* bytes in all fragments */
+	uint16_t queue;	       /* receive queue it came from */
+	uint16_t has_meta;     /* 1: a struct xtcp_meta with the right magic stands in front (already cleared there) */
 	struct xtcp_meta meta; /* a copy of it */
 	struct io_frag frag[IO_MAX_FRAGS];
 };
@@ -40,12 +40,12 @@ struct io_pkt {
 struct io_frames {
 	uint32_t chunk_size; /* bytes, a power of two */
 	uint32_t chunks;
-	uint32_t free;	     /* entries of stack[] in use */
-	uint32_t held;	     /* handed to the engine */
+	uint32_t free; /* entries of stack[] in use */
+	uint32_t held; /* handed to the engine */
 	uint32_t in_fill;
 	uint32_t in_tx;
 	uint32_t pad[2];
-	uint32_t stack[];    /* chunks entries */
+	uint32_t stack[]; /* chunks entries */
 };
 
 struct io_port;

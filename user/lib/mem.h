@@ -18,15 +18,15 @@
 #define MEM_ORDERS 24	/* order n: MEM_MIN << n; the largest is 2 GiB */
 
 struct mem {
-	uint64_t data_off;	    /* bytes from this struct to the first block */
-	uint32_t units;		    /* blocks of MEM_MIN bytes in the area */
-	uint32_t top;		    /* units handed out of the untouched end so far */
-	uint64_t used;		    /* bytes allocated */
+	uint64_t data_off; /* bytes from this struct to the first block */
+	uint32_t units;	   /* blocks of MEM_MIN bytes in the area */
+	uint32_t top;	   /* units handed out of the untouched end so far */
+	uint64_t used;	   /* bytes allocated */
 	uint64_t peak;
 	uint64_t failures;
-	uint32_t free[MEM_ORDERS];  /* heads of the free lists: block number + 1; 0 none */
+	uint32_t free[MEM_ORDERS]; /* heads of the free lists: block number + 1; 0 none */
 	uint32_t reserved[2];
-	uint8_t map[];		    /* one byte a unit: state of the block that begins there */
+	uint8_t map[]; /* one byte a unit: state of the block that begins there */
 };
 
 /* Bytes needed for struct mem and an area of `bytes` of blocks; bytes is rounded up to a page. */

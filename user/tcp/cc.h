@@ -11,7 +11,7 @@
 
 struct tcp_cc_event {
 	uint64_t now_ns;
-	uint32_t acked;	      /* bytes newly acknowledged, cumulatively */
+	uint32_t acked;	       /* bytes newly acknowledged, cumulatively */
 	uint32_t prior_flight; /* bytes in flight before this acknowledgement */
 	bool in_recovery;
 };

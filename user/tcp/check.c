@@ -58,8 +58,8 @@ const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c)
 		return c->recs.count || c->sndq.size ? "a closed connection holds send memory" : NULL;
 	if (seq_gt(c->snd_una, c->snd_nxt))
 		return "snd_una right of snd_nxt";
-	if (seq_gt(c->snd_nxt, c->sndq_seq + c->sndq.len + !!(c->flags & TCP_F_FIN_SENT)) && c->state >= TCP_ESTABLISHED &&
-	    c->state != TCP_TIME_WAIT)
+	if (seq_gt(c->snd_nxt, c->sndq_seq + c->sndq.len + !!(c->flags & TCP_F_FIN_SENT)) &&
+	    c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT)
 		return "snd_nxt right of what was queued";
 	if (c->state >= TCP_SYN_RECEIVED && seq_gt(c->rcv_nxt, c->rcv_adv))
 		return "rcv_nxt right of the announced window";

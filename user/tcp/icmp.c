@@ -15,18 +15,12 @@
 static int icmp_errno(enum tcp_icmp type)
 {
 	switch (type) {
-	case TCP_ICMP_NET_UNREACH:
-		return ENETUNREACH;
-	case TCP_ICMP_PROTO_UNREACH:
-		return ENOPROTOOPT;
-	case TCP_ICMP_PORT_UNREACH:
-		return ECONNREFUSED;
-	case TCP_ICMP_PROHIBITED:
-		return EACCES;
-	case TCP_ICMP_PARAM:
-		return EPROTO;
-	default:
-		return EHOSTUNREACH;
+	case TCP_ICMP_NET_UNREACH: return ENETUNREACH;
+	case TCP_ICMP_PROTO_UNREACH: return ENOPROTOOPT;
+	case TCP_ICMP_PORT_UNREACH: return ECONNREFUSED;
+	case TCP_ICMP_PROHIBITED: return EACCES;
+	case TCP_ICMP_PARAM: return EPROTO;
+	default: return EHOSTUNREACH;
 	}
 }
 

@@ -140,7 +140,8 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 }
 
 /* False: the segment is dropped. *trim: its text and FIN do not count, ACK, URG and RST do (MUST-66). */
-static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, bool *trim, uint64_t now_ns)
+static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, bool *trim,
+			  uint64_t now_ns)
 {
 	*trim = false;
 	if (c->flags & TCP_F_TS && !(seg->flags & TCP_RST)) {
@@ -207,14 +208,9 @@ static void fin_acked(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		if (c->flags & TCP_F_ORPHAN && c->linger_ms < 0)
 			c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
 		break;
-	case TCP_CLOSING:
-		conn_time_wait(env, c, now_ns);
-		break;
-	case TCP_LAST_ACK:
-		conn_done(env, c, 0);
-		break;
-	default:
-		break;
+	case TCP_CLOSING: conn_time_wait(env, c, now_ns); break;
+	case TCP_LAST_ACK: conn_done(env, c, 0); break;
+	default: break;
 	}
 }
 
@@ -279,7 +275,8 @@ static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const
 
 	if (!seg->len || !tcp_can_receive(c))
 		return TCP_DONE;
-	if (c->flags & TCP_F_ORPHAN && seq_gt(seg->seq + seg->len, c->rcv_nxt)) { /* nobody will read it: RFC 2525 2.17 */
+	if (c->flags & TCP_F_ORPHAN &&
+	    seq_gt(seg->seq + seg->len, c->rcv_nxt)) { /* nobody will read it: RFC 2525 2.17 */
 		tcp_count(env, in_data_after_close);
 		tcp_abort(env, c, ECONNRESET);
 		return TCP_DONE;
@@ -322,23 +319,17 @@ static void step_fin(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 	ack_now(c);
 	c->events |= TCP_EV_READABLE | TCP_EV_PEER_FIN;
 	switch (c->state) {
-	case TCP_ESTABLISHED:
-		c->state = TCP_CLOSE_WAIT;
-		break;
-	case TCP_FIN_WAIT_1:
-		c->state = TCP_CLOSING;
-		break;
-	case TCP_FIN_WAIT_2:
-		conn_time_wait(env, c, now_ns);
-		break;
-	default:
-		break;
+	case TCP_ESTABLISHED: c->state = TCP_CLOSE_WAIT; break;
+	case TCP_FIN_WAIT_1: c->state = TCP_CLOSING; break;
+	case TCP_FIN_WAIT_2: conn_time_wait(env, c, now_ns); break;
+	default: break;
 	}
 }
 
 /* ---- all together ---- */
 
-static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg,
+				     uint64_t now_ns)
 {
 	enum tcp_verdict v;
 	bool trim, drop;

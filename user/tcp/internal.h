@@ -35,7 +35,8 @@ static inline uint32_t tcp_unsent(const struct tcp_conn *c)
 
 static inline bool tcp_fin_due(const struct tcp_conn *c)
 {
-	return (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT | TCP_F_SYN_ACKED)) == (TCP_F_FIN_QUEUED | TCP_F_SYN_ACKED);
+	return (c->flags & (TCP_F_FIN_QUEUED | TCP_F_FIN_SENT | TCP_F_SYN_ACKED)) ==
+	       (TCP_F_FIN_QUEUED | TCP_F_SYN_ACKED);
 }
 
 /* States in which the peer may still send us data. */

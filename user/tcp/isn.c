@@ -39,8 +39,8 @@ static inline void sip_word(struct sip *s, uint64_t m)
 
 static uint64_t siphash_tuple(const uint64_t key[2], const struct tcp_conn *c)
 {
-	struct sip s = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull,
-			 key[0] ^ 0x6c7967656e657261ull, key[1] ^ 0x7465646279746573ull };
+	struct sip s = { key[0] ^ 0x736f6d6570736575ull, key[1] ^ 0x646f72616e646f6dull, key[0] ^ 0x6c7967656e657261ull,
+			 key[1] ^ 0x7465646279746573ull };
 
 	sip_word(&s, c->laddr.d[0]);
 	sip_word(&s, c->laddr.d[1]);

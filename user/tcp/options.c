@@ -69,19 +69,14 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 		out->present |= TCP_OPT_WSCALE;
 		out->wscale = p[2];
 		break;
-	case OPT_SACK_OK:
-		out->present |= TCP_OPT_SACK_OK;
-		break;
-	case OPT_SACK:
-		parse_sack(p, len, out);
-		break;
+	case OPT_SACK_OK: out->present |= TCP_OPT_SACK_OK; break;
+	case OPT_SACK: parse_sack(p, len, out); break;
 	case OPT_TS:
 		out->present |= TCP_OPT_TS;
 		out->tsval = get32(p + 2);
 		out->tsecr = get32(p + 6);
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 

@@ -30,7 +30,8 @@ static uint16_t announce(struct tcp_conn *c)
 }
 
 /* Everything a segment carries besides its text. */
-static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint8_t flags, uint64_t now_ns)
+static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint8_t flags,
+		 uint64_t now_ns)
 {
 	out->seq = seq;
 	out->flags = flags;

@@ -28,22 +28,40 @@
 #include "xtcp/shared.h"
 #include "lib/mem.h"
 
-#define TCP_MSS_DEFAULT_V4 536	/* RFC 9293 3.7.1, MUST-15 */
+#define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 3.7.1, MUST-15 */
 #define TCP_MSS_DEFAULT_V6 1220
-#define TCP_MSS_FLOOR 48	/* below this no MSS option is believed */
-#define TCP_WSCALE_MAX 14	/* RFC 7323 2.3 */
-#define TCP_OPT_MAX 40		/* bytes of options in a header */
-#define TCP_SPANS 18		/* pieces of one segment's payload */
-#define TCP_OOO_RANGES 31	/* out-of-order ranges kept for a connection */
+#define TCP_MSS_FLOOR 48  /* below this no MSS option is believed */
+#define TCP_WSCALE_MAX 14 /* RFC 7323 2.3 */
+#define TCP_OPT_MAX 40	  /* bytes of options in a header */
+#define TCP_SPANS 18	  /* pieces of one segment's payload */
+#define TCP_OOO_RANGES 31 /* out-of-order ranges kept for a connection */
 #define TCP_SACK_MAX 4
 
-enum tcp_state { /* the same values as enum xtcp_state */
-	TCP_CLOSED, TCP_LISTEN, TCP_SYN_SENT, TCP_SYN_RECEIVED, TCP_ESTABLISHED, TCP_FIN_WAIT_1,
-	TCP_FIN_WAIT_2, TCP_CLOSE_WAIT, TCP_CLOSING, TCP_LAST_ACK, TCP_TIME_WAIT,
+/* The same values as enum xtcp_state. */
+enum tcp_state {
+	TCP_CLOSED,
+	TCP_LISTEN,
+	TCP_SYN_SENT,
+	TCP_SYN_RECEIVED,
+	TCP_ESTABLISHED,
+	TCP_FIN_WAIT_1,
+	TCP_FIN_WAIT_2,
+	TCP_CLOSE_WAIT,
+	TCP_CLOSING,
+	TCP_LAST_ACK,
+	TCP_TIME_WAIT,
 };
 
-enum { TCP_FIN = 0x01, TCP_SYN = 0x02, TCP_RST = 0x04, TCP_PSH = 0x08, TCP_ACK = 0x10, TCP_URG = 0x20,
-       TCP_ECE = 0x40, TCP_CWR = 0x80 };
+enum {
+	TCP_FIN = 0x01,
+	TCP_SYN = 0x02,
+	TCP_RST = 0x04,
+	TCP_PSH = 0x08,
+	TCP_ACK = 0x10,
+	TCP_URG = 0x20,
+	TCP_ECE = 0x40,
+	TCP_CWR = 0x80
+};
 
 /* ---- segments ---- */
 
@@ -52,8 +70,14 @@ struct tcp_range { /* [start, end) in sequence space */
 	uint32_t end;
 };
 
-enum { TCP_OPT_MSS = 1, TCP_OPT_WSCALE = 2, TCP_OPT_SACK_OK = 4, TCP_OPT_TS = 8, TCP_OPT_SACK = 16,
-       TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */ };
+enum {
+	TCP_OPT_MSS = 1,
+	TCP_OPT_WSCALE = 2,
+	TCP_OPT_SACK_OK = 4,
+	TCP_OPT_TS = 8,
+	TCP_OPT_SACK = 16,
+	TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */
+};
 
 struct tcp_opts {
 	uint8_t present; /* TCP_OPT_* */
@@ -74,13 +98,13 @@ struct tcp_span {
 struct tcp_seg {
 	uint32_t seq;
 	uint32_t ack;
-	uint16_t wnd;	  /* as on the wire, unscaled */
-	uint16_t urg;	  /* urgent pointer as on the wire */
-	uint8_t flags;	  /* TCP_FIN ... */
-	uint8_t tclass;	  /* traffic class: received, or to be sent */
-	uint8_t ttl;	  /* to be sent */
-	uint8_t opt_len;  /* bytes in opt[], a multiple of 4 (to be sent) */
-	uint32_t len;	  /* bytes of payload */
+	uint16_t wnd;	 /* as on the wire, unscaled */
+	uint16_t urg;	 /* urgent pointer as on the wire */
+	uint8_t flags;	 /* TCP_FIN ... */
+	uint8_t tclass;	 /* traffic class: received, or to be sent */
+	uint8_t ttl;	 /* to be sent */
+	uint8_t opt_len; /* bytes in opt[], a multiple of 4 (to be sent) */
+	uint32_t len;	 /* bytes of payload */
 	uint32_t nspans;
 	struct tcp_span span[TCP_SPANS]; /* the payload; received: [0] mostly; sent: at most 2 */
 	struct tcp_opts opts;		 /* received: parsed by tcp_options_parse() */
@@ -96,8 +120,8 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
 /* ---- what the core is given ---- */
 
 struct tcp_conf {
-	uint32_t sndbuf_max;	 /* bytes */
-	uint32_t rcvbuf_max;	 /* bytes */
+	uint32_t sndbuf_max; /* bytes */
+	uint32_t rcvbuf_max; /* bytes */
 	uint64_t time_wait_ns;
 	uint64_t delack_ns;	 /* default 40 ms; < 500 ms (MUST-40) */
 	uint64_t rto_min_ns;	 /* default 200 ms */
@@ -126,7 +150,7 @@ struct tcp_env {
 
 /* ---- a connection ---- */
 
-struct tcp_ring { /* a byte ring in buffer memory */
+struct tcp_ring {	/* a byte ring in buffer memory */
 	uint32_t block; /* 0: none yet */
 	uint32_t size;	/* bytes, 0 or a power of two */
 	uint32_t head;	/* offset of the first byte */
@@ -143,8 +167,13 @@ struct tcp_rec {
 	uint8_t rtx;	  /* times retransmitted, saturating */
 	uint16_t spare;
 };
-enum { TCP_REC_SACKED = 1, TCP_REC_LOST = 2, /* to be retransmitted */ TCP_REC_RTX = 4, /* was retransmitted (Karn) */
-       TCP_REC_FIN = 8, TCP_REC_SYN = 16 };
+enum {
+	TCP_REC_SACKED = 1,
+	TCP_REC_LOST = 2, /* to be retransmitted */
+	TCP_REC_RTX = 4,  /* was retransmitted (Karn) */
+	TCP_REC_FIN = 8,
+	TCP_REC_SYN = 16
+};
 
 struct tcp_recs { /* ring of records */
 	uint32_t block;
@@ -155,74 +184,81 @@ struct tcp_recs { /* ring of records */
 
 /* conn->flags */
 enum {
-	TCP_F_WSCALE = 1u << 0,	    /* window scaling agreed */
-	TCP_F_TS = 1u << 1,	    /* timestamps agreed */
-	TCP_F_SACK = 1u << 2,	    /* SACK agreed */
+	TCP_F_WSCALE = 1u << 0, /* window scaling agreed */
+	TCP_F_TS = 1u << 1,	/* timestamps agreed */
+	TCP_F_SACK = 1u << 2,	/* SACK agreed */
 	TCP_F_V6 = 1u << 3,
 	TCP_F_PASSIVE = 1u << 4,    /* opened by a listener (MUST-11) */
 	TCP_F_FIN_QUEUED = 1u << 5, /* the application has shut down its direction */
 	TCP_F_FIN_SENT = 1u << 6,
-	TCP_F_FIN_RCVD = 1u << 7,   /* the peer's FIN has been reached in order */
-	TCP_F_ORPHAN = 1u << 8,	    /* the application has closed */
+	TCP_F_FIN_RCVD = 1u << 7, /* the peer's FIN has been reached in order */
+	TCP_F_ORPHAN = 1u << 8,	  /* the application has closed */
 	TCP_F_NODELAY = 1u << 9,
 	TCP_F_QUICKACK = 1u << 10,
 	TCP_F_KEEPALIVE = 1u << 11,
-	TCP_F_CORK = 1u << 12,	    /* XTCP_MORE: hold a partial segment */
-	TCP_F_PROBED = 1u << 13,    /* a window probe with one byte past snd_nxt is out */
-	TCP_F_RECOVERY = 1u << 14,  /* fast recovery */
-	TCP_F_LOSS = 1u << 15,	    /* recovery after a timeout */
-	TCP_F_URG_OUT = 1u << 16,   /* snd_up is in force */
-	TCP_F_URG_IN = 1u << 17,    /* rcv_up is in force */
-	TCP_F_WAS_FULL = 1u << 18,  /* the application met a full send buffer */
-	TCP_F_TS_RECENT = 1u << 19, /* ts_recent is valid */
-	TCP_F_ACK_NOW = 1u << 20,   /* an ACK is owed at once */
-	TCP_F_ACK_DELAYED = 1u << 21, /* an ACK is owed by delack_deadline */
-	TCP_F_FORCE_RTX = 1u << 22, /* send one retransmission whatever cwnd says */
-	TCP_F_PROBE = 1u << 23,	    /* a window or keepalive probe is due */
-	TCP_F_RST = 1u << 24,	    /* a RST is owed, then the connection is gone */
-	TCP_F_SYN_ACKED = 1u << 25, /* our SYN has been acknowledged */
-	TCP_F_FIN_SEEN = 1u << 26,  /* the peer's FIN is known to be at rcv_fin, perhaps out of order */
+	TCP_F_CORK = 1u << 12,	       /* XTCP_MORE: hold a partial segment */
+	TCP_F_PROBED = 1u << 13,       /* a window probe with one byte past snd_nxt is out */
+	TCP_F_RECOVERY = 1u << 14,     /* fast recovery */
+	TCP_F_LOSS = 1u << 15,	       /* recovery after a timeout */
+	TCP_F_URG_OUT = 1u << 16,      /* snd_up is in force */
+	TCP_F_URG_IN = 1u << 17,       /* rcv_up is in force */
+	TCP_F_WAS_FULL = 1u << 18,     /* the application met a full send buffer */
+	TCP_F_TS_RECENT = 1u << 19,    /* ts_recent is valid */
+	TCP_F_ACK_NOW = 1u << 20,      /* an ACK is owed at once */
+	TCP_F_ACK_DELAYED = 1u << 21,  /* an ACK is owed by delack_deadline */
+	TCP_F_FORCE_RTX = 1u << 22,    /* send one retransmission whatever cwnd says */
+	TCP_F_PROBE = 1u << 23,	       /* a window or keepalive probe is due */
+	TCP_F_RST = 1u << 24,	       /* a RST is owed, then the connection is gone */
+	TCP_F_SYN_ACKED = 1u << 25,    /* our SYN has been acknowledged */
+	TCP_F_FIN_SEEN = 1u << 26,     /* the peer's FIN is known to be at rcv_fin, perhaps out of order */
 	TCP_F_CWND_LIMITED = 1u << 27, /* cwnd, not the application or the peer, held the last segment back */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
-enum { TCP_EV_OPEN = 0x02, TCP_EV_READABLE = 0x04, TCP_EV_WRITABLE = 0x08, TCP_EV_PEER_FIN = 0x10,
-       TCP_EV_ERROR = 0x20, TCP_EV_CLOSED = 0x40, TCP_EV_URGENT = 0x80 };
+enum {
+	TCP_EV_OPEN = 0x02,
+	TCP_EV_READABLE = 0x04,
+	TCP_EV_WRITABLE = 0x08,
+	TCP_EV_PEER_FIN = 0x10,
+	TCP_EV_ERROR = 0x20,
+	TCP_EV_CLOSED = 0x40,
+	TCP_EV_URGENT = 0x80
+};
 
 #define TCP_NEVER UINT64_MAX
 
 struct tcp_conn {
 	/* -- first cache line: what every segment reads -- */
-	uint8_t state;	      /* enum tcp_state */
-	uint8_t snd_wscale;   /* shift of windows received */
-	uint8_t rcv_wscale;   /* shift of windows sent */
-	uint8_t cc;	      /* number of the congestion control */
-	uint32_t flags;	      /* TCP_F_* */
-	uint32_t events;      /* TCP_EV_* not yet taken by the engine */
-	uint32_t snd_una;     /* RFC 9293 3.3.1 from here on */
+	uint8_t state;	    /* enum tcp_state */
+	uint8_t snd_wscale; /* shift of windows received */
+	uint8_t rcv_wscale; /* shift of windows sent */
+	uint8_t cc;	    /* number of the congestion control */
+	uint32_t flags;	    /* TCP_F_* */
+	uint32_t events;    /* TCP_EV_* not yet taken by the engine */
+	uint32_t snd_una;   /* RFC 9293 3.3.1 from here on */
 	uint32_t snd_nxt;
-	uint32_t snd_wnd;     /* bytes, scaled */
+	uint32_t snd_wnd; /* bytes, scaled */
 	uint32_t rcv_nxt;
-	uint32_t rcv_adv;     /* right edge ever announced: rcv_nxt + RCV.WND, never moves left */
-	uint32_t ts_recent;   /* RFC 7323 4.3 */
-	uint32_t ts_offset;   /* added to our timestamp clock */
+	uint32_t rcv_adv;   /* right edge ever announced: rcv_nxt + RCV.WND, never moves left */
+	uint32_t ts_recent; /* RFC 7323 4.3 */
+	uint32_t ts_offset; /* added to our timestamp clock */
 	uint32_t last_ack_sent;
 	uint32_t rcv_unacked; /* bytes received since the last ACK was sent */
 	uint16_t mss;	      /* payload bytes of a full segment we send, options of every segment taken off */
 	uint16_t rcv_mss;     /* MSS we announced */
 	uint32_t ooo_count;   /* ranges in the out-of-order list */
 	/* -- second: sending -- */
-	uint32_t cwnd;	      /* bytes */
-	uint32_t ssthresh;    /* bytes */
-	uint32_t sacked;      /* bytes SACKed (or guessed from duplicate ACKs) */
-	uint32_t lost;	      /* bytes marked lost, not yet retransmitted */
-	uint32_t recover;     /* RFC 6582: snd_nxt when recovery began */
+	uint32_t cwnd;	   /* bytes */
+	uint32_t ssthresh; /* bytes */
+	uint32_t sacked;   /* bytes SACKed (or guessed from duplicate ACKs) */
+	uint32_t lost;	   /* bytes marked lost, not yet retransmitted */
+	uint32_t recover;  /* RFC 6582: snd_nxt when recovery began */
 	uint32_t dup_acks;
 	uint32_t snd_wl1;
 	uint32_t snd_wl2;
 	struct tcp_ring sndq; /* first byte: sequence number sndq_seq */
 	uint32_t sndq_seq;
-	uint32_t srtt_us_x8;  /* RFC 6298, microseconds * 8; 0: no sample yet */
+	uint32_t srtt_us_x8; /* RFC 6298, microseconds * 8; 0: no sample yet */
 	uint32_t rttvar_us_x4;
 	uint32_t rto_us;
 	/* -- third: queues and timers -- */
@@ -232,22 +268,22 @@ struct tcp_conn {
 	uint16_t rcv_seg_max; /* largest payload received in one segment, at most rcv_mss (delayed ACK) */
 	uint8_t snd_hint;     /* order of the block that sndq needed last time */
 	uint8_t rcv_hint;
-	uint64_t rtx_deadline;	  /* retransmission or persist timer */
+	uint64_t rtx_deadline; /* retransmission or persist timer */
 	uint64_t delack_deadline;
-	uint64_t idle_deadline;	  /* keepalive */
-	uint64_t misc_deadline;	  /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
+	uint64_t idle_deadline; /* keepalive */
+	uint64_t misc_deadline; /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
 	/* -- the rest is colder -- */
-	uint64_t ts_recent_ns;	  /* when ts_recent was last updated (RFC 7323 5.5) */
-	uint64_t retrans_start;	  /* first of the unanswered retransmissions; 0: none (R1, R2) */
-	uint64_t last_rx_ns;	  /* last segment received (keepalive) */
-	uint64_t last_tx_ns;	  /* last data sent (restart after idle, RFC 5681 4.1) */
-	uint64_t challenge_ns;	  /* start of the current interval of challenge ACKs */
-	uint64_t cc_priv[6];	  /* the algorithm's own */
+	uint64_t ts_recent_ns;	/* when ts_recent was last updated (RFC 7323 5.5) */
+	uint64_t retrans_start; /* first of the unanswered retransmissions; 0: none (R1, R2) */
+	uint64_t last_rx_ns;	/* last segment received (keepalive) */
+	uint64_t last_tx_ns;	/* last data sent (restart after idle, RFC 5681 4.1) */
+	uint64_t challenge_ns;	/* start of the current interval of challenge ACKs */
+	uint64_t cc_priv[6];	/* the algorithm's own */
 	uint32_t iss;
 	uint32_t irs;
-	uint32_t fin_seq;	  /* sequence number of our FIN once FIN_QUEUED */
-	uint32_t rcv_fin;	  /* sequence number of the peer's FIN, valid with TCP_F_FIN_SEEN */
-	uint32_t snd_up;	  /* first byte past the urgent data (RFC 6093) */
+	uint32_t fin_seq; /* sequence number of our FIN once FIN_QUEUED */
+	uint32_t rcv_fin; /* sequence number of the peer's FIN, valid with TCP_F_FIN_SEEN */
+	uint32_t snd_up;  /* first byte past the urgent data (RFC 6093) */
 	uint32_t rcv_up;
 	uint32_t max_snd_wnd;	  /* largest window the peer ever offered (SWS avoidance) */
 	uint32_t sndbuf_max;	  /* bytes */
@@ -263,19 +299,19 @@ struct tcp_conn {
 	uint16_t mss_cap;	  /* XTCP_MAXSEG; 65535: none */
 	uint16_t keepidle_s, keepintvl_s;
 	uint8_t keepcnt;
-	uint8_t probes;		  /* window or keepalive probes unanswered */
-	uint8_t backoff;	  /* doublings of the RTO */
-	uint8_t challenges;	  /* challenge ACKs in the current interval */
+	uint8_t probes;	    /* window or keepalive probes unanswered */
+	uint8_t backoff;    /* doublings of the RTO */
+	uint8_t challenges; /* challenge ACKs in the current interval */
 	uint8_t tclass;
 	uint8_t ttl;
-	uint16_t error;		  /* positive errno that ended the connection */
+	uint16_t error; /* positive errno that ended the connection */
 	uint16_t soft_error;
 	uint32_t segs_in, segs_out, retrans_segs, rto_count;
 	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
 	/* who it is */
 	struct xtcp_addr laddr;
 	struct xtcp_addr raddr;
-	uint16_t lport;		  /* network order, like rport */
+	uint16_t lport; /* network order, like rport */
 	uint16_t rport;
 };
 
@@ -283,8 +319,8 @@ struct tcp_conn {
 
 /* What tcp_input wants done that is not state of the connection. */
 enum tcp_verdict {
-	TCP_DONE,	/* nothing */
-	TCP_REPLY_RST,	/* answer this segment with tcp_reset_reply() */
+	TCP_DONE,      /* nothing */
+	TCP_REPLY_RST, /* answer this segment with tcp_reset_reply() */
 };
 
 /* RFC 9293 3.10.7. May set events, leave an ACK owed, or end in TCP_CLOSED. */
@@ -345,8 +381,16 @@ void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
 
 /* ---- the network's word ---- */
 
-enum tcp_icmp { TCP_ICMP_NET_UNREACH, TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROTO_UNREACH, TCP_ICMP_PORT_UNREACH,
-		TCP_ICMP_PROHIBITED, TCP_ICMP_TOO_BIG, TCP_ICMP_TIME_EXCEEDED, TCP_ICMP_PARAM };
+enum tcp_icmp {
+	TCP_ICMP_NET_UNREACH,
+	TCP_ICMP_HOST_UNREACH,
+	TCP_ICMP_PROTO_UNREACH,
+	TCP_ICMP_PORT_UNREACH,
+	TCP_ICMP_PROHIBITED,
+	TCP_ICMP_TOO_BIG,
+	TCP_ICMP_TIME_EXCEEDED,
+	TCP_ICMP_PARAM
+};
 /*
  * An ICMP error quoting a segment of ours with sequence number seq; mtu with TOO_BIG, 0 unknown.
  * False: seq is not in flight, ignore it (RFC 5927 4).
@@ -363,10 +407,10 @@ struct tcp_tw {
 	uint16_t lport, rport; /* network order */
 	uint32_t snd_nxt;
 	uint32_t rcv_nxt;
-	uint32_t rcv_wnd;      /* as on the wire */
+	uint32_t rcv_wnd; /* as on the wire */
 	uint32_t ts_recent;
 	uint32_t ts_offset;
-	uint32_t flags;	       /* TCP_F_TS, TCP_F_TS_RECENT, TCP_F_V6 */
+	uint32_t flags; /* TCP_F_TS, TCP_F_TS_RECENT, TCP_F_V6 */
 	uint8_t tclass, ttl;
 	uint16_t challenges;
 	uint64_t expires_ns;

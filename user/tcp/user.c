@@ -28,13 +28,10 @@ static int send_error(struct tcp_conn *c)
 		return -c->error;
 	switch (c->state) {
 	case TCP_ESTABLISHED:
-	case TCP_CLOSE_WAIT:
-		return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : 0;
+	case TCP_CLOSE_WAIT: return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : 0;
 	case TCP_SYN_SENT:
-	case TCP_SYN_RECEIVED:
-		return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : -EAGAIN;
-	default:
-		return -EPIPE;
+	case TCP_SYN_RECEIVED: return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : -EAGAIN;
+	default: return -EPIPE;
 	}
 }
 
@@ -172,17 +169,11 @@ int tcp_shutdown(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->flags & TCP_F_FIN_QUEUED)
 		return 0;
 	switch (c->state) {
-	case TCP_ESTABLISHED:
-		c->state = TCP_FIN_WAIT_1;
-		break;
-	case TCP_CLOSE_WAIT:
-		c->state = TCP_LAST_ACK;
-		break;
+	case TCP_ESTABLISHED: c->state = TCP_FIN_WAIT_1; break;
+	case TCP_CLOSE_WAIT: c->state = TCP_LAST_ACK; break;
 	case TCP_SYN_SENT:
-	case TCP_SYN_RECEIVED:
-		break; /* conn_established moves on to FIN-WAIT-1 */
-	default:
-		return -ENOTCONN;
+	case TCP_SYN_RECEIVED: break; /* conn_established moves on to FIN-WAIT-1 */
+	default: return -ENOTCONN;
 	}
 	c->flags |= TCP_F_FIN_QUEUED;
 	c->flags &= ~(uint32_t)TCP_F_CORK;
