@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * connect.c - active OPEN (RFC 9293 3.9.1.2): route, source address, local port.
+ *
+ * Ports are reserved in the host one by one; to spare a connect that system call,
+ * ports reserved for earlier ones are kept in a pool and serve again for other
+ * four-tuples. While the pool is small a new random port is preferred, and a pooled
+ * one is picked at random (RFC 6056 3.3.2).
+ */
+#include "engine/private.h"
+
+#include <errno.h>
+#include "lib/fail.h"
+
+static bool tuple_free(const struct engine *e, const struct tcp_open *o, uint16_t lport)
+{
+	uint16_t be = wire_swap16(lport);
+	uint32_t hash = demux_hash(e, &o->laddr, &o->raddr, be, o->rport);
+
+	return !demux_find(e, hash, &o->laddr, &o->raddr, be, o->rport);
+}
+
+/* A pooled port whose four-tuple is free, with one more reference; 0: none. */
+static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index)
+{
+	struct region *r = e->r;
+	uint32_t n = r->pool_ports, at;
+
+	if (!n)
+		return 0;
+	at = (uint32_t)((hash_random(&r->random) >> 32) * n >> 32);
+	for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
+		const struct pooled_port *p = &r->port_pool[at];
+
+		if (p->addr_index != index || !tuple_free(e, o, p->port))
+			continue;
+		return port_take(e, index, p->port) ? 0 : p->port;
+	}
+	return 0;
+}
+
+static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t index)
+{
+	uint16_t port = 0;
+	int fresh = -EAGAIN;
+
+	if (e->r->pool_ports >= REGION_PORT_FRESH)
+		port = pooled(e, o, index);
+	if (port)
+		return port;
+	fresh = port_take_any(e, index);
+	if (fresh > 0) {
+		port_pool_add(e, index, (uint16_t)fresh);
+		return fresh;
+	}
+	port = pooled(e, o, index);
+	if (port)
+		return port;
+	return fail(EAGAIN, "no free local port: %s", strerror(-fresh));
+}
+
+static int take_port(struct engine *e, const struct tcp_open *o, uint32_t index, uint16_t lport)
+{
+	char text[ADDR_TEXT];
+	int err;
+
+	if (!lport)
+		return choose_port(e, o, index);
+	addr_port_text(&o->laddr, lport, text);
+	if (!tuple_free(e, o, lport))
+		return fail(EADDRINUSE, "cannot connect from %s: a connection to this peer has that port (or TIME-WAIT does)",
+			    text);
+	err = port_take(e, index, lport);
+	return err ? fail(-err, "cannot connect from %s: %s", text, strerror(-err)) : lport;
+}
+
+static bool peer_bad(const struct engine *e, const struct xtcp_addr *a)
+{
+	return addr_is_any(a) || addr_is_multicast(a) || addr_is_loopback(a) || addr_index(e, a) >= 0;
+}
+
+/* Route and source address into *o and *dst. */
+static int find_path(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_addr *laddr, struct tcp_open *o,
+		     uint32_t *dst)
+{
+	char text[ADDR_TEXT];
+	bool any = !laddr || addr_is_any(laddr);
+	int err;
+
+	addr_text(raddr, text);
+	if (peer_bad(e, raddr))
+		return fail(EINVAL, "cannot connect to %s: not a unicast address of another host", text);
+	if (!any && addr_is_v4(laddr) != addr_is_v4(raddr))
+		return fail(EINVAL, "cannot connect to %s: the local address is of another family", text);
+	if (!any && addr_index(e, laddr) < 0)
+		return fail(EADDRNOTAVAIL, "cannot connect to %s: the local address is not of this interface", text);
+	err = dst_get(e, raddr, any ? NULL : laddr, dst);
+	if (err == -ENETUNREACH)
+		return fail(ENETUNREACH, "cannot connect to %s: no route", text);
+	if (err)
+		return err;
+	o->raddr = *raddr;
+	o->laddr = any ? dst_at(e, *dst)->src : *laddr;
+	o->path_mtu = dst_mtu(e, dst_at(e, *dst));
+	return 0;
+}
+
+static void open_active(struct engine *e, uint32_t ref, const struct tcp_open *o, uint32_t dst, uint32_t index,
+			uint64_t user)
+{
+	struct conn *c = conn_at(e, ref);
+
+	c->dst = dst;
+	c->addr_index = index;
+	c->user = user;
+	c->life |= CONN_APP;
+	tcp_connect(&e->env, &c->tcp, o, e->r->now_ns);
+	if (dst_at(e, dst)->hop_limit)
+		c->tcp.ttl = dst_at(e, dst)->hop_limit;
+	conn_hash(e, ref);
+	conn_flow_add(e, ref);
+	conn_dirty(e, ref);
+}
+
+int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rport, const struct xtcp_addr *laddr,
+		   uint16_t lport, uint64_t user, uint64_t *out)
+{
+	struct tcp_open o = { .rport = wire_swap16(rport) };
+	uint32_t dst, ref;
+	int err, index, port;
+
+	if (!rport)
+		return fail(EINVAL, "cannot connect to port 0");
+	err = find_path(e, raddr, laddr, &o, &dst);
+	if (err)
+		return err;
+	index = addr_index(e, &o.laddr);
+	if (index < 0) {
+		err = fail(EADDRNOTAVAIL, "cannot connect: the route's source address is not of this interface");
+		goto out_dst;
+	}
+	ref = conn_new(e);
+	if (!ref) {
+		err = fail(EMFILE, "cannot connect: all %u connections are in use (max_conns)", e->r->conns.cap);
+		goto out_dst;
+	}
+	port = take_port(e, &o, (uint32_t)index, lport);
+	if (port < 0) {
+		err = port;
+		goto out_conn;
+	}
+	o.lport = wire_swap16((uint16_t)port);
+	open_active(e, ref, &o, dst, (uint32_t)index, user);
+	*out = conn_handle(e, ref);
+	return 0;
+
+out_conn:
+	conn_drop(e, ref);
+out_dst:
+	dst_put(e, dst);
+	return err;
+}

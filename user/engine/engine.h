@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * engine.h - one engine: a region, a port, a host, and the loop that joins them
+ * to the core. Run to completion, one thread at a time, one clock reading a turn:
+ *
+ *   receive burst -> input -> timers -> output -> transmit burst -> events
+ *
+ * Everything that outlives a turn lies in the region (region.h): one sparse memfd
+ * mapping with bounded pools linked by 32-bit indices. struct engine itself is
+ * process-local: pointers into the region, the port, the host.
+ */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "xtcp/shared.h"
+#include "engine/host.h"
+#include "io/port.h"
+#include "tcp/tcp.h"
+
+struct engine;
+
+/* Limits and defaults; all set by the caller (api fills them from struct xtcp_conf, the simulator by hand). */
+struct engine_conf {
+	uint32_t max_conns;
+	uint32_t max_listeners;
+	uint32_t max_time_wait;
+	uint32_t max_dsts; /* destinations (routes and neighbours) cached; default 1,024 */
+	uint64_t buffer_bytes;
+	uint32_t chunks;     /* frames */
+	uint32_t chunk_size; /* bytes */
+	uint32_t syn_queue;  /* default of a listener */
+	struct tcp_conf tcp;
+	uint64_t seed[8];     /* random: hash, ISN and timestamp keys, port choice */
+	bool partial_csum_ok; /* believe XTCP_META_F_TCP_PARTIAL */
+};
+
+/* ---- life ---- */
+
+/* Map a region for this configuration. 0 or -ENOMEM, -EINVAL with fail(). The engine has no port or host yet. */
+int engine_create(struct engine **out, const struct engine_conf *conf);
+void engine_destroy(struct engine *e); /* does not close the port */
+/* The frames and their chunks, for a port to be opened over them. */
+struct io_frames *engine_frames(struct engine *e);
+uint8_t *engine_area(struct engine *e);
+int engine_region_fd(const struct engine *e);
+void engine_attach(struct engine *e, struct io_port *port, const struct host_ops *ops, void *host);
+/* Where to write flow snapshots for the XDP half (map "flows"), NULL for none; key as in struct xtcp_xdp_conf. */
+void engine_set_flows(struct engine *e, struct xtcp_flow *flows, uint64_t key);
+
+/* ---- the loop ---- */
+
+/* One turn. Returns ready events (>= 0) or -errno when the link is gone. */
+int engine_turn(struct engine *e, uint64_t now_ns);
+/* When engine_turn has something to do although no frame arrives; TCP_NEVER: nothing. 0: at once. */
+uint64_t engine_deadline(const struct engine *e);
+
+struct engine_event {
+	uint64_t handle;
+	uint64_t user;
+	uint32_t events;
+	int32_t error;
+};
+int engine_events(struct engine *e, struct engine_event *ev, int max);
+
+/* ---- sockets: the calls of xtcp.h, minus the sockaddrs ---- */
+
+int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port, uint32_t backlog, uint32_t syn_queue,
+		  uint64_t *out); /* addr unspecified: all; port 0: chosen */
+int engine_listen_close(struct engine *e, uint64_t l);
+int engine_listener_port(struct engine *e, uint64_t l);
+int engine_accept(struct engine *e, uint64_t l, uint64_t *out);
+/* laddr NULL or unspecified, lport 0: chosen. Ports in host order. */
+int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rport, const struct xtcp_addr *laddr,
+		   uint16_t lport, uint64_t user, uint64_t *out);
+/* The core's connection of a handle, or NULL when stale. After changing it call engine_touch. */
+struct tcp_conn *engine_conn(struct engine *e, uint64_t handle);
+struct tcp_env *engine_env(struct engine *e);
+uint64_t engine_now(const struct engine *e); /* the turn's clock reading */
+/* The application did something to this connection: queue its output, re-arm its timer, report its events. */
+void engine_touch(struct engine *e, uint64_t handle);
+int engine_close(struct engine *e, uint64_t handle);
+int engine_abort(struct engine *e, uint64_t handle);
+void engine_abort_all(struct engine *e); /* RST to every peer that wants one; the next turns send them */
+/* Connections that the application has closed and that still have something to send or to wait for, but TIME-WAIT. */
+uint32_t engine_orphans(struct engine *e);
+/* The interface is no more: every connection fails with ENODEV. Idempotent. */
+void engine_link_gone(struct engine *e);
+void engine_count_sleep(struct engine *e);			       /* user/api/wait.c tells that it sleeps */
+int engine_set_user(struct engine *e, uint64_t handle, uint64_t user); /* connection or listener */
+
+/* ---- news from the host (host.h) ---- */
+
+void engine_host_addr(struct engine *e, const struct xtcp_addr *addr, uint32_t index, bool added);
+void engine_host_link(struct engine *e, const uint8_t mac[6], uint32_t mtu, bool up);
+void engine_host_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]); /* NULL: failed */
+void engine_host_routes_changed(struct engine *e);
+
+/* ---- looking in ---- */
+
+struct engine_counts {
+	uint32_t conns; /* in use, all states */
+	uint32_t time_waits;
+	uint32_t listeners;
+	uint64_t buffer_used;
+	uint32_t frames_lost;
+};
+void engine_counts(struct engine *e, struct engine_counts *out);
+const uint64_t *engine_stats(const struct engine *e); /* XTCP_USER_STATS counters */
+
+/* Called for each frame in (after parsing succeeded) and out; NULL: none. Frame and segment are valid during the call. */
+typedef void (*engine_tap_fn)(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_addr *laddr,
+			      uint16_t lport, const struct xtcp_addr *raddr, uint16_t rport, const struct tcp_seg *seg);
+void engine_set_tap(struct engine *e, engine_tap_fn fn, void *arg);
+
+/* All invariants: pools, lists, hash, timers, every connection (tcp_check). NULL or what is wrong. Slow; for tests. */
+const char *engine_check(struct engine *e);
+
+#endif

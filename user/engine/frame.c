@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * frame.c - a segment becomes a frame: Ethernet, IPv4 (RFC 791) or IPv6 (RFC 8200),
+ * TCP (RFC 9293 3.1), and the payload copied once, summed on the way.
+ *
+ * IPv4 goes out as an atomic datagram: DF set, identification 0 (RFC 6864 4.1).
+ * Headers are at most 14 + 8 + 40 + 60 bytes: they always fit in the first chunk.
+ */
+#include "engine/private.h"
+
+#include "lib/csum.h"
+
+static void put16(uint8_t *p, uint16_t v)
+{
+	v = wire_swap16(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static void put32(uint8_t *p, uint32_t v)
+{
+	v = wire_swap32(v);
+	memcpy(p, &v, sizeof(v));
+}
+
+static uint32_t put_ip4(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg, uint32_t l4_len)
+{
+	uint16_t sum;
+
+	p[0] = 0x45;
+	p[1] = seg->tclass;
+	put16(p + 2, (uint16_t)(20 + l4_len));
+	put32(p + 4, 0x4000);
+	p[8] = seg->ttl;
+	p[9] = WIRE_IPPROTO_TCP;
+	memset(p + 10, 0, 2);
+	memcpy(p + 12, &to->laddr->w[3], 4);
+	memcpy(p + 16, &to->raddr->w[3], 4);
+	sum = (uint16_t)~csum_fold(csum_partial(p, 20));
+	memcpy(p + 10, &sum, 2);
+	return 20;
+}
+
+static uint32_t put_ip6(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg, uint32_t l4_len)
+{
+	put32(p, 6u << 28 | (uint32_t)seg->tclass << 20 | (to->flow_label & 0xfffff));
+	put16(p + 4, (uint16_t)l4_len);
+	p[6] = WIRE_IPPROTO_TCP;
+	p[7] = seg->ttl;
+	memcpy(p + 8, to->laddr->b, 16);
+	memcpy(p + 24, to->raddr->b, 16);
+	return 40;
+}
+
+static void put_tcp(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg)
+{
+	memcpy(p, &to->lport, 2);
+	memcpy(p + 2, &to->rport, 2);
+	put32(p + 4, seg->seq);
+	put32(p + 8, seg->ack);
+	p[12] = (uint8_t)((20 + seg->opt_len) / 4 << 4);
+	p[13] = seg->flags;
+	put16(p + 14, seg->wnd);
+	memset(p + 16, 0, 2);
+	put16(p + 18, seg->urg);
+	memcpy(p + 20, seg->opt, seg->opt_len);
+}
+
+/* Copy the payload behind the headers, from fragment to fragment; its sum as if it began at an even byte. */
+static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_seg *seg)
+{
+	uint32_t f = 0, at = head, done = 0;
+	uint64_t sum = 0;
+
+	for (uint32_t s = 0; s < seg->nspans; s++) {
+		const uint8_t *from = seg->span[s].data;
+		uint32_t left = seg->span[s].len;
+
+		while (left) {
+			uint32_t room = pkt->frag[f].len - at, n = left < room ? left : room;
+			uint64_t part = csum_copy(pkt->frag[f].data + at, from, n);
+
+			sum += done & 1 ? csum_shift(part) : part;
+			done += n;
+			from += n;
+			left -= n;
+			at += n;
+			if (at == pkt->frag[f].len && f + 1 < pkt->nfrags) {
+				f++;
+				at = 0;
+			}
+		}
+	}
+	pkt->frag[f].len = at;
+	return sum;
+}
+
+int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
+{
+	bool v4 = addr_is_v4(to->raddr);
+	uint32_t tcp_len = 20u + seg->opt_len, l4_len = tcp_len + seg->len;
+	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40);
+	struct io_pkt *pkt = &e->out;
+	uint8_t *p;
+	uint64_t sum;
+	uint16_t csum;
+	int err = e->port->ops->tx_reserve(e->port, pkt, l4 + l4_len);
+
+	if (unlikely(err))
+		return err;
+	p = pkt->frag[0].data;
+	memcpy(p, to->l2, l3);
+	if (v4)
+		put_ip4(p + l3, to, seg, l4_len);
+	else
+		put_ip6(p + l3, to, seg, l4_len);
+	put_tcp(p + l4, to, seg);
+	sum = csum_pseudo(to->laddr->b, to->raddr->b, WIRE_IPPROTO_TCP, l4_len);
+	sum += csum_partial(p + l4, tcp_len);
+	if (seg->len)
+		sum += put_payload(pkt, l4 + tcp_len, seg);
+	else
+		pkt->frag[0].len = l4 + tcp_len;
+	csum = (uint16_t)~csum_fold(sum);
+	memcpy(p + l4 + 16, &csum, 2);
+	pkt->len = l4 + l4_len;
+	if (unlikely(e->tap))
+		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport), seg);
+	return 0;
+}
+
+void frame_commit(struct engine *e, const struct io_pkt *pkt)
+{
+	e->port->ops->tx_commit(e->port, pkt);
+	e->committed = true;
+	count(e, tx_frames);
+	count_n(e, tx_bytes, pkt->len);
+}

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * output.c - the output pass: every connection on the dirty list sends what it may
+ * and is settled. One that has much to send gives way to the others after a
+ * while; when the port has no room left the pass ends and goes on next turn.
+ */
+#include "engine/private.h"
+
+#define CONN_SEGMENTS 64  /* of one connection before the next has its turn */
+#define PASS_SEGMENTS 512 /* of one turn, so that receiving is not starved */
+
+enum sent { SENT_ALL, SENT_MORE, SENT_NO_ROOM };
+
+static bool room(struct engine *e)
+{
+	return likely(e->port->ops->tx_room(e->port) >= IO_MAX_FRAGS);
+}
+
+/* One segment into a frame and on its way. */
+static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
+{
+	const struct frame_to to = { .l2 = l2, .l2_len = WIRE_ETH_LEN, .laddr = &c->tcp.laddr, .raddr = &c->tcp.raddr,
+				     .lport = c->tcp.lport, .rport = c->tcp.rport, .flow_label = c->hash };
+
+	if (unlikely(frame_build(e, &to, &e->seg))) {
+		count(e, tx_ring_full);
+		return;
+	}
+	dst_send(e, c->dst, &e->out);
+}
+
+static void fill_l2(const struct engine *e, const struct conn *c, uint8_t l2[WIRE_ETH_LEN])
+{
+	bool v4 = !(c->tcp.flags & TCP_F_V6);
+
+	memcpy(l2, dst_at(e, c->dst)->mac, 6);
+	memcpy(l2 + 6, e->r->link_mac, 6);
+	l2[12] = v4 ? 0x08 : 0x86;
+	l2[13] = v4 ? 0x00 : 0xdd;
+}
+
+static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
+{
+	uint32_t max = *budget < CONN_SEGMENTS ? *budget : CONN_SEGMENTS;
+	uint8_t l2[WIRE_ETH_LEN];
+	bool usable = dst_usable(e, c->dst);
+
+	fill_l2(e, c, l2);
+	for (uint32_t n = 0; n < max; n++) {
+		if (!room(e))
+			return SENT_NO_ROOM;
+		if (!tcp_output(&e->env, &c->tcp, &e->seg, e->r->now_ns))
+			return SENT_ALL;
+		(*budget)--;
+		if (usable)
+			send_seg(e, c, l2);
+		else
+			count(e, out_no_route); /* lost as in a network; retransmission repairs it */
+	}
+	return tcp_output_pending(&c->tcp) ? SENT_MORE : SENT_ALL;
+}
+
+static uint32_t dirty_pop(struct engine *e)
+{
+	struct list *l = &e->r->dirty;
+	uint32_t ref = l->head;
+	struct conn *c;
+
+	if (!ref)
+		return 0;
+	c = conn_at(e, ref);
+	l->head = c->dirty_next;
+	if (!l->head)
+		l->tail = 0;
+	l->count--;
+	c->life &= ~(uint32_t)CONN_DIRTY;
+	return ref;
+}
+
+void output_pass(struct engine *e)
+{
+	uint32_t budget = PASS_SEGMENTS, left = 0, ref;
+	bool blocked = false;
+
+	/* Once the port is full, the others come round once more: they may only want to be settled. */
+	while (budget && !(blocked && !left--) && (ref = dirty_pop(e))) {
+		struct conn *c = conn_at(e, ref);
+		enum sent sent = SENT_ALL;
+
+		if (tcp_output_pending(&c->tcp))
+			sent = blocked ? SENT_NO_ROOM : send_conn(e, c, &budget);
+		if (sent == SENT_NO_ROOM && !blocked) {
+			blocked = true;
+			left = e->r->dirty.count;
+			count(e, tx_ring_full);
+		}
+		if (conn_settle(e, ref) && sent != SENT_ALL)
+			conn_dirty(e, ref);
+	}
+	e->tx_blocked = blocked;
+}

@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * private.h - the engine's own: struct engine (pointers into the region, port,
+ * host, scratch of one turn) and what its files offer each other.
+ */
+#ifndef ENGINE_PRIVATE_H
+#define ENGINE_PRIVATE_H
+
+#include <string.h>
+#include "engine/region.h"
+#include "lib/addr.h"
+#include "lib/hash.h"
+#include "xtcp/wire.h"
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* A received frame on its way through the stages of input.c. */
+struct rx_item {
+	struct wire_ip ip;
+	struct wire_tcp tcp;
+	uint32_t hash;
+	uint32_t ref; /* demux reference, by hint; 0: to be looked up */
+	bool good;    /* parsed and checked: to be given to a connection */
+};
+
+struct engine {
+	struct region *r;
+	struct conn *conns;
+	struct tw *tws;
+	struct demux_slot *demux;
+	struct io_frames *frames;
+	struct port_use *port_use;
+	uint32_t *listen_heads;
+	uint8_t *area;
+	struct io_port *port;
+	const struct host_ops *ops;
+	void *host;
+	struct xtcp_flow *flows;
+	uint64_t flow_key;
+	engine_tap_fn tap;
+	void *tap_arg;
+	struct wheel_nodes timers;
+	bool committed;	 /* frames were given to the port in this turn */
+	bool tx_blocked; /* the last output pass ended for want of room */
+	int gone;	 /* errno once the link is gone */
+	int fd;
+	struct tcp_env env;
+	struct tcp_seg seg; /* scratch */
+	struct io_pkt out;  /* scratch */
+	struct rx_item item[IO_BURST];
+	struct io_pkt pkt[IO_BURST];
+};
+
+#define count(e, name) ((e)->r->stats[XTCP_USER_##name]++)
+#define count_n(e, name, n) ((e)->r->stats[XTCP_USER_##name] += (n))
+
+/* ---- references ---- */
+
+static inline struct conn *conn_at(const struct engine *e, uint32_t ref)
+{
+	return &e->conns[ref - 1];
+}
+
+static inline uint32_t conn_ref(const struct engine *e, const struct conn *c)
+{
+	return (uint32_t)(c - e->conns) + 1;
+}
+
+static inline struct tw *tw_at(const struct engine *e, uint32_t ref)
+{
+	return &e->tws[ref - 1];
+}
+
+static inline struct listener *listener_at(const struct engine *e, uint32_t ref)
+{
+	return pool_at(e->r, &e->r->listeners, ref);
+}
+
+static inline struct dst *dst_at(const struct engine *e, uint32_t ref)
+{
+	return pool_at(e->r, &e->r->dsts, ref);
+}
+
+/* ---- lists of connections by next and prev ---- */
+
+void list_push(struct engine *e, struct list *l, uint32_t ref);
+void list_remove(struct engine *e, struct list *l, uint32_t ref);
+/* NULL or what is wrong; every member must have all bits of life. */
+const char *list_check(const struct engine *e, const struct list *l, uint32_t life);
+
+/* ---- life.c ---- */
+
+/* A zeroed connection that belongs to nobody yet, or 0. */
+uint32_t conn_new(struct engine *e);
+/* Into the demux; takes a reference to its local port. The four-tuple is set. */
+void conn_hash(struct engine *e, uint32_t ref);
+void conn_unhash(struct engine *e, uint32_t ref);
+void conn_dirty(struct engine *e, uint32_t ref);
+/* After its output: timer, events, death. False: it has been freed. */
+bool conn_settle(struct engine *e, uint32_t ref);
+/* After input: only what cannot wait until the output phase. */
+void conn_after_input(struct engine *e, uint32_t ref);
+void conn_flow_add(struct engine *e, uint32_t ref);
+void conn_flow_erase(struct engine *e, uint32_t ref);
+uint64_t conn_handle(const struct engine *e, uint32_t ref);
+/* Reference of a handle that the application holds, or 0. */
+uint32_t conn_of_handle(const struct engine *e, uint64_t handle);
+/* Forget a connection that was never hashed. */
+void conn_drop(struct engine *e, uint32_t ref);
+/* Call fn for every connection in use. */
+void conn_each(struct engine *e, void (*fn)(struct engine *e, uint32_t ref, const void *arg), const void *arg);
+void conn_ready(struct engine *e, uint32_t ref);
+
+/* ---- demux.c ---- */
+
+static inline uint32_t demux_hash(const struct engine *e, const struct xtcp_addr *l, const struct xtcp_addr *r,
+				  uint16_t lport, uint16_t rport)
+{
+	return (uint32_t)hash_tuple(l, r, lport, rport, e->r->hash_key);
+}
+uint32_t demux_find(const struct engine *e, uint32_t hash, const struct xtcp_addr *l, const struct xtcp_addr *r,
+		    uint16_t lport, uint16_t rport);
+void demux_insert(struct engine *e, uint32_t hash, uint32_t ref);
+void demux_remove(struct engine *e, uint32_t hash, uint32_t ref);
+void demux_replace(struct engine *e, uint32_t hash, uint32_t from, uint32_t to);
+const char *demux_check(const struct engine *e);
+
+static inline void demux_prefetch(const struct engine *e, uint32_t hash)
+{
+	__builtin_prefetch(&e->demux[hash & e->r->demux_mask]);
+}
+
+/* ---- addrs and ports (ports.c) ---- */
+
+/* Index of one of our addresses, or -1. */
+int addr_index(const struct engine *e, const struct xtcp_addr *a);
+static inline struct port_use *port_use(const struct engine *e, uint32_t index, uint16_t port)
+{
+	return &e->port_use[(index << 16) + port];
+}
+/* A reference to a port; the first reserves it in the host and steers it to us. Ports in host order. 0 or -errno. */
+int port_take(struct engine *e, uint32_t index, uint16_t port);
+/* The first reference to a random free port: the port, or -errno. */
+int port_take_any(struct engine *e, uint32_t index);
+void port_give(struct engine *e, uint32_t index, uint16_t port);
+void port_listen(struct engine *e, uint32_t index, uint16_t port, int change);
+void port_pool_add(struct engine *e, uint32_t index, uint16_t port);
+void port_pool_clear(struct engine *e, uint64_t indices);
+const char *port_check(struct engine *e);
+
+/* ---- dst.c ---- */
+
+/* A reference to the destination, counted. 0 or -errno. */
+int dst_get(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_addr *src, uint32_t *out);
+void dst_put(struct engine *e, uint32_t ref);
+/* Once before output: true when frames can be built for it (route valid). */
+bool dst_usable(struct engine *e, uint32_t ref);
+uint32_t dst_mtu(const struct engine *e, const struct dst *d);
+/* Send a built frame, or hold it until the neighbour is known. */
+void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt);
+void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]);
+void dst_cancel_held(struct engine *e);
+const char *dst_check(struct engine *e);
+
+/* ---- frame.c ---- */
+
+struct frame_to { /* where a frame goes */
+	const uint8_t *l2; /* Ethernet header as it is to be sent, tags included */
+	uint32_t l2_len;
+	const struct xtcp_addr *laddr, *raddr;
+	uint16_t lport, rport; /* network order */
+	uint32_t flow_label;
+};
+/* Build into e->out, reserved. 0 or -ENOBUFS. */
+int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg);
+void frame_commit(struct engine *e, const struct io_pkt *pkt);
+
+/* ---- input.c, icmp_in.c, output.c, listen.c, timewait.c ---- */
+
+int input_burst(struct engine *e);
+/* Sum over len bytes of a frame from off on. */
+uint64_t input_sum(const struct io_pkt *pkt, uint32_t off, uint32_t len);
+/* Answer the frame's sender without any connection. */
+void input_reply(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it, const struct tcp_seg *seg);
+void icmp_input(struct engine *e, const struct io_pkt *pkt, const struct wire_ip *ip);
+
+void output_pass(struct engine *e);
+
+struct listener *listener_find(struct engine *e, const struct xtcp_addr *addr, uint16_t port);
+/* A segment for a listener. True: answer it with RST. */
+bool listener_input(struct engine *e, struct listener *l, const struct rx_item *it, const struct tcp_seg *seg);
+/* Its half-open connection reached ESTABLISHED. */
+void listener_promote(struct engine *e, uint32_t ref);
+/* Out of the half-open list or the accept queue. */
+void listener_forget(struct engine *e, uint32_t ref);
+void listener_addr(struct engine *e, uint32_t index, bool added);
+int listener_events(struct engine *e, struct engine_event *ev, int max);
+void listener_close_all(struct engine *e);
+const char *listener_check(struct engine *e);
+
+/* The connection becomes a TIME-WAIT entry. */
+void tw_enter(struct engine *e, uint32_t ref);
+void tw_free(struct engine *e, uint32_t ref);
+/* True: the segment is for a listener after all (the entry is gone). */
+bool tw_input(struct engine *e, uint32_t ref, const struct io_pkt *pkt, const struct rx_item *it,
+	      const struct tcp_seg *seg);
+void tw_expire(struct engine *e);
+const char *tw_check(struct engine *e);
+
+#endif

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * region.h - the one sparse memfd mapping that holds all of an engine. It begins
+ * with struct region; everything else is found by the offsets there, so that any
+ * process can map it at any address and look in.
+ *
+ * Memory is committed when first touched: pools hand out what was freed, then
+ * fresh elements behind a watermark, and nothing is initialised ahead.
+ */
+#ifndef ENGINE_REGION_H
+#define ENGINE_REGION_H
+
+#include "engine/conn.h"
+#include "engine/engine.h"
+
+#define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
+#define REGION_VERSION 1
+#define REGION_PORT_POOL 1024 /* local ports kept reserved for coming connects */
+#define REGION_PORT_FRESH 64  /* below so many, a new random port is preferred */
+
+/* ---- pools: references are index + 1 ---- */
+
+struct pool {
+	uint64_t off;	 /* of the first element */
+	uint32_t stride; /* bytes */
+	uint32_t link;	 /* offset of the free list's link in an element */
+	uint32_t cap;
+	uint32_t fresh;	 /* elements ever handed out */
+	uint32_t free;	 /* head of the free list */
+	uint32_t used;
+};
+
+/* ---- demux ---- */
+
+#define DEMUX_TW 0x80000000u /* the reference is to a TIME-WAIT entry */
+struct demux_slot {
+	uint32_t tag; /* the hash; its low bits are the home slot */
+	uint32_t ref; /* 0: empty */
+};
+
+/* ---- destinations ---- */
+
+enum dst_state { DST_NEW, DST_WAITING, DST_RESOLVED, DST_FAILED };
+
+#define DST_HELD_MAX 8 /* frames that wait for one neighbour */
+#define HELD_MAX 512   /* ... for all */
+
+struct held { /* a frame, built and reserved, that waits for a neighbour */
+	uint32_t next;
+	uint32_t nfrags;
+	uint32_t len;
+	uint32_t pad;
+	struct {
+		uint32_t chunk;
+		uint32_t off; /* of the data from the chunk's start */
+		uint32_t len;
+	} frag[IO_MAX_FRAGS];
+};
+
+struct dst {
+	struct xtcp_addr raddr;
+	struct xtcp_addr asked; /* source the route was asked for; :: none */
+	struct xtcp_addr src;
+	struct xtcp_addr next_hop;
+	uint64_t poke_ns;	/* when to tell the host again that the neighbour is in use */
+	uint32_t refs;
+	uint32_t hash;
+	uint32_t chain;		/* next of its hash bucket; also: free list */
+	uint32_t lru_next, lru_prev; /* when nobody refers to it */
+	uint32_t mtu;		/* of the route; 0: the link's */
+	uint32_t routes_gen;	/* generation of the routing table it comes from */
+	uint32_t held, held_tail, held_count;
+	uint8_t mac[6];
+	uint8_t state;		/* enum dst_state */
+	uint8_t hop_limit;
+	uint8_t no_route;
+	uint8_t pad[3];
+};
+
+/* ---- local ports ---- */
+
+struct port_use { /* of one address index and port */
+	uint32_t refs;	    /* connections, TIME-WAIT entries, listeners, the pool */
+	uint16_t listeners; /* of which listeners */
+	uint16_t pooled;    /* of which the pool */
+};
+
+struct pooled_port {
+	uint16_t port; /* host order */
+	uint16_t addr_index;
+};
+
+/* ---- the header ---- */
+
+struct region {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_bytes;
+	uint64_t bytes; /* of the whole region */
+	uint64_t off_demux, off_listen_heads, off_dst_heads, off_port_use, off_frames, off_area, off_mem;
+	struct engine_conf conf;
+	uint64_t now_ns;
+	uint64_t hash_key[2];
+	uint64_t random;
+	/* each engine's turn */
+	struct pool conns;
+	struct pool tws;
+	struct pool listeners;
+	struct pool dsts;
+	struct pool helds;
+	uint32_t demux_mask;
+	uint32_t demux_used;
+	uint32_t dst_mask;
+	uint32_t routes_gen;
+	struct list ready;	     /* connections with events */
+	struct list ready_listeners;
+	struct list dirty;	     /* connections to be looked at in the output phase */
+	struct list tw_list;	     /* oldest first */
+	struct list dst_lru;
+	/* the host */
+	struct xtcp_addr addr[XTCP_MAX_ADDRS];
+	uint64_t addrs;		     /* bit n: addr[n] is ours */
+	uint32_t link_mtu;	     /* bytes; 0: not yet known */
+	uint8_t link_mac[6];
+	uint8_t link_up;
+	uint8_t pad;
+	uint32_t port_refs;	     /* sum over all of port_use, for engine_check */
+	uint32_t pool_ports;	     /* entries of port_pool in use */
+	struct pooled_port port_pool[REGION_PORT_POOL];
+	uint64_t stats[XTCP_USER_STATS];
+	struct wheel wheel;
+};
+
+/* Map a region for the configuration and fill in its header. */
+int region_create(const struct engine_conf *conf, struct region **out, int *fd);
+void region_destroy(struct region *r, int fd);
+
+static inline void *region_at(struct region *r, uint64_t off)
+{
+	return (uint8_t *)r + off;
+}
+
+static inline void *pool_at(struct region *r, const struct pool *p, uint32_t ref)
+{
+	return (uint8_t *)r + p->off + (size_t)(ref - 1) * p->stride;
+}
+
+/* An element with undefined contents (zero when fresh), or 0. */
+uint32_t pool_take(struct region *r, struct pool *p);
+void pool_give(struct region *r, struct pool *p, uint32_t ref);
+/* True when the free list and the counts agree. */
+bool pool_check(struct region *r, const struct pool *p);
+
+#endif
