@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* info.c - looking in: the engine, a connection, the counters of both halves. */
+#include "api/private.h"
+
+#include <errno.h>
+#include <string.h>
+#include "lib/fail.h"
+
+_Static_assert((int)XTCP_TIME_WAIT == (int)TCP_TIME_WAIT && (int)XTCP_CLOSED == (int)TCP_CLOSED &&
+		       (int)XTCP_CLOSE_WAIT == (int)TCP_CLOSE_WAIT,
+	       "enum xtcp_state and enum tcp_state must agree");
+_Static_assert(XTCP_EV_OPEN == TCP_EV_OPEN && XTCP_EV_READABLE == TCP_EV_READABLE &&
+		       XTCP_EV_WRITABLE == TCP_EV_WRITABLE && XTCP_EV_PEER_FIN == TCP_EV_PEER_FIN &&
+		       XTCP_EV_ERROR == TCP_EV_ERROR && XTCP_EV_CLOSED == TCP_EV_CLOSED &&
+		       XTCP_EV_URGENT == TCP_EV_URGENT,
+	       "XTCP_EV_* and TCP_EV_* must agree");
+
+const char *xtcp_state_name(enum xtcp_state state)
+{
+	return tcp_state_name((uint8_t)state);
+}
+
+void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
+{
+	const struct ctl_link *l = ctl_link(x->ctl);
+	struct engine_counts n;
+
+	memset(out, 0, sizeof(*out));
+	engine_counts(x->engine, &n);
+	memcpy(out->ifname, l->name, sizeof(out->ifname));
+	out->ifindex = l->ifindex;
+	memcpy(out->mac, l->mac, 6);
+	out->mtu = l->mtu;
+	out->mode = ctl_mode(x->ctl) == CTL_MODE_GENERIC ? XTCP_MODE_GENERIC : XTCP_MODE_NATIVE;
+	out->mode_why = ctl_mode_why(x->ctl);
+	out->zero_copy = x->xsk.zero_copy;
+	out->multi_buffer = x->xsk.multi_buffer;
+	out->link_up = l->up;
+	out->queues = x->xsk.queues;
+	out->pin_path = ctl_pin_path(x->ctl);
+	out->conns = n.conns;
+	out->time_waits = n.time_waits;
+	out->buffer_used = n.buffer_used;
+	out->frames_lost = n.frames_lost;
+}
+
+int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out)
+{
+	const struct tcp_conn *c = engine_conn(x->engine, handle);
+	struct xtcp_info i = { 0 };
+
+	if (!c)
+		return fail(EBADF, "the handle is stale: the connection was closed");
+	i.state = (enum xtcp_state)c->state;
+	i.error = c->error;
+	i.soft_error = c->soft_error;
+	api_addr_put(&c->laddr, c->lport, &i.local);
+	api_addr_put(&c->raddr, c->rport, &i.remote);
+	i.mss = c->mss;
+	i.rcv_mss = c->rcv_mss;
+	i.snd_wscale = c->snd_wscale;
+	i.rcv_wscale = c->rcv_wscale;
+	i.timestamps = c->flags & TCP_F_TS;
+	i.sack = c->flags & TCP_F_SACK;
+	i.wscale_ok = c->flags & TCP_F_WSCALE;
+	i.srtt_ns = (c->srtt_us_x8 >> 3) * 1000ull;
+	i.rttvar_ns = (c->rttvar_us_x4 >> 2) * 1000ull;
+	i.rto_ns = c->rto_us * 1000ull;
+	i.cwnd = c->cwnd;
+	i.ssthresh = c->ssthresh;
+	i.snd_wnd = c->snd_wnd;
+	i.rcv_wnd = c->rcv_adv - c->rcv_nxt;
+	i.snd_una = c->snd_una;
+	i.snd_nxt = c->snd_nxt;
+	i.rcv_nxt = c->rcv_nxt;
+	i.iss = c->iss;
+	i.irs = c->irs;
+	i.in_flight = c->snd_nxt - c->snd_una - c->sacked - c->lost;
+	i.bytes_sent = c->bytes_sent;
+	i.bytes_received = c->bytes_received;
+	i.bytes_retrans = c->bytes_retrans;
+	i.bytes_acked = c->bytes_acked;
+	i.segs_out = c->segs_out;
+	i.segs_in = c->segs_in;
+	i.retrans = c->retrans_segs;
+	i.rto_count = c->rto_count;
+	memcpy(out, &i, size < sizeof(i) ? size : sizeof(i));
+	return 0;
+}
+
+/* ---- counters ---- */
+
+enum { PASS, REDIR, DROP, COUNT };
+static const char *const kinds[] = { "pass", "redir", "drop", "count" };
+
+static const struct {
+	const char *name, *text;
+	uint8_t kind;
+	bool xdp;
+} stat_list[] = {
+#define XTCP_XDP_STAT(kind, name, text) { #name, text, kind, true },
+#include "xtcp/stats.def"
+#define XTCP_USER_STAT(kind, name, text) { #name, text, kind, false },
+#include "xtcp/stats.def"
+};
+
+int xtcp_stat_get(struct xtcp *x, unsigned int index, struct xtcp_stat *out)
+{
+	struct xtcp_xdp_stats xdp;
+	struct engine_counts n;
+
+	if (index >= sizeof(stat_list) / sizeof(stat_list[0]))
+		return -ENOENT;
+	out->name = stat_list[index].name;
+	out->text = stat_list[index].text;
+	out->kind = kinds[stat_list[index].kind];
+	out->half = stat_list[index].xdp ? "xdp" : "engine";
+	if (stat_list[index].xdp) {
+		memset(&xdp, 0, sizeof(xdp));
+		ctl_xdp_stats(x->ctl, &xdp);
+		out->value = ((const uint64_t *)&xdp)[index];
+	} else if (index - XTCP_XDP_STATS == XTCP_USER_frames_lost) {
+		engine_counts(x->engine, &n);
+		out->value = n.frames_lost;
+	} else {
+		out->value = engine_stats(x->engine)[index - XTCP_XDP_STATS];
+	}
+	return 0;
+}

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * open.c - an engine made and unmade: the region, the XDP half (ctl), the AF_XDP
+ * port (io), joined. What the caller asked for is checked here, once, field by field.
+ */
+#include "api/private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include "io/clock.h"
+#include "lib/fail.h"
+#include "tcp/tcp.h"
+
+#define CHUNK_SIZE 4096u
+
+const char *xtcp_errmsg(void)
+{
+	return fail_text();
+}
+
+const char *xtcp_version(void)
+{
+	return XTCP_VERSION;
+}
+
+/* ---- the configuration ---- */
+
+/* 0 becomes the default; then the range is checked. */
+static int field(const char *name, uint64_t *value, uint64_t dflt, uint64_t lo, uint64_t hi)
+{
+	if (!*value)
+		*value = dflt;
+	if (*value < lo || *value > hi)
+		return fail(EINVAL, "conf.%s is %llu; it must be %llu to %llu", name, (unsigned long long)*value,
+			    (unsigned long long)lo, (unsigned long long)hi);
+	return 0;
+}
+
+static int field32(const char *name, uint32_t *value, uint32_t dflt, uint32_t lo, uint32_t hi)
+{
+	uint64_t v = *value;
+	int err = field(name, &v, dflt, lo, hi);
+
+	*value = (uint32_t)v;
+	return err;
+}
+
+static int check_enums(struct xtcp_conf *c)
+{
+	if (!c->ifname || !*c->ifname)
+		return fail(EINVAL, "conf.ifname is missing: name the interface to serve");
+	if (c->mode > XTCP_MODE_GENERIC)
+		return fail(EINVAL, "conf.mode %d is none of auto, native, generic", c->mode);
+	if (c->waiting > XTCP_WAIT_POWER)
+		return fail(EINVAL, "conf.waiting %d is none of balanced, latency, power", c->waiting);
+	if (c->isn > UINT32_MAX)
+		return fail(EINVAL, "conf.isn %lld is no sequence number: 0 to 4294967295", (long long)c->isn);
+	if (!c->cc)
+		c->cc = "reno";
+	if (tcp_cc_find(c->cc) < 0)
+		return fail(EINVAL, "no congestion control '%s'; there is: %s", c->cc, tcp_cc_name(0));
+	return 0;
+}
+
+static int check_conf(struct xtcp_conf *c)
+{
+	int err = check_enums(c);
+
+	if (err || (err = field32("spin_us", &c->spin_us, 50, 1, 1000000)) ||
+	    (err = field32("max_conns", &c->max_conns, 65536, 16, 4194304)) ||
+	    (err = field32("max_listeners", &c->max_listeners, 64, 1, 4096)) ||
+	    (err = field32("max_time_wait", &c->max_time_wait, 32768, 16, 4194304)) ||
+	    (err = field("buffer_bytes", &c->buffer_bytes, 1ull << 30, 1 << 20, 1ull << 40)) ||
+	    (err = field32("sndbuf_max", &c->sndbuf_max, 4 << 20, 4096, 1 << 30)) ||
+	    (err = field32("rcvbuf_max", &c->rcvbuf_max, 4 << 20, 4096, 1 << 30)) ||
+	    (err = field32("chunks", &c->chunks, 8192, 256, 262144)) ||
+	    (err = field32("time_wait_ms", &c->time_wait_ms, 60000, 1, 240000)) ||
+	    (err = field32("syn_queue", &c->syn_queue, 1024, 1, 65536)))
+		return err;
+	while (c->chunks & (c->chunks - 1))
+		c->chunks += c->chunks & -c->chunks; /* up to a power of two */
+	return 0;
+}
+
+/* The caller's struct may be older (shorter) than ours. */
+static int copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from)
+{
+	static const struct xtcp_conf dflt = XTCP_CONF_INIT;
+
+	if (!from || from->size < offsetof(struct xtcp_conf, mode))
+		return fail(EINVAL, "conf.size is not set: begin with XTCP_CONF_INIT");
+	*to = dflt;
+	memcpy(to, from, from->size < sizeof(*to) ? from->size : sizeof(*to));
+	to->size = sizeof(*to);
+	return check_conf(to);
+}
+
+/* ---- news from the host ---- */
+
+static void on_link(void *arg, const struct ctl_link *l)
+{
+	struct xtcp *x = arg;
+
+	x->gone = x->gone || l->gone;
+	if (!l->gone)
+		engine_host_link(x->engine, l->mac, l->mtu, l->up);
+}
+
+static void on_addr(void *arg, const struct xtcp_addr *addr, uint32_t index, bool added)
+{
+	engine_host_addr(((struct xtcp *)arg)->engine, addr, index, added);
+}
+
+static void on_neigh(void *arg, const struct xtcp_addr *next_hop, const uint8_t mac[6])
+{
+	engine_host_neigh(((struct xtcp *)arg)->engine, next_hop, mac);
+}
+
+static void on_routes(void *arg)
+{
+	engine_host_routes_changed(((struct xtcp *)arg)->engine);
+}
+
+/* ---- the parts ---- */
+
+static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
+{
+	struct engine_conf ec = {
+		.max_conns = c->max_conns,
+		.max_listeners = c->max_listeners,
+		.max_time_wait = c->max_time_wait,
+		.max_dsts = 1024,
+		.buffer_bytes = c->buffer_bytes,
+		.chunks = c->chunks,
+		.chunk_size = CHUNK_SIZE,
+		.syn_queue = c->syn_queue,
+		.partial_csum_ok = true, /* the XDP half says so only where the link is virtual */
+	};
+
+	tcp_conf_default(&ec.tcp);
+	ec.tcp.sndbuf_max = c->sndbuf_max;
+	ec.tcp.rcvbuf_max = c->rcvbuf_max;
+	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
+	ec.tcp.fixed_isn = c->isn;
+	ec.tcp.cc = (uint8_t)tcp_cc_find(c->cc);
+	if (getrandom(ec.seed, sizeof(ec.seed), 0) != sizeof(ec.seed))
+		return fail(errno, "no random numbers from the kernel: %s", strerror(errno));
+	return engine_create(&x->engine, &ec);
+}
+
+static int make_ctl(struct xtcp *x, const struct xtcp_conf *c)
+{
+	struct ctl_conf cc = {
+		.ifname = c->ifname,
+		.mode = c->mode == XTCP_MODE_NATIVE    ? CTL_MODE_NATIVE
+			: c->mode == XTCP_MODE_GENERIC ? CTL_MODE_GENERIC
+						       : CTL_MODE_AUTO,
+		.pin = !c->no_pin,
+		.events = { .link = on_link, .addr = on_addr, .neigh = on_neigh, .routes_changed = on_routes },
+		.arg = x,
+	};
+
+	return ctl_open(&x->ctl, &cc);
+}
+
+static int make_port(struct xtcp *x, const struct xtcp_conf *c)
+{
+	const struct ctl_link *l = ctl_link(x->ctl);
+	struct xsk_conf xc = {
+		.ifname = l->name,
+		.ifindex = l->ifindex,
+		.mode = ctl_mode(x->ctl) == CTL_MODE_GENERIC ? XSK_MODE_GENERIC : XSK_MODE_NATIVE,
+		.mtu = l->mtu,
+		.queue = c->first_queue,
+		.queues = c->queues,
+		.force_copy = c->force_copy,
+		.xsks_map_fd = ctl_xsks_fd(x->ctl),
+		.frames = engine_frames(x->engine),
+		.area = engine_area(x->engine),
+	};
+
+	if (c->first_queue >= l->queues || c->queues > l->queues - c->first_queue)
+		return fail(EINVAL, "%s has %u receive queues, 0 to %u; queues %u to %u were asked for", l->name,
+			    l->queues, l->queues - 1, c->first_queue, c->first_queue + (c->queues ? c->queues : 1) - 1);
+	if (!xc.queues)
+		xc.queues = l->queues - c->first_queue;
+	if (xc.queues > XTCP_MAX_QUEUES)
+		xc.queues = XTCP_MAX_QUEUES;
+	return xsk_open(&x->port, &xc, &x->xsk);
+}
+
+int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
+{
+	struct xtcp_conf c;
+	struct xtcp *x;
+	int err = copy_conf(&c, conf);
+
+	if (err)
+		return err;
+	x = calloc(1, sizeof(*x));
+	if (!x)
+		return fail(ENOMEM, "no memory");
+	x->ep_fd = x->wake_fd = x->timer_fd = -1;
+	x->waiting = c.waiting;
+	x->spin_ns = c.spin_us * 1000ull;
+	if ((err = make_engine(x, &c)) || (err = make_ctl(x, &c)) || (err = make_port(x, &c)))
+		goto out;
+	engine_attach(x->engine, x->port, &ctl_host_ops, x->ctl);
+	engine_set_flows(x->engine, ctl_flows(x->ctl), ctl_flow_key(x->ctl));
+	if (c.pcap && (err = pcap_tap_open(&x->pcap, c.pcap)))
+		goto out;
+	api_tap_update(x);
+	err = api_wait_open(x);
+	if (err)
+		goto out;
+	*out = x;
+	return 0;
+out:
+	xtcp_destroy(x);
+	return err;
+}
+
+/* Every connection still open is reset, and the RSTs leave. */
+static void abort_all(struct xtcp *x)
+{
+	if (x->gone)
+		return;
+	engine_abort_all(x->engine);
+	for (int i = 0; i < 64 && engine_deadline(x->engine) == 0; i++)
+		if (engine_turn(x->engine, clock_now_ns()) < 0)
+			break;
+}
+
+void xtcp_destroy(struct xtcp *x)
+{
+	if (!x)
+		return;
+	if (x->port && x->ctl && x->engine)
+		abort_all(x);
+	api_wait_close(x);
+	if (x->pcap)
+		pcap_tap_close(x->pcap);
+	if (x->engine)
+		engine_attach(x->engine, NULL, NULL, NULL);
+	if (x->port)
+		x->port->ops->close(x->port);
+	if (x->engine)
+		engine_destroy(x->engine); /* gives its ports back to ctl */
+	if (x->ctl)
+		ctl_close(x->ctl);
+	free(x);
+}

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* opt.c - options of a connection: one table of ranges, one place that sets, one that gets. */
+#include "api/private.h"
+
+#include <errno.h>
+#include <limits.h>
+#include "lib/fail.h"
+
+static const struct {
+	const char *name;
+	int lo, hi;
+} ranges[] = {
+	[XTCP_NODELAY] = { "NODELAY", 0, 1 },
+	[XTCP_KEEPALIVE] = { "KEEPALIVE", 0, 1 },
+	[XTCP_KEEPIDLE_S] = { "KEEPIDLE_S", 1, 32767 },
+	[XTCP_KEEPINTVL_S] = { "KEEPINTVL_S", 1, 32767 },
+	[XTCP_KEEPCNT] = { "KEEPCNT", 1, 127 },
+	[XTCP_USER_TIMEOUT_MS] = { "USER_TIMEOUT_MS", 0, INT_MAX },
+	[XTCP_TCLASS] = { "TCLASS", 0, 255 },
+	[XTCP_TTL] = { "TTL", 1, 255 },
+	[XTCP_SNDBUF] = { "SNDBUF", 4096, 1 << 30 },
+	[XTCP_RCVBUF] = { "RCVBUF", 4096, 1 << 30 },
+	[XTCP_MAXSEG] = { "MAXSEG", TCP_MSS_FLOOR, 65495 },
+	[XTCP_QUICKACK] = { "QUICKACK", 0, 1 },
+	[XTCP_LINGER_MS] = { "LINGER_MS", -1, INT_MAX },
+};
+
+static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
+{
+	c->flags = on ? c->flags | flag : c->flags & ~flag;
+}
+
+static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, int v, uint64_t now_ns)
+{
+	switch (opt) {
+	case XTCP_NODELAY: set_flag(c, TCP_F_NODELAY, v); break;
+	case XTCP_KEEPALIVE: tcp_keepalive_set(c, v != 0, now_ns); break;
+	case XTCP_KEEPIDLE_S:
+		c->keepidle_s = (uint16_t)v;
+		tcp_keepalive_set(c, (c->flags & TCP_F_KEEPALIVE) != 0, now_ns);
+		break;
+	case XTCP_KEEPINTVL_S: c->keepintvl_s = (uint16_t)v; break;
+	case XTCP_KEEPCNT: c->keepcnt = (uint8_t)v; break;
+	case XTCP_USER_TIMEOUT_MS: c->user_timeout_ms = (uint32_t)v; break;
+	case XTCP_TCLASS: c->tclass = (uint8_t)(v & 0xfc); break;
+	case XTCP_TTL: c->ttl = (uint8_t)v; break;
+	case XTCP_SNDBUF: c->sndbuf_max = (uint32_t)v; break;
+	case XTCP_RCVBUF:
+		if ((uint32_t)v > c->rcvbuf_max || c->state < TCP_ESTABLISHED)
+			c->rcvbuf_max = (uint32_t)v;
+		break;
+	case XTCP_MAXSEG:
+		c->mss_cap = (uint16_t)v;
+		tcp_set_path_mtu(env, c, c->path_mtu);
+		break;
+	case XTCP_QUICKACK: set_flag(c, TCP_F_QUICKACK, v); break;
+	case XTCP_LINGER_MS: c->linger_ms = v; break;
+	}
+}
+
+int xtcp_setopt(struct xtcp *x, xtcp_conn h, enum xtcp_opt opt, int value)
+{
+	struct tcp_conn *c = engine_conn(x->engine, h);
+
+	if ((size_t)opt >= sizeof(ranges) / sizeof(ranges[0]))
+		return fail(ENOPROTOOPT, "there is no connection option %d", (int)opt);
+	if (!c)
+		return fail(EBADF, "the handle is stale: the connection was closed");
+	if (value < ranges[opt].lo || value > ranges[opt].hi)
+		return fail(EINVAL, "XTCP_%s is %d to %d, not %d", ranges[opt].name, ranges[opt].lo, ranges[opt].hi,
+			    value);
+	apply(engine_env(x->engine), c, opt, value, engine_now(x->engine));
+	engine_touch(x->engine, h);
+	return 0;
+}
+
+static int current(const struct tcp_conn *c, enum xtcp_opt opt)
+{
+	switch (opt) {
+	case XTCP_NODELAY: return !!(c->flags & TCP_F_NODELAY);
+	case XTCP_KEEPALIVE: return !!(c->flags & TCP_F_KEEPALIVE);
+	case XTCP_KEEPIDLE_S: return c->keepidle_s;
+	case XTCP_KEEPINTVL_S: return c->keepintvl_s;
+	case XTCP_KEEPCNT: return c->keepcnt;
+	case XTCP_USER_TIMEOUT_MS: return (int)c->user_timeout_ms;
+	case XTCP_TCLASS: return c->tclass;
+	case XTCP_TTL: return c->ttl;
+	case XTCP_SNDBUF: return (int)c->sndbuf_max;
+	case XTCP_RCVBUF: return (int)c->rcvbuf_max;
+	case XTCP_MAXSEG: return c->mss;
+	case XTCP_QUICKACK: return !!(c->flags & TCP_F_QUICKACK);
+	case XTCP_LINGER_MS: return c->linger_ms;
+	}
+	return 0;
+}
+
+int xtcp_getopt(struct xtcp *x, xtcp_conn h, enum xtcp_opt opt, int *value)
+{
+	const struct tcp_conn *c = engine_conn(x->engine, h);
+
+	if ((size_t)opt >= sizeof(ranges) / sizeof(ranges[0]))
+		return fail(ENOPROTOOPT, "there is no connection option %d", (int)opt);
+	if (!c)
+		return fail(EBADF, "the handle is stale: the connection was closed");
+	*value = current(c, opt);
+	return 0;
+}

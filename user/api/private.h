@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* private.h - what the files of api share: an engine with its port, its host and its way of waiting. */
+#ifndef API_PRIVATE_H
+#define API_PRIVATE_H
+
+#include <stdatomic.h>
+#include "xtcp.h"
+#include "ctl/ctl.h"
+#include "engine/engine.h"
+#include "io/pcap.h"
+#include "io/xsk.h"
+
+#define NS_PER_MS 1000000ull
+
+struct xtcp {
+	struct engine *engine;
+	struct ctl *ctl;
+	struct io_port *port;
+	struct pcap_tap *pcap;
+	struct xsk_info xsk;
+	xtcp_trace_fn trace;
+	void *trace_arg;
+	enum xtcp_waiting waiting;
+	uint64_t spin_ns;
+	uint64_t busy_ns;     /* when the last frame went in or out */
+	uint64_t frames_seen; /* rx + tx frames counted then */
+	uint64_t ctl_ns;      /* when netlink was last looked at */
+	uint32_t tx_waits;    /* sleeps in a row with frames not yet sent or completed */
+	int ready;	      /* events that wait in the engine */
+	bool gone;	      /* the interface has been removed */
+	atomic_bool woken;
+	int ep_fd;    /* everything below, and the port's and netlink's descriptors */
+	int wake_fd;  /* eventfd */
+	int timer_fd; /* for those who sleep on xtcp_fd */
+};
+
+/* ---- addr.c ---- */
+
+/* sockaddr_in or sockaddr_in6 to address and port (host order). 0, -EINVAL, -EAFNOSUPPORT with fail(). */
+int api_addr_get(const struct sockaddr *sa, struct xtcp_addr *addr, uint16_t *port);
+/* port in network order. */
+void api_addr_put(const struct xtcp_addr *addr, uint16_t port_be, struct sockaddr_storage *out);
+
+/* ---- tap.c ---- */
+
+/* Tell the engine whether anyone looks at its frames. */
+void api_tap_update(struct xtcp *x);
+
+/* ---- wait.c ---- */
+
+int api_wait_open(struct xtcp *x);
+void api_wait_close(struct xtcp *x);
+
+#endif

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * wait.c - turns and waiting: spin while traffic is likely, sleep when it is not.
+ *
+ * A sleeper waits on one epoll descriptor: the port's sockets, netlink, the
+ * eventfd of xtcp_wake. Its time limit is the engine's next deadline, so an idle
+ * engine is not woken without a reason. Others' event loops sleep on the same
+ * descriptor; for them xtcp_arm sets a timerfd in it.
+ *
+ * Netlink is read when its descriptor is readable: seen at each sleep, and while
+ * spinning at most every CTL_POLL_NS.
+ */
+#include "api/private.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+#include "io/clock.h"
+#include "lib/fail.h"
+
+#define CTL_POLL_NS (10 * NS_PER_MS)
+#define TX_WAIT_NS NS_PER_MS /* first look at frames that the kernel has not sent yet; doubles up to 64 times */
+
+static int add_fd(struct xtcp *x, int fd)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.fd = fd };
+
+	if (fd < 0 || epoll_ctl(x->ep_fd, EPOLL_CTL_ADD, fd, &ev))
+		return fail(errno, "cannot set up waiting: %s", strerror(errno));
+	return 0;
+}
+
+int api_wait_open(struct xtcp *x)
+{
+	int fds[XTCP_MAX_QUEUES], n = x->port->ops->fds(x->port, fds, XTCP_MAX_QUEUES), err = 0;
+
+	x->ep_fd = epoll_create1(EPOLL_CLOEXEC);
+	x->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	x->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (x->ep_fd < 0 || x->wake_fd < 0 || x->timer_fd < 0)
+		return fail(errno, "cannot set up waiting: %s", strerror(errno));
+	for (int i = 0; i < n && !err; i++)
+		err = add_fd(x, fds[i]);
+	if (!err)
+		err = add_fd(x, ctl_fd(x->ctl));
+	if (!err)
+		err = add_fd(x, x->wake_fd);
+	return err ? err : add_fd(x, x->timer_fd);
+}
+
+void api_wait_close(struct xtcp *x)
+{
+	if (x->ep_fd >= 0)
+		close(x->ep_fd);
+	if (x->wake_fd >= 0)
+		close(x->wake_fd);
+	if (x->timer_fd >= 0)
+		close(x->timer_fd);
+}
+
+/* ---- turns ---- */
+
+static void look_at_netlink(struct xtcp *x, uint64_t now)
+{
+	x->ctl_ns = now;
+	if (!x->gone && ctl_process(x->ctl) == -ENODEV)
+		x->gone = true;
+	if (x->gone)
+		engine_link_gone(x->engine);
+}
+
+static int turn(struct xtcp *x, uint64_t now)
+{
+	const uint64_t *stats;
+	uint64_t frames;
+
+	if (now - x->ctl_ns >= CTL_POLL_NS)
+		look_at_netlink(x, now);
+	x->ready = engine_turn(x->engine, now);
+	if (x->ready == -ENXIO || x->ready == -ENODEV) { /* the port noticed before netlink did */
+		x->gone = true;
+		engine_link_gone(x->engine);
+	}
+	if (x->ready < 0)
+		x->ready = 0;
+	stats = engine_stats(x->engine);
+	frames = stats[XTCP_USER_rx_frames] + stats[XTCP_USER_tx_frames];
+	if (frames != x->frames_seen) {
+		x->frames_seen = frames;
+		x->busy_ns = now;
+		x->tx_waits = 0;
+	}
+	return x->ready;
+}
+
+int xtcp_turn(struct xtcp *x)
+{
+	int n = turn(x, clock_now_ns());
+
+	return x->gone && !n ? -ENODEV : n;
+}
+
+int xtcp_events(struct xtcp *x, struct xtcp_event *ev, int max)
+{
+	struct engine_event e[64];
+	int done = 0;
+
+	while (done < max) {
+		int n = engine_events(x->engine, e, max - done < 64 ? max - done : 64);
+
+		for (int i = 0; i < n; i++, done++)
+			ev[done] = (struct xtcp_event){ .handle = e[i].handle,
+							.user = (void *)(uintptr_t)e[i].user,
+							.events = e[i].events,
+							.error = e[i].error };
+		if (n < 64)
+			break;
+	}
+	x->ready = x->ready > done ? x->ready - done : 0;
+	return done;
+}
+
+/* ---- sleeping ---- */
+
+/* When a sleeper must be back, whatever arrives. */
+static uint64_t wake_time(struct xtcp *x, uint64_t now)
+{
+	uint64_t at = engine_deadline(x->engine);
+
+	if (engine_frames(x->engine)->in_tx) { /* completions raise no event */
+		uint64_t look = now + (TX_WAIT_NS << (x->tx_waits < 6 ? x->tx_waits : 6));
+
+		at = look < at ? look : at;
+	}
+	return at;
+}
+
+static void clear_wake(struct xtcp *x)
+{
+	uint64_t n;
+
+	if (read(x->wake_fd, &n, sizeof(n)) < 0)
+		return; /* nobody had called: nothing to clear */
+}
+
+/* 0, or -EINTR. */
+static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
+{
+	struct epoll_event ev[8];
+	struct timespec ts, *limit = NULL;
+	int n;
+
+	if (until != TCP_NEVER) {
+		uint64_t ns = until > now ? until - now : 0;
+
+		ts.tv_sec = (time_t)(ns / 1000000000ull);
+		ts.tv_nsec = (long)(ns % 1000000000ull);
+		limit = &ts;
+	}
+	if (engine_frames(x->engine)->in_tx)
+		x->tx_waits++;
+	engine_count_sleep(x->engine);
+	n = epoll_pwait2(x->ep_fd, ev, 8, limit, NULL);
+	if (n < 0)
+		return errno == EINTR ? -EINTR : 0;
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == ctl_fd(x->ctl))
+			look_at_netlink(x, clock_now_ns());
+	return 0;
+}
+
+static bool may_spin(struct xtcp *x, uint64_t now)
+{
+	struct engine_counts n;
+
+	switch (x->waiting) {
+	case XTCP_WAIT_POWER: return false;
+	case XTCP_WAIT_LATENCY:
+		if (now - x->busy_ns < 1000 * NS_PER_MS)
+			return true;
+		engine_counts(x->engine, &n);
+		return n.conns > 0;
+	default: return now - x->busy_ns < x->spin_ns;
+	}
+}
+
+static bool take_wake(struct xtcp *x)
+{
+	if (!atomic_load_explicit(&x->woken, memory_order_relaxed) || !atomic_exchange(&x->woken, false))
+		return false;
+	clear_wake(x);
+	return true;
+}
+
+int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
+{
+	uint64_t now = clock_now_ns(), limit, until;
+	int n, err;
+
+	limit = timeout_ms < 0 ? TCP_NEVER : now + (uint64_t)timeout_ms * NS_PER_MS;
+	for (;; now = clock_now_ns()) {
+		if (turn(x, now) || x->gone) {
+			n = xtcp_events(x, ev, max);
+			if (n)
+				return n;
+		}
+		if (x->gone)
+			return -ENODEV;
+		if (take_wake(x) || now >= limit)
+			return 0;
+		if (may_spin(x, now) || x->port->ops->rx_pending(x->port))
+			continue;
+		until = wake_time(x, now);
+		if (until <= now)
+			continue;
+		err = sleep_until(x, until < limit ? until : limit, now);
+		if (err)
+			return err;
+	}
+}
+
+void xtcp_wake(struct xtcp *x)
+{
+	uint64_t one = 1;
+
+	atomic_store(&x->woken, true);
+	if (write(x->wake_fd, &one, sizeof(one)) < 0)
+		return; /* the counter is full: a wake is pending anyway */
+}
+
+int xtcp_fd(struct xtcp *x)
+{
+	return x->ep_fd;
+}
+
+int xtcp_arm(struct xtcp *x)
+{
+	uint64_t now = clock_now_ns(), until = wake_time(x, now), n;
+	struct itimerspec its = { 0 };
+
+	take_wake(x);
+	if (read(x->timer_fd, &n, sizeof(n)) > 0 || now - x->ctl_ns >= CTL_POLL_NS)
+		look_at_netlink(x, now);
+	if (x->gone || x->ready || until <= now || x->port->ops->rx_pending(x->port))
+		return 0;
+	if (engine_frames(x->engine)->in_tx)
+		x->tx_waits++;
+	if (until != TCP_NEVER) {
+		its.it_value.tv_sec = (time_t)(until / 1000000000ull);
+		its.it_value.tv_nsec = (long)(until % 1000000000ull);
+	}
+	timerfd_settime(x->timer_fd, TFD_TIMER_ABSTIME, &its, NULL);
+	return 1;
+}
+
+int xtcp_drain(struct xtcp *x, int timeout_ms)
+{
+	uint64_t now = clock_now_ns(), limit = now + (uint64_t)timeout_ms * NS_PER_MS, until;
+
+	for (;; now = clock_now_ns()) {
+		turn(x, now);
+		if (x->gone)
+			return -ENODEV;
+		if (!engine_orphans(x->engine))
+			return 0;
+		if (now >= limit)
+			return fail(ETIMEDOUT, "%u connections did not finish within %d ms", engine_orphans(x->engine),
+				    timeout_ms);
+		until = wake_time(x, now);
+		if (until > now && !x->port->ops->rx_pending(x->port))
+			sleep_until(x, until < limit ? until : limit, now);
+	}
+}
