@@ -181,7 +181,8 @@ $(SIM_BIN): $(call obj,$(SIM_SRC)) $(LIBA)
 $(BENCH_BIN): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(LIBA)
 	$(call link,$< $(LIBA) $(LDLIBS))
 
-# The harness's helpers need nothing of ours, and are built even when the library does not build.
+# Programs that use the library name it here; the others are built even when the library does not build.
+$(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check: $(LIBA)
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
 

@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* opts.c - the option table: parsing, checking and the text of --help. See opts.h. */
+#include "cli/opts.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/fail.h"
+
+struct row {
+	uint32_t bit;
+	char letter; /* 0: long name only */
+	const char *name;
+	const char *arg; /* NULL: a flag */
+	const char *help;
+	int (*set)(struct opts *o, const char *arg); /* 0, or -errno with fail() */
+};
+
+/* All digits, at most max. */
+static int number(const char *text, uint64_t max, uint64_t *out)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)text[0]))
+		return -EINVAL;
+	errno = 0;
+	*out = strtoull(text, &end, 10);
+	return *end || errno || *out > max ? -EINVAL : 0;
+}
+
+static int set_interface(struct opts *o, const char *arg)
+{
+	if (!*arg)
+		return fail(EINVAL, "-i: an interface has a name");
+	o->conf.ifname = arg;
+	return 0;
+}
+
+static int set_mode(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "auto"))
+		o->conf.mode = XTCP_MODE_AUTO;
+	else if (!strcmp(arg, "native"))
+		o->conf.mode = XTCP_MODE_NATIVE;
+	else if (!strcmp(arg, "generic"))
+		o->conf.mode = XTCP_MODE_GENERIC;
+	else
+		return fail(EINVAL, "--mode: '%s' is none of auto, native, generic", arg);
+	return 0;
+}
+
+static int set_json(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->json = true;
+	return 0;
+}
+
+static int set_trace(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->trace = true;
+	return 0;
+}
+
+static int set_pcap(struct opts *o, const char *arg)
+{
+	if (!*arg)
+		return fail(EINVAL, "--pcap: a file has a name");
+	o->conf.pcap = arg;
+	return 0;
+}
+
+static int set_isn(struct opts *o, const char *arg)
+{
+	uint64_t n;
+
+	if (number(arg, UINT32_MAX, &n))
+		return fail(EINVAL, "--isn: '%s' is no number from 0 to 4294967295", arg);
+	o->conf.isn = (int64_t)n;
+	return 0;
+}
+
+static int set_cc(struct opts *o, const char *arg)
+{
+	o->conf.cc = arg;
+	return 0;
+}
+
+static int set_verbose(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->verbose = true;
+	return 0;
+}
+
+static int set_port(struct opts *o, const char *arg)
+{
+	uint64_t n;
+
+	if (number(arg, 65535, &n) || n == 0)
+		return fail(EINVAL, "-p: '%s' is no port; give a number from 1 to 65535", arg);
+	o->port = (uint16_t)n;
+	return 0;
+}
+
+static int set_addr(struct opts *o, const char *arg)
+{
+	if (addr_parse(arg, &o->addr))
+		return fail(EINVAL, "-a: '%s' is no IPv4 or IPv6 address", arg);
+	o->has_addr = true;
+	return 0;
+}
+
+static const struct row rows[] = {
+	{ OPT_INTERFACE, 'i', "interface", "IFACE", "network interface to use", set_interface },
+	{ OPT_PORT, 'p', "port", "PORT", "port to listen on", set_port },
+	{ OPT_ADDR, 'a', "address", "ADDR", "listen on this address only (default: all of IFACE)", set_addr },
+	{ OPT_MODE, 0, "mode", "MODE", "XDP mode: auto (default), native or generic", set_mode },
+	{ OPT_JSON, 0, "json", NULL, "print a summary as one JSON object", set_json },
+	{ OPT_TRACE, 0, "trace", NULL, "print a ladder of all segments on stderr", set_trace },
+	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
+	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
+	{ OPT_CC, 0, "cc", "NAME", "congestion control algorithm (default reno)", set_cc },
+	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
+	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
+};
+enum { ROWS = sizeof(rows) / sizeof(rows[0]) };
+
+int opts_bad(const struct opts_use *use, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	fprintf(stderr, "xtcp: %s: %s; see 'xtcp %s --help'\n", use->name, text, use->name);
+	return EXIT_USAGE;
+}
+
+static int help(const struct opts_use *use)
+{
+	const struct command *c = commands;
+
+	while (c->name && strcmp(c->name, use->name))
+		c++;
+	printf("usage: xtcp %s [OPTION...] %s\n\n%s\n\n", use->name, c->name ? c->args : "", c->name ? c->help : "");
+	for (const struct row *r = rows; r < rows + ROWS; r++) {
+		char left[64];
+		char letter[5] = "    ";
+
+		if (!(use->takes & r->bit) && r->bit != OPT_HELP)
+			continue;
+		if (r->letter)
+			snprintf(letter, sizeof(letter), "-%c, ", r->letter);
+		snprintf(left, sizeof(left), "%s--%s%s%s", letter, r->name, r->arg ? " " : "", r->arg ? r->arg : "");
+		printf("  %-24s %s\n", left, r->help);
+	}
+	return EXIT_DONE;
+}
+
+/* The tables that getopt_long() wants; a row is found again by its index, 256 + i. */
+static void getopt_tables(uint32_t takes, char *letters, struct option *longs)
+{
+	*letters++ = ':';
+	for (int i = 0; i < ROWS; i++) {
+		if (!(takes & rows[i].bit))
+			continue;
+		*longs++ = (struct option){ rows[i].name, rows[i].arg ? required_argument : no_argument, NULL,
+					    256 + i };
+		if (rows[i].letter)
+			*letters++ = rows[i].letter;
+		if (rows[i].letter && rows[i].arg)
+			*letters++ = ':';
+	}
+	*letters = '\0';
+	*longs = (struct option){ 0 };
+}
+
+static const struct row *row_of(int got)
+{
+	if (got >= 256)
+		return &rows[got - 256];
+	for (const struct row *r = rows; r < rows + ROWS; r++)
+		if (r->letter && r->letter == got)
+			return r;
+	return NULL;
+}
+
+static int bad_option(const struct opts_use *use, int got, const char *word)
+{
+	bool is_long = word && !strncmp(word, "--", 2);
+
+	if (got == ':' && is_long)
+		return opts_bad(use, "option '%s' needs a value", word);
+	if (got == ':')
+		return opts_bad(use, "option '-%c' needs a value", optopt);
+	if (is_long && optopt >= 256)
+		return opts_bad(use, "option '--%s' takes no value", rows[optopt - 256].name);
+	if (is_long)
+		return opts_bad(use, "no option '%s'", word);
+	return opts_bad(use, "no option '-%c'", optopt);
+}
+
+static int check(const struct opts *o, const struct opts_use *use)
+{
+	uint32_t missing = use->needs & ~o->given;
+
+	for (const struct row *r = rows; r < rows + ROWS; r++)
+		if (missing & r->bit)
+			return opts_bad(use, "-%c %s is needed", r->letter, r->arg);
+	if (o->argc < use->min_args)
+		return opts_bad(use, "an argument is missing");
+	if (o->argc > use->max_args)
+		return opts_bad(use, "too many arguments: '%s'", o->argv[use->max_args]);
+	if (use->data_on_stdout && o->conf.pcap && !strcmp(o->conf.pcap, "-"))
+		return opts_bad(use, "--pcap -: stdout carries the data of the connection; give a file");
+	return OPTS_GO;
+}
+
+int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv)
+{
+	struct option longs[ROWS + 1];
+	char letters[2 * ROWS + 2];
+	int got;
+
+	*o = (struct opts){ .conf = XTCP_CONF_INIT };
+	getopt_tables(use->takes | OPT_HELP, letters, longs);
+	opterr = 0;
+	optind = 0; /* GNU: start afresh */
+	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+		const struct row *r;
+
+		if (got == '?' || got == ':')
+			return bad_option(use, got, argv[optind - 1]);
+		r = row_of(got);
+		if (!r || r->bit == OPT_HELP)
+			return help(use);
+		if (r->set(o, optarg))
+			return opts_bad(use, "%s", fail_text());
+		o->given |= r->bit;
+	}
+	o->argc = argc - optind;
+	o->argv = argv + optind;
+	return check(o, use);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * opts.h - the one option table of all subcommands. A subcommand says which
+ * rows it takes, which it needs and how many positional arguments:
+ *
+ *	static const struct opts_use use = {
+ *		.name = "echo",
+ *		.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR,
+ *		.needs = OPT_INTERFACE | OPT_PORT,
+ *	};
+ *	struct opts o;
+ *	int rc = opts_parse(&o, &use, argc, argv);
+ *
+ *	if (rc != OPTS_GO)
+ *		return rc;
+ *
+ * Its usage line and sentence for --help come from commands[] (cli.h), the
+ * rest from the table. Options may stand before or after the arguments.
+ */
+#ifndef CLI_OPTS_H
+#define CLI_OPTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include "cli/cli.h"
+#include "lib/addr.h"
+
+/* -h is always taken. */
+#define OPT_INTERFACE (1u << 0) /* -i, --interface IFACE -> conf.ifname */
+#define OPT_MODE (1u << 1)	/* --mode auto|native|generic -> conf.mode */
+#define OPT_JSON (1u << 2)	/* --json */
+#define OPT_TRACE (1u << 3)	/* --trace */
+#define OPT_PCAP (1u << 4)	/* --pcap FILE -> conf.pcap */
+#define OPT_ISN (1u << 5)	/* --isn N -> conf.isn */
+#define OPT_CC (1u << 6)	/* --cc NAME -> conf.cc */
+#define OPT_VERBOSE (1u << 7)	/* -v, --verbose */
+#define OPT_PORT (1u << 8)	/* -p, --port PORT */
+#define OPT_ADDR (1u << 9)	/* -a, --address ADDR */
+#define OPT_HELP (1u << 31)
+/* What every subcommand with an engine takes. */
+#define OPT_ENGINE (OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_VERBOSE)
+
+struct opts_use {
+	const char *name; /* of the subcommand, as in commands[] */
+	uint32_t takes;	  /* OPT_* */
+	uint32_t needs;	  /* OPT_* that must be given */
+	int min_args;	  /* positional arguments */
+	int max_args;
+	bool data_on_stdout; /* stdout carries the connection: no --pcap - */
+};
+
+struct opts {
+	struct xtcp_conf conf; /* ready for xtcp_open() */
+	struct xtcp_addr addr; /* -a; valid if has_addr */
+	bool has_addr;
+	uint16_t port; /* -p, host order */
+	bool json, trace, verbose;
+	uint32_t given; /* OPT_* seen */
+	int argc;	/* positional arguments */
+	char **argv;
+};
+
+#define OPTS_GO (-1)
+/* OPTS_GO: carry on. Else the exit code: help was printed (0), or one line that says what is wrong (2). */
+int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv);
+
+/* Print "xtcp: NAME: TEXT; see 'xtcp NAME --help'"; returns EXIT_USAGE. */
+int opts_bad(const struct opts_use *use, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#endif

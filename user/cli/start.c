@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* start.c - opening and closing the engine for a subcommand. See start.h. */
+#include "cli/start.h"
+
+#include <string.h>
+
+#include "cli/report.h"
+#include "cli/stop.h"
+
+/* A fallback is always told; the rest with -v. */
+static void tell_mode(struct xtcp *x, bool verbose)
+{
+	struct xtcp_engine_info i;
+
+	memset(&i, 0, sizeof(i));
+	xtcp_engine_info(x, &i);
+	if (i.mode_why && *i.mode_why)
+		fprintf(stderr, "xtcp: %s: fell back to generic XDP: %s\n", i.ifname, i.mode_why);
+	if (verbose)
+		fprintf(stderr, "xtcp: %s: %s XDP, %s%s, %u queue%s, MTU %u%s\n", i.ifname,
+			i.mode == XTCP_MODE_GENERIC ? "generic" : "native", i.zero_copy ? "zero-copy" : "copy",
+			i.multi_buffer ? ", multi-buffer" : "", i.queues, i.queues == 1 ? "" : "s", i.mtu,
+			i.link_up ? "" : ", link down");
+}
+
+int start_engine(struct session *s, const struct opts *o)
+{
+	int err = stop_install();
+
+	*s = (struct session){ .opts = o };
+	if (err)
+		return report_fail("cannot take signals: %s", strerror(-err));
+	if (xtcp_open(&s->x, &o->conf) < 0)
+		return report_fail("%s", xtcp_errmsg());
+	stop_wakes(s->x);
+	tell_mode(s->x, o->verbose);
+	if (o->trace) {
+		trace_init(&s->trace);
+		xtcp_set_trace(s->x, trace_segment, &s->trace);
+	}
+	return EXIT_DONE;
+}
+
+int start_listening(struct session *s, const struct xtcp_addr *addr, uint16_t port, xtcp_listener *out)
+{
+	static const struct xtcp_addr any;
+	struct sockaddr_storage ss = report_sockaddr(addr ? addr : &any, port);
+	char text[ADDR_TEXT];
+
+	if (xtcp_listen(s->x, addr ? (struct sockaddr *)&ss : NULL, port, NULL, out) < 0)
+		return report_fail("%s", xtcp_errmsg());
+	fprintf(stderr, "xtcp: listening on %s, %s\n", s->opts->conf.ifname, report_addr(&ss, text));
+	return EXIT_DONE;
+}
+
+void start_undo(struct session *s)
+{
+	stop_wakes(NULL);
+	xtcp_destroy(s->x);
+	s->x = NULL;
+}
