@@ -157,7 +157,8 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 struct xtcp_event {
 	uint64_t handle; /* xtcp_conn or xtcp_listener */
 	void *user;	 /* as given to xtcp_set_user or xtcp_listen / xtcp_connect */
-	uint32_t events; /* XTCP_EV_*; edge-triggered: each is reported when it becomes true */
+	uint32_t events; /* XTCP_EV_*; edge-triggered: each is reported when it becomes true. After ERROR or CLOSED the
+			    handle lives until xtcp_close, and what was received can still be read */
 	int32_t error;	 /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
 };
 
@@ -258,7 +259,7 @@ int xtcp_consume(struct xtcp *x, xtcp_conn c, size_t n);
 /*
  * Without copying: xtcp_reserve gives up to two spans of free send buffer of up to want bytes together, valid until
  * the next call on this connection or turn; xtcp_commit queues the first n bytes written there.
- * Returns bytes reserved, or what xtcp_send would.
+ * Returns bytes reserved, which may be fewer than want, or what xtcp_send would; XTCP_EV_WRITABLE follows only after -EAGAIN.
  */
 ssize_t xtcp_reserve(struct xtcp *x, xtcp_conn c, size_t want, struct iovec iov[2]);
 int xtcp_commit(struct xtcp *x, xtcp_conn c, size_t n, unsigned int flags);

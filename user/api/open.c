@@ -131,7 +131,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 		.max_conns = c->max_conns,
 		.max_listeners = c->max_listeners,
 		.max_time_wait = c->max_time_wait,
-		.max_dsts = 1024,
+		.max_dsts = c->max_conns < 1024 ? 1024 : c->max_conns, /* peers never run out before connections */
 		.buffer_bytes = c->buffer_bytes,
 		.chunks = c->chunks,
 		.chunk_size = CHUNK_SIZE,
@@ -215,6 +215,7 @@ int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
 	err = api_wait_open(x);
 	if (err)
 		goto out;
+	engine_turn(x->engine, clock_now_ns()); /* calls before the first turn of the caller's need the time */
 	*out = x;
 	return 0;
 out:

@@ -22,7 +22,7 @@
 #include "io/clock.h"
 #include "lib/fail.h"
 
-#define CTL_POLL_NS (10 * NS_PER_MS)
+#define CTL_POLL_NS NS_PER_MS
 #define TX_WAIT_NS NS_PER_MS /* first look at frames that the kernel has not sent yet; doubles up to 64 times */
 
 static int add_fd(struct xtcp *x, int fd)
@@ -97,11 +97,16 @@ static int turn(struct xtcp *x, uint64_t now)
 	return x->ready;
 }
 
+static int gone(struct xtcp *x)
+{
+	return fail(ENODEV, "%s: the interface has been removed", ctl_link(x->ctl)->name);
+}
+
 int xtcp_turn(struct xtcp *x)
 {
 	int n = turn(x, clock_now_ns());
 
-	return x->gone && !n ? -ENODEV : n;
+	return x->gone && !n ? gone(x) : n;
 }
 
 int xtcp_events(struct xtcp *x, struct xtcp_event *ev, int max)
@@ -209,7 +214,7 @@ int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
 				return n;
 		}
 		if (x->gone)
-			return -ENODEV;
+			return gone(x);
 		if (take_wake(x) || now >= limit)
 			return 0;
 		if (may_spin(x, now) || x->port->ops->rx_pending(x->port))
@@ -264,7 +269,7 @@ int xtcp_drain(struct xtcp *x, int timeout_ms)
 	for (;; now = clock_now_ns()) {
 		turn(x, now);
 		if (x->gone)
-			return -ENODEV;
+			return gone(x);
 		if (!engine_orphans(x->engine))
 			return 0;
 		if (now >= limit)

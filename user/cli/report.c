@@ -40,6 +40,7 @@ const char *report_error(int err)
 	case EHOSTUNREACH: return "no route to host";
 	case ENETUNREACH: return "network is unreachable";
 	case ENODEV: return "the interface has been removed";
+	case EADDRNOTAVAIL: return "the local address has been removed";
 	case ECONNABORTED: return "connection aborted";
 	default: return strerror(err);
 	}

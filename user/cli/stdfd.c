@@ -17,6 +17,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PIPE_BYTES (1024 * 1024) /* what an unprivileged user may have */
+
 /* Flags to give back, by descriptor; -1: nothing borrowed. */
 static int borrowed[2] = { -1, -1 };
 
@@ -55,6 +57,8 @@ void stdfd_open(struct stdfd *f, int fd)
 	/* Opened for less than is needed: reading or writing fails as it must. */
 	if ((flags & O_ACCMODE) != O_RDWR && (flags & O_ACCMODE) != (fd ? O_WRONLY : O_RDONLY))
 		return;
+	if (S_ISFIFO(st.st_mode))
+		fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* fewer wake-ups; no matter if it is refused */
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	own = open(path, (fd ? O_WRONLY : O_RDONLY) | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (own >= 0)

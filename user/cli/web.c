@@ -218,14 +218,27 @@ static int advance(struct web *w, struct web_conn *wc)
 	}
 }
 
+/* The rest of this request will not come, or not in time: say so and close. */
+static void give_up(struct web *w, struct web_conn *wc, int status)
+{
+	struct http_request r = { 0 };
+
+	wc->last = true;
+	web_answer(w, wc, &r, status);
+	wait_for(w, wc, WEB_SEND);
+	if (advance(w, wc) < 0)
+		drop(w, wc);
+}
+
 void web_event(struct web *w, struct web_conn *wc, const struct xtcp_event *ev)
 {
 	if (ev->events & XTCP_EV_ERROR) {
 		w->sum.errors++;
 		drop(w, wc);
-	} else if ((ev->events & XTCP_EV_CLOSED) || advance(w, wc) < 0 ||
-		   ((ev->events & XTCP_EV_PEER_FIN) && wc->wait == WEB_HEAD)) {
-		drop(w, wc); /* the last: the rest of the request will not come */
+	} else if ((ev->events & XTCP_EV_CLOSED) || advance(w, wc) < 0) {
+		drop(w, wc);
+	} else if ((ev->events & XTCP_EV_PEER_FIN) && wc->wait == WEB_HEAD) {
+		give_up(w, wc, 400);
 	}
 }
 
@@ -248,18 +261,6 @@ void web_accept(struct web *w, xtcp_conn c)
 		drop(w, wc);
 }
 
-/* Too slow with its header: say so. */
-static void expire_head(struct web *w, struct web_conn *wc)
-{
-	struct http_request r = { 0 };
-
-	wc->last = true;
-	web_answer(w, wc, &r, 408);
-	wait_for(w, wc, WEB_SEND);
-	if (advance(w, wc) < 0)
-		drop(w, wc);
-}
-
 void web_expire(struct web *w)
 {
 	for (int i = 0; i < WEB_WAITS; i++) {
@@ -267,7 +268,7 @@ void web_expire(struct web *w)
 
 		while ((wc = TAILQ_FIRST(&w->queue[i])) && w->now - wc->since >= limits[i]) {
 			if (i == WEB_HEAD) {
-				expire_head(w, wc);
+				give_up(w, wc, 408);
 			} else if (i == WEB_SEND) {
 				xtcp_abort(w->x, wc->c);
 				release(w, wc);

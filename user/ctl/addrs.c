@@ -87,8 +87,7 @@ static bool parse(const struct ctl *ctl, const struct nlmsghdr *nlh, struct xtcp
 	nl_attrs(nlh, sizeof(*ifa), tb, IFA_MAX);
 	*good = usable(ifa, tb[IFA_FLAGS]);
 	/* On a point-to-point link IFA_ADDRESS is the peer and IFA_LOCAL is ours. */
-	return nl_addr(tb[IFA_LOCAL], ifa->ifa_family, addr) ||
-	       nl_addr(tb[IFA_ADDRESS], ifa->ifa_family, addr);
+	return nl_addr(tb[IFA_LOCAL], ifa->ifa_family, addr) || nl_addr(tb[IFA_ADDRESS], ifa->ifa_family, addr);
 }
 
 void addrs_news(struct ctl *ctl, const struct nlmsghdr *nlh)

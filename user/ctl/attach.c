@@ -80,20 +80,17 @@ int hook_busy(const struct ctl_link *link, const struct hook *hook)
 		return fail(EBUSY, "%s already has an XDP program in another mode; see: ip link show dev %s",
 			    link->name, link->name);
 	if (hook->ours)
-		return fail(
-			EBUSY,
-			"another xtcp is on %s already (XDP program id %u); only one can be on an interface",
-			link->name, hook->prog_id);
+		return fail(EBUSY, "another xtcp is on %s already (XDP program id %u); only one can be on an interface",
+			    link->name, hook->prog_id);
 	if (hook->link_id)
 		return fail(EBUSY,
 			    "%s already has an XDP program (id %u, name %s), held by BPF link %u; "
 			    "stop what holds it, or: bpftool link detach id %u",
 			    link->name, hook->prog_id, hook->name, hook->link_id, hook->link_id);
-	return fail(
-		EBUSY,
-		"%s already has an XDP program (id %u, name %s); stop it, or detach it: ip link set dev %s %s off",
-		link->name, hook->prog_id, hook->name[0] ? hook->name : "not known without CAP_SYS_ADMIN",
-		link->name, off);
+	return fail(EBUSY,
+		    "%s already has an XDP program (id %u, name %s); stop it, or detach it: ip link set dev %s %s off",
+		    link->name, hook->prog_id, hook->name[0] ? hook->name : "not known without CAP_SYS_ADMIN",
+		    link->name, off);
 }
 
 static int create_link(struct half *h, int ifindex, __u32 flags)
@@ -115,16 +112,15 @@ static void tell_native(struct half *h, const struct ctl_link *link, int err)
 	const char *hint = "";
 
 	if (err == -EOPNOTSUPP)
-		snprintf(h->why, sizeof(h->why), "driver %s has no native XDP (interface %s)", driver,
-			 link->name);
+		snprintf(h->why, sizeof(h->why), "driver %s has no native XDP (interface %s)", driver, link->name);
 	else if (link->mtu > 1500 && (err == -EINVAL || err == -ERANGE || err == -E2BIG))
-		snprintf(h->why, sizeof(h->why), "MTU %u is too large for native XDP on %s (driver %s)",
-			 link->mtu, link->name, driver);
+		snprintf(h->why, sizeof(h->why), "MTU %u is too large for native XDP on %s (driver %s)", link->mtu,
+			 link->name, driver);
 	else {
 		if (!strcmp(driver, "virtio_net"))
 			hint = "; it needs free queues and no guest offloads";
-		snprintf(h->why, sizeof(h->why), "native XDP refused on %s (driver %s): %s%s", link->name,
-			 driver, strerror(-err), hint);
+		snprintf(h->why, sizeof(h->why), "native XDP refused on %s (driver %s): %s%s", link->name, driver,
+			 strerror(-err), hint);
 	}
 }
 
@@ -133,8 +129,7 @@ static int explain(const struct half *h, const struct ctl_link *link, enum ctl_m
 	struct hook hook;
 
 	if (err == -EPERM || err == -EACCES)
-		return fail(EPERM, "attaching to %s is not permitted: run as root, or with " HALF_CAPS,
-			    link->name);
+		return fail(EPERM, "attaching to %s is not permitted: run as root, or with " HALF_CAPS, link->name);
 	if (err == -EBUSY || err == -EEXIST) {
 		if (hook_query(link->ifindex, &hook))
 			memset(&hook, 0, sizeof(hook));
@@ -146,8 +141,8 @@ static int explain(const struct half *h, const struct ctl_link *link, enum ctl_m
 		return fail(-err, "XDP cannot be attached to %s (driver %s) in generic mode: %s", link->name,
 			    link->driver, strerror(-err));
 	if (strstr(h->why, "too large"))
-		return fail(EINVAL, "%s: use --mode generic, or lower the MTU: ip link set dev %s mtu 1500",
-			    h->why, link->name);
+		return fail(EINVAL, "%s: use --mode generic, or lower the MTU: ip link set dev %s mtu 1500", h->why,
+			    link->name);
 	return fail(err == -EOPNOTSUPP ? ENOTSUP : -err, "%s: use --mode generic", h->why);
 }
 
@@ -161,8 +156,7 @@ int half_attach(struct half *h, const struct ctl_link *link, enum ctl_mode mode)
 		if (!err)
 			return 0;
 		tell_native(h, link, err);
-		if (mode == CTL_MODE_NATIVE || err == -EBUSY || err == -EEXIST || err == -EPERM ||
-		    err == -ENODEV)
+		if (mode == CTL_MODE_NATIVE || err == -EBUSY || err == -EEXIST || err == -EPERM || err == -ENODEV)
 			return explain(h, link, mode, err);
 	}
 	err = create_link(h, link->ifindex, XDP_FLAGS_SKB_MODE);

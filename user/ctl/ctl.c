@@ -49,8 +49,7 @@ static int adopt(struct ctl *ctl, const struct hook *hook)
 	int err;
 
 	if (ctl->conf.mode != CTL_MODE_AUTO && ctl->conf.mode != hook->mode)
-		return fail(EBUSY,
-			    "%s is attached in %s mode by 'xtcp attach'; detach it first, or use that mode",
+		return fail(EBUSY, "%s is attached in %s mode by 'xtcp attach'; detach it first, or use that mode",
 			    ctl->link.name, hook->mode == CTL_MODE_GENERIC ? "generic" : "native");
 	err = half_adopt(&ctl->half, hook->prog_id, hook->mode);
 	if (!err)
@@ -73,8 +72,7 @@ static int settle_hook(struct ctl *ctl, struct hook *hook)
 	for (int i = 0;; i++) {
 		err = hook_query(ctl->link.ifindex, hook);
 		if (err)
-			return fail(-err, "the XDP hook of %s cannot be asked: %s", ctl->link.name,
-				    strerror(-err));
+			return fail(-err, "the XDP hook of %s cannot be asked: %s", ctl->link.name, strerror(-err));
 		if (!hook->prog_id)
 			return 0;
 		if (!hook->ours)
@@ -104,8 +102,7 @@ static int attach_fresh(struct ctl *ctl)
 	if (!err)
 		err = half_attach(&ctl->half, &ctl->link, ctl->conf.mode);
 	/* Pins are for onlookers: without them all works. */
-	if (!err && ctl->conf.pin && !pins_make(&ctl->pins, ctl->link.name, &ctl->half, false) &&
-	    pins_keep(&ctl->pins))
+	if (!err && ctl->conf.pin && !pins_make(&ctl->pins, ctl->link.name, &ctl->half, false) && pins_keep(&ctl->pins))
 		pins_drop(&ctl->pins);
 	return err;
 }

@@ -29,8 +29,7 @@
 
 #define MEMLOCK_WANTED (64ull << 20) /* bytes: an engine's frames */
 
-void finding(struct findings *f, enum ctl_health health, const char *what, const char *mend, const char *fmt,
-	     ...)
+void finding(struct findings *f, enum ctl_health health, const char *what, const char *mend, const char *fmt, ...)
 {
 	struct ctl_finding *out;
 	va_list ap;
@@ -55,8 +54,7 @@ static void look_kernel(struct findings *f)
 	if (uname(&u) || sscanf(u.release, "%d.%d", &major, &minor) != 2)
 		return;
 	finding(f, major > 6 || (major == 6 && minor >= 1) ? CTL_OK : CTL_BAD, "kernel",
-		"Linux 6.1 or later is needed (Debian 12 has it)", "Linux %.80s on %.40s", u.release,
-		u.machine);
+		"Linux 6.1 or later is needed (Debian 12 has it)", "Linux %.80s on %.40s", u.release, u.machine);
 	finding(f, CTL_OK, "kernel BTF", "", "%s",
 		access("/sys/kernel/btf/vmlinux", R_OK) ? "absent; not needed" : "present; not needed");
 }
@@ -67,20 +65,18 @@ static void look_user(struct findings *f)
 	char missing[96];
 
 	snprintf(missing, sizeof(missing), "%s%s%s%s", caps & CAP_NET_ADMIN_ ? "" : " CAP_NET_ADMIN",
-		 caps & CAP_NET_RAW_ ? "" : " CAP_NET_RAW",
-		 caps & (CAP_BPF_ | CAP_SYS_ADMIN_) ? "" : " CAP_BPF",
+		 caps & CAP_NET_RAW_ ? "" : " CAP_NET_RAW", caps & (CAP_BPF_ | CAP_SYS_ADMIN_) ? "" : " CAP_BPF",
 		 caps & (CAP_PERFMON_ | CAP_SYS_ADMIN_) ? "" : " CAP_PERFMON");
 	if (missing[0])
-		finding(f, CTL_BAD, "privileges", "run as root, or with " HALF_CAPS, "user %u lacks%s",
-			geteuid(), missing);
+		finding(f, CTL_BAD, "privileges", "run as root, or with " HALF_CAPS, "user %u lacks%s", geteuid(),
+			missing);
 	else
 		finding(f, CTL_OK, "privileges", "", "user %u has " HALF_CAPS, geteuid());
 	if (!missing[0] && !(caps & CAP_SYS_ADMIN_))
 		finding(f, CTL_NOTE, "lookups by id", "give CAP_SYS_ADMIN, or run as root",
 			"no CAP_SYS_ADMIN: programs of others can't be named, nor pinned ones adopted");
 	if (!(caps & CAP_NET_BIND))
-		finding(f, CTL_NOTE, "low ports", "give CAP_NET_BIND_SERVICE",
-			"ports below 1024 can't be reserved");
+		finding(f, CTL_NOTE, "low ports", "give CAP_NET_BIND_SERVICE", "ports below 1024 can't be reserved");
 }
 
 static void look_limits(struct findings *f)
@@ -105,9 +101,8 @@ static void look_limits(struct findings *f)
 	finding(f, high - low < 1000 ? CTL_NOTE : CTL_OK, "ephemeral ports",
 		"sysctl -w net.ipv4.ip_local_port_range='32768 60999'", "%u to %u", low, high);
 	if (!getrlimit(RLIMIT_NOFILE, &lim))
-		finding(f, lim.rlim_max < 4096 ? CTL_NOTE : CTL_OK, "open files",
-			"raise it: ulimit -Hn 65536", "up to %llu; one for each reserved port",
-			(unsigned long long)lim.rlim_max);
+		finding(f, lim.rlim_max < 4096 ? CTL_NOTE : CTL_OK, "open files", "raise it: ulimit -Hn 65536",
+			"up to %llu; one for each reserved port", (unsigned long long)lim.rlim_max);
 }
 
 static void look_bpf(struct findings *f)
@@ -125,8 +120,8 @@ static void look_bpf(struct findings *f)
 	half_init(&half);
 	err = half_load(&half, &conf);
 	if (err)
-		finding(f, CTL_BAD, "XDP program", "see the line above, or: XTCP_DEBUG=1 xtcp doctor",
-			"%.180s", fail_text());
+		finding(f, CTL_BAD, "XDP program", "see the line above, or: XTCP_DEBUG=1 xtcp doctor", "%.180s",
+			fail_text());
 	else
 		finding(f, CTL_OK, "XDP program", "", "the verifier accepts it");
 	if (!err && half.flow_iter < 0)

@@ -21,16 +21,15 @@ static void look_link(struct findings *f, const struct ctl_link *link)
 	char mend[96];
 
 	finding(f, CTL_OK, "interface", "", "%s: driver %s, MTU %u, %u receive queue%s", link->name,
-		link->driver[0] ? link->driver : "unknown", link->mtu, link->queues,
-		link->queues == 1 ? "" : "s");
+		link->driver[0] ? link->driver : "unknown", link->mtu, link->queues, link->queues == 1 ? "" : "s");
 	if (!link->up) {
 		snprintf(mend, sizeof(mend), "ip link set dev %s up; and look at its other end", link->name);
 		finding(f, CTL_BAD, "link", mend, "%s is down, or has no carrier", link->name);
 	}
 	if (link->queues > XTCP_MAX_QUEUES) {
 		snprintf(mend, sizeof(mend), "ethtool -L %s combined %d", link->name, XTCP_MAX_QUEUES);
-		finding(f, CTL_BAD, "queues", mend, "%u receive queues; at most %d can be served",
-			link->queues, XTCP_MAX_QUEUES);
+		finding(f, CTL_BAD, "queues", mend, "%u receive queues; at most %d can be served", link->queues,
+			XTCP_MAX_QUEUES);
 	}
 	finding(f, CTL_OK, "checksums", "", "%s",
 		link->virtual_link ? "virtual link: checksums that the sender left partial are recognised"
@@ -63,15 +62,13 @@ static void try_modes(struct findings *f, const struct ctl_link *link)
 	generic = try_mode(link, CTL_MODE_GENERIC);
 	if (native)
 		finding(f, generic ? CTL_BAD : CTL_NOTE, "XDP native",
-			generic ? "see the reason"
-				: "nothing needed: generic mode is used instead, at a lower rate",
+			generic ? "see the reason" : "nothing needed: generic mode is used instead, at a lower rate",
 			"%s", native_why);
 	else
 		finding(f, CTL_OK, "XDP native", "", "attaches");
 	if (generic)
 		finding(f, native ? CTL_BAD : CTL_NOTE, "XDP generic",
-			native ? "see the reason" : "nothing needed: native mode works", "%.180s",
-			fail_text());
+			native ? "see the reason" : "nothing needed: native mode works", "%.180s", fail_text());
 	else
 		finding(f, CTL_OK, "XDP generic", "", "attaches");
 }
@@ -92,13 +89,12 @@ static void look_xdp(struct findings *f, const struct ctl_link *link)
 	}
 	mode = hook.mode == CTL_MODE_GENERIC ? "generic" : "native";
 	if (hook.ours) {
-		finding(f, CTL_OK, "XDP hook", "", "xtcp is attached already (program id %u, %s mode)",
-			hook.prog_id, mode);
+		finding(f, CTL_OK, "XDP hook", "", "xtcp is attached already (program id %u, %s mode)", hook.prog_id,
+			mode);
 		return;
 	}
 	hook_busy(link, &hook);
-	finding(f, CTL_BAD, "XDP hook", "stop it; only one program can be on an interface", "%.180s",
-		fail_text());
+	finding(f, CTL_BAD, "XDP hook", "stop it; only one program can be on an interface", "%.180s", fail_text());
 }
 
 static void look_xsk(struct findings *f, const struct ctl_link *link)
@@ -141,8 +137,7 @@ static void look_offloads(struct findings *f, const struct ctl_link *link)
 		finding(f, CTL_NOTE, "LRO", mend, "on: many drivers then refuse native XDP");
 	}
 	if (gro >= 0 && tso >= 0)
-		finding(f, CTL_OK, "offloads", "", "GRO %s, TSO %s; %s", gro ? "on" : "off",
-			tso ? "on" : "off",
+		finding(f, CTL_OK, "offloads", "", "GRO %s, TSO %s; %s", gro ? "on" : "off", tso ? "on" : "off",
 			!strcmp(link->driver, "veth")
 				? "native XDP here turns the peer's TSO off, generic keeps it (segments up to 64 KB)"
 				: "no need to change them");

@@ -105,9 +105,8 @@ static int make_iter(struct xtcp_bpf *skel)
 static int take_fds(struct half *h, struct xtcp_bpf *skel, bool with_iter)
 {
 	struct bpf_map *const maps[HALF_MAPS] = {
-		[HALF_PORTS] = skel->maps.ports, [HALF_ADDRS] = skel->maps.addrs,
-		[HALF_XSKS] = skel->maps.xsks,	 [HALF_FLOWS] = skel->maps.flows,
-		[HALF_STATS] = skel->maps.stats, [HALF_EVENTS] = skel->maps.events,
+		[HALF_PORTS] = skel->maps.ports, [HALF_ADDRS] = skel->maps.addrs, [HALF_XSKS] = skel->maps.xsks,
+		[HALF_FLOWS] = skel->maps.flows, [HALF_STATS] = skel->maps.stats, [HALF_EVENTS] = skel->maps.events,
 	};
 
 	h->prog = keep_fd(bpf_program__fd(skel->progs.xtcp_xdp));
@@ -140,15 +139,12 @@ static int explain(int err)
 	char release[64];
 
 	if (kernel_too_old(release, sizeof(release)))
-		return fail(ENOTSUP,
-			    "the XDP program does not load: Linux 6.1 or later is needed, this is %s",
+		return fail(ENOTSUP, "the XDP program does not load: Linux 6.1 or later is needed, this is %s",
 			    release);
 	if (err == -EPERM || (err == -EACCES && geteuid()))
-		return fail(EPERM,
-			    "loading the XDP program is not permitted: run as root, or with " HALF_CAPS);
+		return fail(EPERM, "loading the XDP program is not permitted: run as root, or with " HALF_CAPS);
 	if (err == -E2BIG)
-		return fail(E2BIG,
-			    "the kernel's verifier found the XDP program too complex; details with -v");
+		return fail(E2BIG, "the kernel's verifier found the XDP program too complex; details with -v");
 	if (err == -EINVAL || err == -EACCES)
 		return fail(-err, "the kernel's verifier refused the XDP program (%s); details with -v",
 			    strerror(-err));
@@ -220,8 +216,7 @@ static int read_conf(struct half *h, int fd, uint32_t value_size)
 	if (bpf_map_lookup_elem(fd, &zero, value))
 		err = -errno;
 	else
-		memcpy(&h->conf, (char *)value + offsetof(struct xtcp_bpf__rodata, xtcp_conf),
-		       sizeof(h->conf));
+		memcpy(&h->conf, (char *)value + offsetof(struct xtcp_bpf__rodata, xtcp_conf), sizeof(h->conf));
 	free(value);
 	return err;
 }
@@ -284,8 +279,7 @@ int half_adopt(struct half *h, uint32_t prog_id, enum ctl_mode mode)
 			    "run 'xtcp detach', then 'xtcp attach'",
 			    prog_id);
 	if (err)
-		return fail(-err, "the pinned XDP program (id %u) cannot be opened: %s", prog_id,
-			    strerror(-err));
+		return fail(-err, "the pinned XDP program (id %u) cannot be opened: %s", prog_id, strerror(-err));
 	h->prog_id = prog_id;
 	h->mode = mode;
 	return 0;

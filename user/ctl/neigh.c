@@ -229,8 +229,8 @@ int neigh_lookup(void *host, const struct xtcp_addr *next_hop, uint8_t mac[6])
 	if (!n->resolved && !n->waiting) {
 		err = resolve(ctl, n, now_ns);
 		if (err)
-			return fail(EHOSTUNREACH, "neighbour %s on %s: %s", addr_text(next_hop, text),
-				    ctl->link.name, strerror(-err));
+			return fail(EHOSTUNREACH, "neighbour %s on %s: %s", addr_text(next_hop, text), ctl->link.name,
+				    strerror(-err));
 	}
 	if (!n->resolved) {
 		n->waiting = true;

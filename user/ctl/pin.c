@@ -48,8 +48,7 @@ int pins_mount(void)
 	if (!is_bpffs() && mount("bpf", PIN_FS, "bpf", 0, "mode=0700"))
 		err = errno;
 	close(fd);
-	return err ? fail(err, "bpffs cannot be mounted: %s; run: mount -t bpf bpf " PIN_FS, strerror(err))
-		   : 0;
+	return err ? fail(err, "bpffs cannot be mounted: %s; run: mount -t bpf bpf " PIN_FS, strerror(err)) : 0;
 }
 
 static unsigned long netns_inode(void)

@@ -65,8 +65,8 @@ int ctl_attach_pinned(const char *ifname, enum ctl_mode mode, struct ctl_status 
 		return lock;
 	err = query(&link, &hook);
 	if (!err && hook.prog_id && hook.ours)
-		err = fail(EBUSY, "%s is attached already (XDP program id %u); see: xtcp status -i %s",
-			   link.name, hook.prog_id, link.name);
+		err = fail(EBUSY, "%s is attached already (XDP program id %u); see: xtcp status -i %s", link.name,
+			   hook.prog_id, link.name);
 	else if (!err && hook.prog_id)
 		err = hook_busy(&link, &hook);
 	if (!err)
@@ -147,8 +147,7 @@ int ctl_status_get(const char *ifname, struct ctl_status *out)
 	if (err)
 		return err;
 	if (hook.prog_id && !hook.name[0] && geteuid())
-		return fail(EPERM,
-			    "XDP program %u on %s cannot be looked at: run as root, or with CAP_SYS_ADMIN",
+		return fail(EPERM, "XDP program %u on %s cannot be looked at: run as root, or with CAP_SYS_ADMIN",
 			    hook.prog_id, link.name);
 	if (!hook.prog_id || !hook.ours)
 		return fail(ENOENT, "nothing of xtcp is attached to %s", link.name);

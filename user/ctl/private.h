@@ -41,6 +41,7 @@ struct reservation {
 	struct reservation *next;
 };
 #define RESERVE_BUCKETS 4096
+#define RESERVE_NOFILE 131072 /* descriptors: more than there are ports */
 
 struct ctl {
 	struct ctl_conf conf;
@@ -75,8 +76,7 @@ bool addrs_has(const struct ctl *ctl, const struct xtcp_addr *addr);
 const struct xtcp_addr *addrs_pick(const struct ctl *ctl, const struct xtcp_addr *like);
 
 /* route.c, neigh.c, reserve.c, steer.c: struct host_ops. */
-int route_lookup(void *host, const struct xtcp_addr *dst, const struct xtcp_addr *src,
-		 struct host_route *out);
+int route_lookup(void *host, const struct xtcp_addr *dst, const struct xtcp_addr *src, struct host_route *out);
 int neigh_lookup(void *host, const struct xtcp_addr *next_hop, uint8_t mac[6]);
 void neigh_news(struct ctl *ctl, const struct nlmsghdr *nlh);
 void neigh_sync(struct ctl *ctl);

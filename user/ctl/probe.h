@@ -25,8 +25,8 @@ struct findings {
 	struct ctl_finding *out;
 	int n, max;
 };
-void finding(struct findings *f, enum ctl_health health, const char *what, const char *mend, const char *fmt,
-	     ...) __attribute__((format(printf, 5, 6)));
+void finding(struct findings *f, enum ctl_health health, const char *what, const char *mend, const char *fmt, ...)
+	__attribute__((format(printf, 5, 6)));
 void doctor_link(struct findings *f, const char *ifname);
 
 #endif

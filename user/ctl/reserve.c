@@ -33,8 +33,7 @@ static struct reservation **find(struct ctl *ctl, const struct xtcp_addr *addr, 
 	return p;
 }
 
-static socklen_t fill(const struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port,
-		      struct sockaddr_storage *ss)
+static socklen_t fill(const struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port, struct sockaddr_storage *ss)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)ss;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ss;
@@ -81,26 +80,22 @@ static int explain(const struct ctl *ctl, int err, const struct xtcp_addr *addr,
 	switch (err) {
 	case -EADDRINUSE:
 		if (!port)
-			return fail(EADDRINUSE, "no free port on %s in %s (%u to %u)", text, RANGE_FILE,
-				    ctl->port_low, ctl->port_high);
-		return fail(EADDRINUSE,
-			    "port %u on %s is taken by another program (see ss -tanp); choose another", port,
-			    text);
+			return fail(EADDRINUSE, "no free port on %s in %s (%u to %u)", text, RANGE_FILE, ctl->port_low,
+				    ctl->port_high);
+		return fail(EADDRINUSE, "port %u on %s is taken by another program (see ss -tanp); choose another",
+			    port, text);
 	case -EADDRNOTAVAIL:
 	case -ENODEV:
-		return fail(
-			EADDRNOTAVAIL,
-			"%s is not an address of this host, or is not usable yet; see: ip addr show dev %s",
-			text, ctl->link.name);
+		return fail(EADDRNOTAVAIL,
+			    "%s is not an address of this host, or is not usable yet; see: ip addr show dev %s", text,
+			    ctl->link.name);
 	case -EACCES:
 		return fail(
 			EACCES,
 			"port %u needs a privilege: run as root or with CAP_NET_BIND_SERVICE, or use a port from 1024 on",
 			port);
 	case -EMFILE:
-	case -ENFILE:
-		return fail(EMFILE, "no file descriptor left to reserve a port on %s: raise 'ulimit -n'",
-			    text);
+	case -ENFILE: return fail(EMFILE, "no file descriptor left to reserve a port on %s: raise 'ulimit -n'", text);
 	default: return fail(-err, "port %u on %s cannot be reserved: %s", port, text, strerror(-err));
 	}
 }
@@ -128,8 +123,7 @@ static uint16_t port_of(int fd)
 	struct sockaddr_in6 in6 = { 0 }; /* the port is at the same place in both families */
 	socklen_t len = sizeof(in6);
 
-	_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port),
-		       "ports");
+	_Static_assert(offsetof(struct sockaddr_in, sin_port) == offsetof(struct sockaddr_in6, sin6_port), "ports");
 	return getsockname(fd, (struct sockaddr *)&in6, &len) ? 0 : ntohs(in6.sin6_port);
 }
 
@@ -209,7 +203,15 @@ void reserve_init(struct ctl *ctl)
 
 	read_range(ctl);
 	/* A descriptor for each reserved port: take what we may. */
-	if (!getrlimit(RLIMIT_NOFILE, &lim) && lim.rlim_cur < lim.rlim_max) {
+	if (getrlimit(RLIMIT_NOFILE, &lim))
+		return;
+	if (lim.rlim_max < RESERVE_NOFILE) {
+		struct rlimit more = { .rlim_cur = RESERVE_NOFILE, .rlim_max = RESERVE_NOFILE };
+
+		if (!setrlimit(RLIMIT_NOFILE, &more)) /* needs CAP_SYS_RESOURCE */
+			return;
+	}
+	if (lim.rlim_cur < lim.rlim_max) {
 		lim.rlim_cur = lim.rlim_max;
 		setrlimit(RLIMIT_NOFILE, &lim);
 	}

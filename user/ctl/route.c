@@ -75,8 +75,7 @@ static int answer_cb(const struct nlmsghdr *nlh, void *arg)
 	a->type = rtm->rtm_type;
 	a->oif = tb[RTA_OIF] ? (int)mnl_attr_get_u32(tb[RTA_OIF]) : 0;
 	a->has_src = nl_addr(tb[RTA_PREFSRC], rtm->rtm_family, &a->src);
-	a->has_gateway = nl_addr(tb[RTA_GATEWAY], rtm->rtm_family, &a->gateway) ||
-			 via(tb[RTA_VIA], &a->gateway);
+	a->has_gateway = nl_addr(tb[RTA_GATEWAY], rtm->rtm_family, &a->gateway) || via(tb[RTA_VIA], &a->gateway);
 	if (tb[RTA_METRICS])
 		parse_metrics(tb[RTA_METRICS], a);
 	return MNL_CB_OK;
@@ -113,12 +112,10 @@ static int explain(const struct ctl *ctl, int err, const char *dst, const struct
 {
 	switch (err) {
 	case -ENETUNREACH:
-		return fail(ENETUNREACH, "no route to %s; add one: ip route add ... dev %s", dst,
-			    ctl->link.name);
+		return fail(ENETUNREACH, "no route to %s; add one: ip route add ... dev %s", dst, ctl->link.name);
 	case -EHOSTUNREACH:
 	case -EACCES:
-		return fail(EHOSTUNREACH, "the routing table declares %s unreachable; see: ip route get %s",
-			    dst, dst);
+		return fail(EHOSTUNREACH, "the routing table declares %s unreachable; see: ip route get %s", dst, dst);
 	case -EINVAL: /* also what IPv4 says of a source that is not this host's, and of a blackhole */
 		return fail(ENETUNREACH,
 			    src ? "no route to %s from that source address; see: ip route, ip rule"
@@ -135,22 +132,17 @@ static int check(const struct ctl *ctl, const struct answer *a, const char *dst)
 	switch (a->type) {
 	case RTN_UNICAST: break;
 	case RTN_LOCAL:
-		return fail(EHOSTUNREACH, "%s is an address of this host; use the kernel's loopback for it",
-			    dst);
+		return fail(EHOSTUNREACH, "%s is an address of this host; use the kernel's loopback for it", dst);
 	case RTN_BROADCAST:
 	case RTN_MULTICAST:
 	case RTN_ANYCAST:
-		return fail(EHOSTUNREACH,
-			    "%s is a broadcast, multicast or anycast address; TCP needs one host", dst);
-	default:
-		return fail(ENETUNREACH, "the routing table discards what goes to %s; see: ip route get %s",
-			    dst, dst);
+		return fail(EHOSTUNREACH, "%s is a broadcast, multicast or anycast address; TCP needs one host", dst);
+	default: return fail(ENETUNREACH, "the routing table discards what goes to %s; see: ip route get %s", dst, dst);
 	}
 	if (a->oif == ctl->link.ifindex)
 		return 0;
 	if_indextoname((unsigned int)a->oif, name);
-	return fail(EHOSTUNREACH,
-		    "%s is reached through %s, not %s; use -i %s, or add a route: ip route add %s dev %s",
+	return fail(EHOSTUNREACH, "%s is reached through %s, not %s; use -i %s, or add a route: ip route add %s dev %s",
 		    dst, name, ctl->link.name, name, dst, ctl->link.name);
 }
 

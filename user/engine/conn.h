@@ -19,15 +19,15 @@
 #include "tcp/tcp.h"
 
 enum { /* conn->life */
-	CONN_USED = 1u << 0,
-	CONN_HASHED = 1u << 1, /* in the demux hash, holds a reference to its port */
-	CONN_APP = 1u << 2,    /* the application holds the handle */
-	CONN_HALF = 1u << 3,   /* in its listener's half-open list */
-	CONN_QUEUED = 1u << 4, /* in its listener's accept queue */
-	CONN_READY = 1u << 5,  /* in the ready list */
-	CONN_DIRTY = 1u << 6,  /* in the dirty list */
-	CONN_FLOW = 1u << 7,   /* in the XDP half's flow table */
-	CONN_GONE = 1u << 8,   /* closed by the application: freed when the core is done */
+       CONN_USED = 1u << 0,
+       CONN_HASHED = 1u << 1, /* in the demux hash, holds a reference to its port */
+       CONN_APP = 1u << 2,    /* the application holds the handle */
+       CONN_HALF = 1u << 3,   /* in its listener's half-open list */
+       CONN_QUEUED = 1u << 4, /* in its listener's accept queue */
+       CONN_READY = 1u << 5,  /* in the ready list */
+       CONN_DIRTY = 1u << 6,  /* in the dirty list */
+       CONN_FLOW = 1u << 7,   /* in the XDP half's flow table */
+       CONN_GONE = 1u << 8,   /* closed by the application: freed when the core is done */
 };
 
 struct conn {
@@ -66,11 +66,11 @@ struct listener {
 	uint32_t backlog;
 	uint32_t syn_queue;
 	uint32_t generation;
-	uint32_t next, prev;   /* ready; next also: free list */
-	uint32_t port_next;    /* chain of the port */
-	uint16_t port;	       /* host order */
-	uint8_t kind;	       /* enum listener_kind; 0: free */
-	uint8_t ready;	       /* in the list of listeners with an event */
+	uint32_t next, prev; /* ready; next also: free list */
+	uint32_t port_next;  /* chain of the port */
+	uint16_t port;	     /* host order */
+	uint8_t kind;	     /* enum listener_kind; 0: free */
+	uint8_t ready;	     /* in the list of listeners with an event */
 };
 
 /* Handles. Listeners have the top bit of the lower half. */

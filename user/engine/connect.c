@@ -12,16 +12,34 @@
 #include <errno.h>
 #include "lib/fail.h"
 
-static bool tuple_free(const struct engine *e, const struct tcp_open *o, uint16_t lport)
+#define TW_REUSE_NS 1000000000ull /* as Linux's tcp_tw_reuse has it */
+#define POOL_TRIES 32		  /* pooled ports looked at before a new one is reserved */
+
+/*
+ * May a connection have this four-tuple? One that waits in TIME-WAIT gives way after a second if it had timestamps: ours
+ * go on from where they were, so the peer can tell old segments from new (RFC 6191 2, RFC 7323 5.8).
+ */
+static bool tuple_free(struct engine *e, const struct tcp_open *o, uint16_t lport)
 {
 	uint16_t be = wire_swap16(lport);
 	uint32_t hash = demux_hash(e, &o->laddr, &o->raddr, be, o->rport);
+	uint32_t ref = demux_find(e, hash, &o->laddr, &o->raddr, be, o->rport);
+	const struct tcp_tw *tw;
 
-	return !demux_find(e, hash, &o->laddr, &o->raddr, be, o->rport);
+	if (!ref)
+		return true;
+	if (!(ref & DEMUX_TW))
+		return false;
+	tw = &tw_at(e, ref & ~DEMUX_TW)->tcp;
+	if (!(tw->flags & TCP_F_TS) || e->r->now_ns + e->env.conf.time_wait_ns < tw->expires_ns + TW_REUSE_NS)
+		return false;
+	count(e, time_wait_reused);
+	tw_free(e, ref & ~DEMUX_TW);
+	return true;
 }
 
-/* A pooled port whose four-tuple is free, with one more reference; 0: none. */
-static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index)
+/* A pooled port whose four-tuple is free, with one more reference; 0: none among those tried. */
+static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index, uint32_t tries)
 {
 	struct region *r = e->r;
 	uint32_t n = r->pool_ports, at;
@@ -29,7 +47,7 @@ static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t inde
 	if (!n)
 		return 0;
 	at = (uint32_t)((hash_random(&r->random) >> 32) * n >> 32);
-	for (uint32_t i = 0; i < n; i++, at = at + 1 == n ? 0 : at + 1) {
+	for (uint32_t i = 0; i < n && i < tries; i++, at = at + 1 == n ? 0 : at + 1) {
 		const struct pooled_port *p = &r->port_pool[at];
 
 		if (p->addr_index != index || !tuple_free(e, o, p->port))
@@ -45,7 +63,7 @@ static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t inde
 	int fresh = -EAGAIN;
 
 	if (e->r->pool_ports >= REGION_PORT_FRESH)
-		port = pooled(e, o, index);
+		port = pooled(e, o, index, POOL_TRIES);
 	if (port)
 		return port;
 	fresh = port_take_any(e, index);
@@ -53,7 +71,7 @@ static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t inde
 		port_pool_add(e, index, (uint16_t)fresh);
 		return fresh;
 	}
-	port = pooled(e, o, index);
+	port = pooled(e, o, index, UINT32_MAX);
 	if (port)
 		return port;
 	return fail(EAGAIN, "no free local port: %s", strerror(-fresh));
@@ -68,7 +86,8 @@ static int take_port(struct engine *e, const struct tcp_open *o, uint32_t index,
 		return choose_port(e, o, index);
 	addr_port_text(&o->laddr, lport, text);
 	if (!tuple_free(e, o, lport))
-		return fail(EADDRINUSE, "cannot connect from %s: a connection to this peer has that port (or TIME-WAIT does)",
+		return fail(EADDRINUSE,
+			    "cannot connect from %s: a connection to this peer has that port (or TIME-WAIT does)",
 			    text);
 	err = port_take(e, index, lport);
 	return err ? fail(-err, "cannot connect from %s: %s", text, strerror(-err)) : lport;

@@ -4,9 +4,17 @@
 
 #include <errno.h>
 
+/* The application has closed it and the peer has acknowledged our FIN: nothing of ours can be lost any more. */
+static bool at_rest(const struct conn *c)
+{
+	return c->life & CONN_GONE && (c->tcp.state == TCP_FIN_WAIT_2 || c->tcp.state == TCP_TIME_WAIT);
+}
+
 static void abort_one(struct engine *e, uint32_t ref, const void *arg)
 {
 	(void)arg;
+	if (at_rest(conn_at(e, ref)))
+		return;
 	tcp_abort(&e->env, &conn_at(e, ref)->tcp, ECONNABORTED);
 	conn_dirty(e, ref);
 }
@@ -30,13 +38,15 @@ void engine_link_gone(struct engine *e)
 {
 	e->gone = -ENODEV;
 	conn_each(e, lose_one, NULL);
+	while (e->r->dirty.head) /* so that its events are there at once: no turn may follow */
+		output_pass(e);
 }
 
 static void count_orphan(struct engine *e, uint32_t ref, const void *arg)
 {
 	uint32_t *n = *(uint32_t *const *)arg;
 
-	*n += !!(conn_at(e, ref)->life & CONN_GONE);
+	*n += conn_at(e, ref)->life & CONN_GONE && !at_rest(conn_at(e, ref));
 }
 
 uint32_t engine_orphans(struct engine *e)

@@ -171,7 +171,7 @@ uint64_t engine_deadline(const struct engine *e)
 		if (tw < at)
 			at = tw;
 	}
-	if ((e->tx_blocked || e->frames->in_tx) && r->now_ns + RETRY_NS < at)
+	if (e->tx_blocked && r->now_ns + RETRY_NS < at)
 		at = r->now_ns + RETRY_NS;
 	return at;
 }

@@ -83,7 +83,7 @@ void engine_touch(struct engine *e, uint64_t handle);
 int engine_close(struct engine *e, uint64_t handle);
 int engine_abort(struct engine *e, uint64_t handle);
 void engine_abort_all(struct engine *e); /* RST to every peer that wants one; the next turns send them */
-/* Connections that the application has closed and that still have something to send or to wait for, but TIME-WAIT. */
+/* Connections that the application has closed and whose data or FIN the peer has not acknowledged yet. */
 uint32_t engine_orphans(struct engine *e);
 /* The interface is no more: every connection fails with ENODEV. Idempotent. */
 void engine_link_gone(struct engine *e);

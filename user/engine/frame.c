@@ -124,7 +124,8 @@ int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_se
 	memcpy(p + l4 + 16, &csum, 2);
 	pkt->len = l4 + l4_len;
 	if (unlikely(e->tap))
-		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport), seg);
+		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport),
+		       seg);
 	return 0;
 }
 

@@ -16,21 +16,17 @@ struct quoted { /* our segment, as the error quotes it; seen from us */
 static int type_v4(uint8_t type, uint8_t code)
 {
 	static const int8_t unreach[16] = {
-		TCP_ICMP_NET_UNREACH,	TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROTO_UNREACH, TCP_ICMP_PORT_UNREACH,
-		TCP_ICMP_TOO_BIG,	TCP_ICMP_NET_UNREACH,  TCP_ICMP_NET_UNREACH,   TCP_ICMP_HOST_UNREACH,
-		TCP_ICMP_HOST_UNREACH,	TCP_ICMP_PROHIBITED,   TCP_ICMP_PROHIBITED,    TCP_ICMP_NET_UNREACH,
-		TCP_ICMP_HOST_UNREACH,	TCP_ICMP_PROHIBITED,   TCP_ICMP_PROHIBITED,    TCP_ICMP_PROHIBITED,
+		TCP_ICMP_NET_UNREACH,  TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROTO_UNREACH, TCP_ICMP_PORT_UNREACH,
+		TCP_ICMP_TOO_BIG,      TCP_ICMP_NET_UNREACH,  TCP_ICMP_NET_UNREACH,   TCP_ICMP_HOST_UNREACH,
+		TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROHIBITED,   TCP_ICMP_PROHIBITED,    TCP_ICMP_NET_UNREACH,
+		TCP_ICMP_HOST_UNREACH, TCP_ICMP_PROHIBITED,   TCP_ICMP_PROHIBITED,    TCP_ICMP_PROHIBITED,
 	};
 
 	switch (type) {
-	case 3:
-		return code < 16 ? unreach[code] : -1;
-	case 11:
-		return TCP_ICMP_TIME_EXCEEDED;
-	case 12:
-		return TCP_ICMP_PARAM;
-	default:
-		return -1;
+	case 3: return code < 16 ? unreach[code] : -1;
+	case 11: return TCP_ICMP_TIME_EXCEEDED;
+	case 12: return TCP_ICMP_PARAM;
+	default: return -1;
 	}
 }
 
@@ -38,17 +34,14 @@ static int type_v6(uint8_t type, uint8_t code)
 {
 	switch (type) {
 	case 1:
-		return code == 4 ? TCP_ICMP_PORT_UNREACH :
-		       code == 1 || code == 5 || code == 6 ? TCP_ICMP_PROHIBITED :
-		       code == 0 ? TCP_ICMP_NET_UNREACH : TCP_ICMP_HOST_UNREACH;
-	case 2:
-		return TCP_ICMP_TOO_BIG;
-	case 3:
-		return TCP_ICMP_TIME_EXCEEDED;
-	case 4:
-		return TCP_ICMP_PARAM;
-	default:
-		return -1;
+		return code == 4			     ? TCP_ICMP_PORT_UNREACH
+		       : code == 1 || code == 5 || code == 6 ? TCP_ICMP_PROHIBITED
+		       : code == 0			     ? TCP_ICMP_NET_UNREACH
+							     : TCP_ICMP_HOST_UNREACH;
+	case 2: return TCP_ICMP_TOO_BIG;
+	case 3: return TCP_ICMP_TIME_EXCEEDED;
+	case 4: return TCP_ICMP_PARAM;
+	default: return -1;
 	}
 }
 
@@ -122,7 +115,7 @@ void icmp_input(struct engine *e, const struct io_pkt *pkt, const struct wire_ip
 	type = ip->family == WIRE_IP4 ? type_v4(p[0], p[1]) : type_v6(p[0], p[1]);
 	if (type == TCP_ICMP_TOO_BIG)
 		mtu = ip->family == WIRE_IP4 ? wire_be16(p + 6) : wire_be32(p + 4);
-	if (type < 0 || !parse_quoted(data, end, ip->l4_off + 8u, ip->family, &q) ||
-	    !addr_eq(&q.laddr, &ip->daddr) || !deliver(e, &q, type, mtu))
+	if (type < 0 || !parse_quoted(data, end, ip->l4_off + 8u, ip->family, &q) || !addr_eq(&q.laddr, &ip->daddr) ||
+	    !deliver(e, &q, type, mtu))
 		count(e, in_icmp_unmatched);
 }

@@ -189,8 +189,13 @@ void input_reply(struct engine *e, const struct io_pkt *pkt, const struct rx_ite
 {
 	const uint8_t *data = pkt->frag[0].data;
 	uint8_t l2[WIRE_ETH_LEN + 4 * WIRE_VLAN_MAX];
-	struct frame_to to = { .l2 = l2, .l2_len = it->ip.l3_off, .laddr = &it->ip.daddr, .raddr = &it->ip.saddr,
-			       .lport = it->tcp.dport, .rport = it->tcp.sport, .flow_label = it->hash };
+	struct frame_to to = { .l2 = l2,
+			       .l2_len = it->ip.l3_off,
+			       .laddr = &it->ip.daddr,
+			       .raddr = &it->ip.saddr,
+			       .lport = it->tcp.dport,
+			       .rport = it->tcp.sport,
+			       .flow_label = it->hash };
 
 	memcpy(l2, data + 6, 6);
 	memcpy(l2 + 6, data, 6);

@@ -41,12 +41,9 @@ static uint64_t handle_of(const struct engine *e, const struct listener *l)
 static bool covers_addr(const struct listener *l, const struct xtcp_addr *a)
 {
 	switch (l->kind) {
-	case LISTEN_EXACT:
-		return addr_eq(&l->addr, a);
-	case LISTEN_ANY_V4:
-		return addr_is_v4(a);
-	default:
-		return true;
+	case LISTEN_EXACT: return addr_eq(&l->addr, a);
+	case LISTEN_ANY_V4: return addr_is_v4(a);
+	default: return true;
 	}
 }
 
@@ -135,8 +132,9 @@ static bool may_open(struct engine *e, const struct listener *l)
 
 static void open_passive(struct engine *e, struct listener *l, const struct rx_item *it, const struct tcp_seg *syn)
 {
-	struct tcp_open o = { .laddr = it->ip.daddr, .raddr = it->ip.saddr, .lport = it->tcp.dport,
-			      .rport = it->tcp.sport };
+	struct tcp_open o = {
+		.laddr = it->ip.daddr, .raddr = it->ip.saddr, .lport = it->tcp.dport, .rport = it->tcp.sport
+	};
 	int index = addr_index(e, &o.laddr);
 	uint32_t ref, dst;
 	struct conn *c;
@@ -170,14 +168,12 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 bool listener_input(struct engine *e, struct listener *l, const struct rx_item *it, const struct tcp_seg *seg)
 {
 	switch (tcp_listen_input(&e->env, seg)) {
-	case TCP_LISTEN_RST:
-		return true;
+	case TCP_LISTEN_RST: return true;
 	case TCP_LISTEN_SYN:
 		if (may_open(e, l))
 			open_passive(e, l, it, seg);
 		return false;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -299,10 +295,8 @@ static int listen_failed(int err, const struct listener *l, uint16_t port)
 	switch (err) {
 	case -EADDRINUSE:
 		return fail(EADDRINUSE, "cannot listen on %s: the port is in use here or by a local program", text);
-	case -EADDRNOTAVAIL:
-		return fail(EADDRNOTAVAIL, "cannot listen on %s: not an address of the interface", text);
-	default:
-		return fail(-err, "cannot listen on %s: %s", text, strerror(-err));
+	case -EADDRNOTAVAIL: return fail(EADDRNOTAVAIL, "cannot listen on %s: not an address of the interface", text);
+	default: return fail(-err, "cannot listen on %s: %s", text, strerror(-err));
 	}
 }
 

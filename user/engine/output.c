@@ -19,8 +19,13 @@ static bool room(struct engine *e)
 /* One segment into a frame and on its way. */
 static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 {
-	const struct frame_to to = { .l2 = l2, .l2_len = WIRE_ETH_LEN, .laddr = &c->tcp.laddr, .raddr = &c->tcp.raddr,
-				     .lport = c->tcp.lport, .rport = c->tcp.rport, .flow_label = c->hash };
+	const struct frame_to to = { .l2 = l2,
+				     .l2_len = WIRE_ETH_LEN,
+				     .laddr = &c->tcp.laddr,
+				     .raddr = &c->tcp.raddr,
+				     .lport = c->tcp.lport,
+				     .rport = c->tcp.rport,
+				     .flow_label = c->hash };
 
 	if (unlikely(frame_build(e, &to, &e->seg))) {
 		count(e, tx_ring_full);
@@ -87,7 +92,7 @@ void output_pass(struct engine *e)
 		struct conn *c = conn_at(e, ref);
 		enum sent sent = SENT_ALL;
 
-		if (tcp_output_pending(&c->tcp))
+		if (tcp_output_pending(&c->tcp) && likely(!e->gone))
 			sent = blocked ? SENT_NO_ROOM : send_conn(e, c, &budget);
 		if (sent == SENT_NO_ROOM && !blocked) {
 			blocked = true;

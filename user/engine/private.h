@@ -165,7 +165,7 @@ const char *dst_check(struct engine *e);
 
 /* ---- frame.c ---- */
 
-struct frame_to { /* where a frame goes */
+struct frame_to {	   /* where a frame goes */
 	const uint8_t *l2; /* Ethernet header as it is to be sent, tags included */
 	uint32_t l2_len;
 	const struct xtcp_addr *laddr, *raddr;

@@ -15,8 +15,8 @@
 
 #define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
 #define REGION_VERSION 1
-#define REGION_PORT_POOL 1024 /* local ports kept reserved for coming connects */
-#define REGION_PORT_FRESH 64  /* below so many, a new random port is preferred */
+#define REGION_PORT_POOL 32768 /* local ports kept reserved for coming connects */
+#define REGION_PORT_FRESH 64   /* below so many, a new random port is preferred */
 
 /* ---- pools: references are index + 1 ---- */
 
@@ -25,8 +25,8 @@ struct pool {
 	uint32_t stride; /* bytes */
 	uint32_t link;	 /* offset of the free list's link in an element */
 	uint32_t cap;
-	uint32_t fresh;	 /* elements ever handed out */
-	uint32_t free;	 /* head of the free list */
+	uint32_t fresh; /* elements ever handed out */
+	uint32_t free;	/* head of the free list */
 	uint32_t used;
 };
 
@@ -62,16 +62,16 @@ struct dst {
 	struct xtcp_addr asked; /* source the route was asked for; :: none */
 	struct xtcp_addr src;
 	struct xtcp_addr next_hop;
-	uint64_t poke_ns;	/* when to tell the host again that the neighbour is in use */
+	uint64_t poke_ns; /* when to tell the host again that the neighbour is in use */
 	uint32_t refs;
 	uint32_t hash;
-	uint32_t chain;		/* next of its hash bucket; also: free list */
+	uint32_t chain;		     /* next of its hash bucket; also: free list */
 	uint32_t lru_next, lru_prev; /* when nobody refers to it */
-	uint32_t mtu;		/* of the route; 0: the link's */
-	uint32_t routes_gen;	/* generation of the routing table it comes from */
+	uint32_t mtu;		     /* of the route; 0: the link's */
+	uint32_t routes_gen;	     /* generation of the routing table it comes from */
 	uint32_t held, held_tail, held_count;
 	uint8_t mac[6];
-	uint8_t state;		/* enum dst_state */
+	uint8_t state; /* enum dst_state */
 	uint8_t hop_limit;
 	uint8_t no_route;
 	uint8_t pad[3];
@@ -79,7 +79,7 @@ struct dst {
 
 /* ---- local ports ---- */
 
-struct port_use { /* of one address index and port */
+struct port_use {	    /* of one address index and port */
 	uint32_t refs;	    /* connections, TIME-WAIT entries, listeners, the pool */
 	uint16_t listeners; /* of which listeners */
 	uint16_t pooled;    /* of which the pool */
@@ -112,20 +112,20 @@ struct region {
 	uint32_t demux_used;
 	uint32_t dst_mask;
 	uint32_t routes_gen;
-	struct list ready;	     /* connections with events */
+	struct list ready; /* connections with events */
 	struct list ready_listeners;
-	struct list dirty;	     /* connections to be looked at in the output phase */
-	struct list tw_list;	     /* oldest first */
+	struct list dirty;   /* connections to be looked at in the output phase */
+	struct list tw_list; /* oldest first */
 	struct list dst_lru;
 	/* the host */
 	struct xtcp_addr addr[XTCP_MAX_ADDRS];
-	uint64_t addrs;		     /* bit n: addr[n] is ours */
-	uint32_t link_mtu;	     /* bytes; 0: not yet known */
+	uint64_t addrs;	   /* bit n: addr[n] is ours */
+	uint32_t link_mtu; /* bytes; 0: not yet known */
 	uint8_t link_mac[6];
 	uint8_t link_up;
 	uint8_t pad;
-	uint32_t port_refs;	     /* sum over all of port_use, for engine_check */
-	uint32_t pool_ports;	     /* entries of port_pool in use */
+	uint32_t port_refs;  /* sum over all of port_use, for engine_check */
+	uint32_t pool_ports; /* entries of port_pool in use */
 	struct pooled_port port_pool[REGION_PORT_POOL];
 	uint64_t stats[XTCP_USER_STATS];
 	struct wheel wheel;

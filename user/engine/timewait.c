@@ -84,12 +84,8 @@ bool tw_input(struct engine *e, uint32_t ref, const struct io_pkt *pkt, const st
 		}
 		input_reply(e, pkt, it, &e->seg);
 		return false;
-	case TCP_TW_REOPEN:
-		tw_free(e, ref);
-		return true;
-	case TCP_TW_CLOSE:
-		tw_free(e, ref);
-		return false;
+	case TCP_TW_REOPEN: tw_free(e, ref); return true;
+	case TCP_TW_CLOSE: tw_free(e, ref); return false;
 	default:
 		if (t->tcp.expires_ns != expires) {
 			detach(e, ref);

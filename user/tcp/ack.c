@@ -91,8 +91,8 @@ static void clamp_marks(struct tcp_conn *c)
 	c->high_sacked = seq_max(c->high_sacked, c->snd_una);
 	c->rtx_seq = seq_max(c->rtx_seq, c->snd_una);
 	c->snd_sml = seq_max(c->snd_sml, c->snd_una);
-	if (!(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
-		c->recover = seq_max(c->recover, c->snd_una);
+	if (!(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) && seq_gt(c->snd_una, c->recover))
+		c->recover = c->snd_una - 1; /* equal to snd_una it says: nothing new since the last recovery */
 	if (!(c->flags & TCP_F_SACK) && c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
 	if (c->flags & TCP_F_URG_OUT && seq_geq(c->snd_una, c->snd_up))
@@ -121,10 +121,16 @@ void ack_window(struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t wnd = (uint32_t)seg->wnd << (seg->flags & TCP_SYN ? 0 : c->snd_wscale);
 
-	if (!(seq_lt(c->snd_wl1, seg->seq) || (c->snd_wl1 == seg->seq && seq_leq(c->snd_wl2, seg->ack))))
+	/*
+	 * WL1 and WL2, and besides what RFC 9293 says: who acknowledges more has spoken later, even in a
+	 * retransmission left of WL1. Else snd_una moves, the old window stays, and so its right edge runs ahead.
+	 */
+	if (seq_leq(seg->ack, c->snd_wl2) && !seq_lt(c->snd_wl1, seg->seq) &&
+	    !(c->snd_wl1 == seg->seq && c->snd_wl2 == seg->ack))
 		return;
 	if (wnd && !c->snd_wnd && !c->recs.count) { /* it opened: the persist timer's work is done */
 		c->rtx_deadline = TCP_NEVER;
+		c->retrans_start = 0;
 		c->probes = 0;
 	}
 	c->snd_wnd = wnd;
@@ -179,8 +185,8 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		ack_advance(env, c, seg, now_ns);
 	if (seq_geq(seg->ack, c->snd_una))
 		ack_window(c, seg);
-	if (c->retrans_start && !c->snd_wnd)
-		c->retrans_start = now_ns; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
+	if (!c->snd_wnd)
+		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
 	if (acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
 		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = acked, .prior_flight = prior };
 

@@ -32,9 +32,13 @@ void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 	conn_update_mss(c);
 	if (c->mss >= old || !c->recs.count)
 		return;
+	for (uint32_t i = 0; i < c->recs.count; i++) { /* what was too big never arrived */
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (r->len - !!(r->flags & TCP_REC_FIN) > c->mss)
+			loss_mark(c, r);
+	}
 	recs_resegment(env, c);
-	for (uint32_t i = 0; i < c->recs.count; i++) /* what was too big never arrived */
-		loss_mark(c, recs_at(env, c, i));
 	c->lost_mark = c->snd_nxt;
 	c->flags |= TCP_F_FORCE_RTX;
 }

@@ -64,6 +64,27 @@ static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, con
 	return v;
 }
 
+/* A SYN that acknowledges ours: the connection stands. */
+static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	take_syn(c, seg, now_ns);
+	ack_advance(env, c, seg, now_ns);
+	conn_established(env, c, now_ns);
+	ack_now(c);
+	return syn_payload(env, c, seg, now_ns);
+}
+
+/*
+ * Simultaneous open, step 6 of RFC 9293's figure 8: the peer's SYN again, now with the acknowledgement of ours.
+ * Left of the window, so the acceptability test would throw it away.
+ */
+static bool crossing_syn_ack(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_PASSIVE) && seg->seq == c->irs &&
+	       (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK) && seq_gt(seg->ack, c->snd_una) &&
+	       seq_leq(seg->ack, c->snd_nxt);
+}
+
 static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	bool acks = seg->flags & TCP_ACK;
@@ -83,13 +104,9 @@ static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const 
 		tcp_count(env, in_syn_sent_no_syn);
 		return TCP_DONE;
 	}
-	take_syn(c, seg, now_ns); /* fourth */
-	if (acks) {
-		ack_advance(env, c, seg, now_ns);
-		conn_established(env, c, now_ns);
-		ack_now(c);
-		return syn_payload(env, c, seg, now_ns);
-	}
+	if (acks)
+		return syn_acked(env, c, seg, now_ns);
+	take_syn(c, seg, now_ns);    /* fourth */
 	c->state = TCP_SYN_RECEIVED; /* simultaneous open (MUST-10): our SYN again, as SYN-ACK */
 	if (c->recs.count)
 		loss_mark(c, recs_at(env, c, 0));
@@ -120,12 +137,14 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 /* Not acceptable: an ACK is owed, unless it was a RST. */
 static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
+	if (seg->flags & TCP_RST) {
+		tcp_count(env, in_rst_bad_seq);
+		return;
+	}
 	if (seq_leq(seg->seq + tcp_seg_len(seg), c->rcv_nxt))
 		tcp_count(env, in_seq_old);
 	else
 		tcp_count(env, in_seq_new);
-	if (seg->flags & TCP_RST)
-		return;
 	if (c->state == TCP_SYN_RECEIVED && seg->flags & TCP_SYN && seg->seq == c->irs) {
 		if (c->recs.count)
 			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
@@ -193,6 +212,10 @@ static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 
 static void step_syn(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
+	if (c->state == TCP_SYN_RECEIVED && c->flags & TCP_F_PASSIVE) { /* back to LISTEN */
+		conn_done(env, c, ECONNREFUSED);
+		return;
+	}
 	tcp_count(env, in_syn_challenged);
 	conn_challenge(env, c, now_ns);
 }
@@ -205,7 +228,7 @@ static void fin_acked(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	switch (c->state) {
 	case TCP_FIN_WAIT_1:
 		c->state = TCP_FIN_WAIT_2;
-		if (c->flags & TCP_F_ORPHAN && c->linger_ms < 0)
+		if (c->flags & TCP_F_ORPHAN)
 			c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
 		break;
 	case TCP_CLOSING: conn_time_wait(env, c, now_ns); break;
@@ -306,10 +329,13 @@ static void step_fin(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 {
 	uint32_t at = seg->seq + seg->len;
 
+	if (seg->flags & TCP_FIN)
+		ack_now(c); /* reached, out of order, or again: at once (RFC 5681 4.2) */
 	if (seg->flags & TCP_FIN && !(c->flags & TCP_F_FIN_SEEN) && tcp_can_receive(c) && seq_geq(at, c->rcv_nxt) &&
 	    (at == c->rcv_nxt || seq_lt(at, c->rcv_adv))) {
 		c->flags |= TCP_F_FIN_SEEN;
 		c->rcv_fin = at;
+		recvq_cut(env, c, at);
 	}
 	if ((c->flags & (TCP_F_FIN_SEEN | TCP_F_FIN_RCVD)) != TCP_F_FIN_SEEN || c->rcv_nxt != c->rcv_fin)
 		return;
@@ -334,6 +360,8 @@ static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, co
 	enum tcp_verdict v;
 	bool trim, drop;
 
+	if (crossing_syn_ack(c, seg))
+		return syn_acked(env, c, seg, now_ns);
 	if (!step_sequence(env, c, seg, &trim, now_ns))
 		return TCP_DONE;
 	if (seg->flags & TCP_RST) {
@@ -364,7 +392,7 @@ enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct
 		tcp_count(env, in_opt_malformed);
 	if (c->state == TCP_CLOSED)
 		return seg->flags & TCP_RST ? TCP_DONE : TCP_REPLY_RST;
-	if (c->probes && c->flags & TCP_F_KEEPALIVE && !tcp_unsent(c))
+	if (c->probes && c->flags & TCP_F_KEEPALIVE && !tcp_unsent(c) && !tcp_fin_due(c))
 		c->probes = 0; /* the peer lives */
 	if (c->state == TCP_SYN_SENT)
 		return syn_sent(env, c, seg, now_ns);

@@ -139,9 +139,21 @@ void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
 /* Text of a segment, already known to overlap the window. Returns bytes that rcv_nxt advanced. */
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
 uint32_t recvq_window(const struct tcp_conn *c); /* bytes we could announce from rcv_nxt */
+/* The largest window that can ever be announced: the buffer, or what the field can say with the agreed scale. */
+static inline uint32_t recvq_window_max(const struct tcp_conn *c)
+{
+	return min_u32(c->rcvbuf_max, 65535u << c->rcv_wscale);
+}
+/* The smallest step by which its right edge is moved (RFC 9293 3.8.6.2.2, MUST-39): tcp_output() and reading must agree. */
+static inline uint32_t recvq_window_step(const struct tcp_conn *c)
+{
+	return max_u32(min_u32(recvq_window_max(c) / 2, c->rcv_mss), 1u << c->rcv_wscale);
+}
+/* The stream ends at fin: what was received beyond it does not count. */
+void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin);
 void recvq_free(struct tcp_env *env, struct tcp_conn *c);
 struct tcp_ooo {
-	uint32_t recent; /* index of the range that grew last: SACK's first block */
+	uint8_t recent[TCP_SACK_MAX]; /* indices of the ranges that grew last, newest first: SACK's blocks */
 	struct tcp_range r[TCP_OOO_RANGES];
 };
 static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_conn *c)
@@ -151,9 +163,9 @@ static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_co
 
 /* ---- options.c ---- */
 
-/* Options of an outgoing segment into out->opt. */
+/* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
-void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 

@@ -33,6 +33,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint64_t now
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
+	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
 	c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
@@ -112,6 +113,8 @@ static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_n
 		c->sacked += c->mss; /* one segment has left the network */
 	if (c->dup_acks < DUP_THRESH || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
 		return;
+	if (seq_leq(c->snd_una, c->recover)) /* RFC 6582 3.2 (2): these may answer what was sent again needlessly */
+		return;
 	enter_recovery(env, c, now_ns);
 	mark_first(env, c);
 	if (c->sacked + c->lost > tcp_flight(c))
@@ -127,6 +130,10 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 	}
 	if (c->flags & TCP_F_SACK)
 		return;
+	if (!(c->flags & TCP_F_RECOVERY)) { /* after a timeout all is marked: slow start sends it */
+		c->sacked = 0;
+		return;
+	}
 	c->sacked -= min_u32(c->sacked, acked > c->mss ? acked - c->mss : 0);
 	mark_first(env, c); /* NewReno: the next hole is lost too (RFC 6582 3.2 (5)) */
 	if (c->sacked + c->lost > tcp_flight(c))

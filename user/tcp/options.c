@@ -136,33 +136,34 @@ void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 
-/* SACK blocks, the most recently grown range first (RFC 2018 4). */
-static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, const struct tcp_conn *c)
+/* SACK blocks, those that grew last first (RFC 2018 4), as many as fit into room bytes. */
+static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, const struct tcp_conn *c, uint32_t room)
 {
 	const struct tcp_ooo *o = recvq_ooo(env, c);
-	uint32_t room = (uint32_t)(TCP_OPT_MAX - 4) - (c->flags & TCP_F_TS ? 12u : 0u);
-	uint32_t n = min_u32(min_u32(c->ooo_count, room / 8), TCP_SACK_MAX), at = o->recent;
+	uint32_t n;
 
+	room = min_u32(room, TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0u));
+	if (room < 12)
+		return p;
+	n = min_u32(min_u32(c->ooo_count, (room - 4) / 8), TCP_SACK_MAX);
 	p = put16(p, OPT_NOP << 8 | OPT_NOP);
 	*p++ = OPT_SACK;
 	*p++ = (uint8_t)(2 + 8 * n);
 	for (uint32_t i = 0; i < n; i++) {
-		p = put32(p, o->r[at].start);
-		p = put32(p, o->r[at].end);
-		if (++at == c->ooo_count)
-			at = 0;
+		p = put32(p, o->r[o->recent[i]].start);
+		p = put32(p, o->r[o->recent[i]].end);
 	}
 	return p;
 }
 
-void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
 {
 	uint8_t *p = out->opt;
 
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
 	if (c->ooo_count && c->flags & TCP_F_SACK)
-		p = put_sack(p, env, c);
+		p = put_sack(p, env, c, room);
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 

@@ -18,10 +18,11 @@ static uint16_t announce(struct tcp_conn *c)
 {
 	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), shift = c->rcv_wscale, field;
 
-	if (wnd < left || wnd - left < min_u32(c->rcvbuf_max / 2, c->rcv_mss))
+	if (wnd < left || wnd - left < recvq_window_step(c))
 		wnd = left;
 	field = wnd >> shift;
-	if (field << shift < left)
+	/* Rounded up, or the edge would move left (RFC 7323 2.4); not past the buffer, or it would creep right. */
+	if (field << shift < left && c->rcvq.len + ((field + 1) << shift) <= c->rcvbuf_max)
 		field++;
 	field = min_u32(field, 65535);
 	if (field << shift > left)
@@ -29,9 +30,9 @@ static uint16_t announce(struct tcp_conn *c)
 	return (uint16_t)field;
 }
 
-/* Everything a segment carries besides its text. */
+/* Everything a segment carries besides its text, which will be len bytes. */
 static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint8_t flags,
-		 uint64_t now_ns)
+		 uint32_t len, uint64_t now_ns)
 {
 	out->seq = seq;
 	out->flags = flags;
@@ -44,7 +45,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	if (flags & TCP_SYN)
 		options_syn(c, out, now_ns);
 	else
-		options_put(env, c, out, now_ns);
+		options_put(env, c, out, len < c->mss ? c->mss - len : 0, now_ns);
 	if (flags & TCP_ACK) {
 		out->ack = c->rcv_nxt;
 		c->last_ack_sent = c->rcv_nxt;
@@ -110,7 +111,7 @@ static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_
 static int out_rst(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	c->flags &= ~(uint32_t)TCP_F_RST;
-	fill(env, c, out, c->snd_nxt, TCP_RST | TCP_ACK, now_ns);
+	fill(env, c, out, c->snd_nxt, TCP_RST | TCP_ACK, 0, now_ns);
 	tcp_count(env, out_rsts);
 	return 1;
 }
@@ -128,7 +129,7 @@ static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	} else {
 		return 0;
 	}
-	fill(env, c, out, c->iss, flags, now_ns);
+	fill(env, c, out, c->iss, flags, 0, now_ns);
 	return 1;
 }
 
@@ -166,7 +167,7 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 			return 0; /* no memory to cut it; the timer will try again */
 	}
 	note_retransmission(env, c, r, now_ns);
-	fill(env, c, out, r->seq, r->flags & TCP_REC_FIN ? TCP_ACK | TCP_FIN : TCP_ACK, now_ns);
+	fill(env, c, out, r->seq, r->flags & TCP_REC_FIN ? TCP_ACK | TCP_FIN : TCP_ACK, text, now_ns);
 	fill_text(env, c, out, text);
 	return 1;
 }
@@ -239,7 +240,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	fin = fin && len == unsent && room > len;
 	if (!note_new(env, c, len + fin, fin ? TCP_REC_FIN : 0, now_ns))
 		return 0;
-	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, now_ns);
+	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
 	fill_text(env, c, out, len);
 	if (len < full)
 		c->snd_sml = c->snd_nxt;
@@ -264,16 +265,16 @@ static int out_probe(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *ou
 	if (c->recs.count)
 		return 0;
 	if (tcp_unsent(c)) {
-		fill(env, c, out, c->snd_nxt, TCP_ACK, now_ns);
+		fill(env, c, out, c->snd_nxt, TCP_ACK, 1, now_ns);
 		fill_text(env, c, out, 1);
 		c->flags |= TCP_F_PROBED;
 		tcp_count(env, window_probes);
 	} else if (tcp_fin_due(c)) {
-		fill(env, c, out, c->snd_nxt, TCP_ACK | TCP_FIN, now_ns);
+		fill(env, c, out, c->snd_nxt, TCP_ACK | TCP_FIN, 0, now_ns);
 		c->flags |= TCP_F_PROBED;
 		tcp_count(env, window_probes);
 	} else {
-		fill(env, c, out, c->snd_nxt - 1, TCP_ACK, now_ns);
+		fill(env, c, out, c->snd_nxt - 1, TCP_ACK, 0, now_ns);
 		tcp_count(env, keepalive_probes);
 	}
 	return 1;
@@ -304,7 +305,7 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 	}
 	if (!(c->flags & TCP_F_ACK_NOW))
 		return 0;
-	fill(env, c, out, c->snd_nxt, TCP_ACK, now_ns);
+	fill(env, c, out, c->snd_nxt, TCP_ACK, 0, now_ns);
 	return 1;
 }
 

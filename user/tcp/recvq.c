@@ -16,7 +16,7 @@ uint32_t recvq_window(const struct tcp_conn *c)
 	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
 	uint32_t used = c->rcvq.len + slack;
 
-	return used < c->rcvbuf_max ? c->rcvbuf_max - used : 0;
+	return used < c->rcvbuf_max ? min_u32(c->rcvbuf_max - used, recvq_window_max(c)) : 0;
 }
 
 static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)
@@ -26,7 +26,6 @@ static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)
 	c->ooo = mem_alloc(env->mem, mem_order(sizeof(struct tcp_ooo)));
 	if (!c->ooo)
 		return false;
-	recvq_ooo(env, c)->recent = 0;
 	return true;
 }
 
@@ -37,11 +36,42 @@ static void ooo_release(struct tcp_env *env, struct tcp_conn *c)
 	c->ooo_count = 0;
 }
 
+static bool listed(const uint8_t *list, uint32_t n, uint32_t i)
+{
+	while (n--)
+		if (list[n] == i)
+			return true;
+	return false;
+}
+
+/*
+ * Ranges [i, j) became one at i that has just grown, or (joined false) are gone. Afterwards min(count, TCP_SACK_MAX)
+ * entries of recent[] are valid; known: how many ranges there were before.
+ */
+static void recent_update(struct tcp_ooo *o, uint32_t i, uint32_t j, bool joined, uint32_t known, uint32_t count)
+{
+	uint8_t old[TCP_SACK_MAX];
+	uint32_t n = 0, want = min_u32(count, TCP_SACK_MAX);
+
+	memcpy(old, o->recent, sizeof(old));
+	if (joined)
+		o->recent[n++] = (uint8_t)i;
+	for (uint32_t k = 0; k < min_u32(known, TCP_SACK_MAX) && n < want; k++) {
+		if (old[k] < i)
+			o->recent[n++] = old[k];
+		else if (old[k] >= j)
+			o->recent[n++] = (uint8_t)(old[k] - (j - i) + joined);
+	}
+	for (uint32_t k = 0; n < want; k++) /* grew longer ago than is remembered */
+		if (!listed(o->recent, n, k))
+			o->recent[n++] = (uint8_t)k;
+}
+
 /* Enter [start, end) into the list. False: the list is full and the range joins none. */
 static bool ooo_insert(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t end)
 {
 	struct tcp_ooo *o = recvq_ooo(env, c);
-	uint32_t i = 0, j;
+	uint32_t i = 0, j, known = c->ooo_count;
 
 	while (i < c->ooo_count && seq_lt(o->r[i].end, start))
 		i++;
@@ -61,7 +91,7 @@ static bool ooo_insert(struct tcp_env *env, struct tcp_conn *c, uint32_t start, 
 		memmove(&o->r[i + 1], &o->r[j], (c->ooo_count - j) * sizeof(o->r[0]));
 		c->ooo_count -= j - i - 1;
 	}
-	o->recent = i;
+	recent_update(o, i, j, true, known, c->ooo_count);
 	return true;
 }
 
@@ -86,7 +116,7 @@ static void ooo_merge(struct tcp_env *env, struct tcp_conn *c)
 		return;
 	}
 	memmove(&o->r[0], &o->r[gone], c->ooo_count * sizeof(o->r[0]));
-	o->recent = o->recent >= gone ? o->recent - gone : 0;
+	recent_update(o, 0, gone, false, c->ooo_count + gone, c->ooo_count);
 }
 
 /* Right edge of everything stored, from the ring's head. */
@@ -127,9 +157,11 @@ uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 	if (seq_geq(start, end))
 		return 0;
 	off = c->rcvq.len + (start - c->rcv_nxt);
-	if (!ring_reserve(env, &c->rcvq, extent(env, c), off + (end - start), c->rcv_hint) ||
-	    (start != c->rcv_nxt && !ooo_alloc(env, c))) {
+	if ((start != c->rcv_nxt && !ooo_alloc(env, c)) ||
+	    !ring_reserve(env, &c->rcvq, extent(env, c), off + (end - start), c->rcv_hint)) {
 		tcp_count(env, in_no_memory);
+		if (!c->ooo_count)
+			ooo_release(env, c);
 		return 0;
 	}
 	if (start != c->rcv_nxt) {
@@ -147,6 +179,27 @@ uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 	if (c->ooo_count)
 		ooo_merge(env, c);
 	return c->rcv_nxt - before;
+}
+
+void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin)
+{
+	uint32_t before = c->ooo_count, last;
+	struct tcp_ooo *o;
+
+	if (!before)
+		return;
+	o = recvq_ooo(env, c);
+	while (c->ooo_count && seq_geq(o->r[c->ooo_count - 1].start, fin))
+		c->ooo_count--;
+	if (c->ooo_count) {
+		last = c->ooo_count - 1;
+		o->r[last].end = seq_min(o->r[last].end, fin);
+		recent_update(o, c->ooo_count, before, false, before, c->ooo_count);
+		return;
+	}
+	ooo_release(env, c);
+	if (!c->rcvq.len)
+		ring_release(env, &c->rcvq, &c->rcv_hint);
 }
 
 void recvq_free(struct tcp_env *env, struct tcp_conn *c)

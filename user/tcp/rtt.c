@@ -3,6 +3,7 @@
 #include "tcp/internal.h"
 
 #define CLOCK_GRANULARITY_US 1000u
+#define RTT_MAX_US (1u << 27) /* 134 s, so that eight times as much fits; an echoed timestamp can claim anything */
 
 static uint32_t bounded_rto(const struct tcp_env *env, uint64_t rto_us)
 {
@@ -16,8 +17,7 @@ static uint32_t bounded_rto(const struct tcp_env *env, uint64_t rto_us)
 /* RFC 6298 2.2 and 2.3, alpha 1/8, beta 1/4. A valid sample ends the back-off (section 5). */
 void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
 {
-	if (rtt_us == 0)
-		rtt_us = 1;
+	rtt_us = min_u32(max_u32(rtt_us, 1), RTT_MAX_US);
 	if (!c->srtt_us_x8) {
 		c->srtt_us_x8 = rtt_us * 8;
 		c->rttvar_us_x4 = rtt_us * 2;

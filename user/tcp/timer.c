@@ -46,8 +46,13 @@ static uint64_t patience_ns(const struct tcp_env *env, const struct tcp_conn *c)
 
 static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	if (!c->retrans_start)
-		c->retrans_start = now_ns > 1000ull * c->rto_us ? now_ns - 1000ull * c->rto_us : 1;
+	uint64_t last = 1000ull * c->rto_us;
+
+	if (!c->retrans_start) { /* unanswered since the last transmission, or since this one if nothing was out */
+		c->retrans_start = now_ns;
+		if (c->recs.count && (c->snd_wnd || !(c->flags & TCP_F_SYN_ACKED)) && now_ns > last)
+			c->retrans_start -= last;
+	}
 	if (now_ns - c->retrans_start < patience_ns(env, c))
 		return false;
 	tcp_count(env, conn_timeouts);
@@ -57,18 +62,23 @@ static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 
 static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
+	bool syn = !(c->flags & TCP_F_SYN_ACKED);
+
 	c->rtx_deadline = TCP_NEVER;
-	if (c->recs.count) {
-		if (give_up(env, c, now_ns))
-			return;
+	if (!c->recs.count && !syn && !tcp_unsent(c) && !tcp_fin_due(c))
+		return;
+	if (give_up(env, c, now_ns))
+		return;
+	if (c->recs.count || syn) {
 		loss_rto(env, c, now_ns);
 		timer_rtx_arm(env, c, now_ns);
-	} else if (tcp_unsent(c) || tcp_fin_due(c)) { /* persist */
+	} else { /* persist: for ever while the peer answers (ack_input), R2 when it does not */
 		c->flags |= TCP_F_PROBE;
 		if (c->probes < 255)
 			c->probes++;
 		timer_persist_arm(env, c, now_ns);
 	}
+	c->rtx_deadline = min_u64(c->rtx_deadline, c->retrans_start + patience_ns(env, c));
 }
 
 static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
@@ -80,7 +90,7 @@ static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 	c->idle_deadline = TCP_NEVER;
 	if (!(c->flags & TCP_F_KEEPALIVE) || !tcp_synchronised(c) || c->state == TCP_TIME_WAIT)
 		return;
-	if (now_ns < due || tcp_flight(c)) { /* not idle after all: retransmission watches over it */
+	if (now_ns < due || tcp_flight(c) || tcp_unsent(c) || tcp_fin_due(c)) { /* not idle: rtx watches over it */
 		c->idle_deadline = now_ns < due ? due : now_ns + c->keepidle_s * NS_PER_S;
 		return;
 	}
@@ -107,7 +117,7 @@ void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns)
 static void expire_misc(struct tcp_env *env, struct tcp_conn *c)
 {
 	c->misc_deadline = TCP_NEVER;
-	if (c->state == TCP_TIME_WAIT || (c->state == TCP_FIN_WAIT_2 && c->linger_ms < 0))
+	if (c->state == TCP_TIME_WAIT || (c->state == TCP_FIN_WAIT_2 && c->flags & TCP_F_ORPHAN))
 		conn_done(env, c, 0);
 	else if (c->flags & TCP_F_ORPHAN)
 		tcp_abort(env, c, ETIMEDOUT); /* linger ran out */

@@ -55,7 +55,7 @@ static enum tcp_tw_verdict tw_ack(struct tcp_env *env, struct tcp_tw *tw, struct
 	out->flags = TCP_ACK;
 	out->tclass = tw->tclass;
 	out->ttl = tw->ttl;
-	options_put(env, &c, out, now_ns);
+	options_put(env, &c, out, 0, now_ns);
 	tcp_count(env, out_segs);
 	return TCP_TW_ACK;
 }

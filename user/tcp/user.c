@@ -112,13 +112,14 @@ int64_t tcp_peek(struct tcp_env *env, struct tcp_conn *c, struct tcp_span span[2
  */
 static void window_update(struct tcp_conn *c)
 {
-	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), more;
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), max = recvq_window_max(c), more;
 
 	if (!tcp_can_receive(c) || wnd <= left)
 		return;
 	more = wnd - left;
-	if ((left < c->rcvbuf_max / 2 && more >= c->rcvbuf_max / 4) ||
-	    (left < 2u * c->rcv_mss && more >= min_u32(c->rcvbuf_max / 2, c->rcv_mss)))
+	if (more < recvq_window_step(c)) /* announce() would not move it either: a mere duplicate ACK */
+		return;
+	if ((left < max / 2 && more >= max / 4) || left < 2u * c->rcv_mss)
 		c->flags |= TCP_F_ACK_NOW;
 }
 
@@ -200,8 +201,8 @@ void tcp_close(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	}
 	tcp_shutdown(env, c, now_ns);
 	c->misc_deadline = TCP_NEVER;
-	if (c->linger_ms > 0)
-		c->misc_deadline = now_ns + (uint64_t)c->linger_ms * 1000000ull;
-	else if (c->state == TCP_FIN_WAIT_2)
+	if (c->state == TCP_FIN_WAIT_2) /* all of ours is acknowledged: nothing left to linger for */
 		c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
+	else if (c->linger_ms > 0)
+		c->misc_deadline = now_ns + (uint64_t)c->linger_ms * 1000000ull;
 }
