@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * scenario.c - from a seed to a scenario. A third of the seeds have no faults at all
+ * (so that needless retransmissions show), the others a random choice of them, and
+ * each fault is strong in some seeds and weak in others.
+ */
+#include "scenario.h"
+
+#include <string.h>
+#include "rng.h"
+
+uint64_t scenario_bytes(const struct scenario *s)
+{
+	uint64_t sum = 0;
+
+	for (uint32_t i = 0; i < s->pairs; i++)
+		sum += s->pair[i].end[0].bytes + s->pair[i].end[1].bytes;
+	return sum;
+}
+
+/* ---- the link ---- */
+
+static void make_path(struct scenario *s, struct rng *r)
+{
+	bool limited = rng_percent(r, s->clean ? 20 : 60), symmetric = rng_percent(r, 70);
+	uint64_t delay = rng_log(r, 1000, 80 * SIM_MS), rate = rng_log(r, 2000000, 4000000000ull);
+
+	for (int i = 0; i < 2; i++) {
+		struct link_conf *l = &s->link[i];
+
+		l->delay_ns = i && !symmetric ? rng_log(r, 1000, 80 * SIM_MS) : delay;
+		if (s->clean && l->delay_ns > 25 * SIM_MS) /* with the peer's delayed ACK still under the smallest RTO */
+			l->delay_ns = 25 * SIM_MS;
+		l->queue_bytes = UINT32_MAX;
+		if (s->clean)
+			continue;
+		l->jitter_ns = rng_percent(r, 50) ? rng_below(r, l->delay_ns + 1) : 0;
+		if (!limited)
+			continue;
+		l->bits_per_s = i && !symmetric ? rng_log(r, 2000000, 4000000000ull) : rate;
+		l->queue_bytes = (uint32_t)rng_log(r, 20000, 1000000);
+	}
+}
+
+static void make_blackouts(struct scenario *s, struct rng *r)
+{
+	uint32_t n = (uint32_t)rng_range(r, 1, SIM_BLACKOUTS);
+	bool both = rng_percent(r, 50);
+
+	for (uint32_t i = 0; i < n; i++) {
+		uint64_t from = s->start_ns + rng_below(r, s->quiet_ns - s->start_ns);
+		uint64_t to = from + rng_log(r, 10 * SIM_MS, 8 * SIM_S);
+
+		to = to < s->quiet_ns ? to : s->quiet_ns;
+		for (int d = 0; d < 2; d++) {
+			struct link_conf *l = &s->link[d];
+
+			if (!both && d != (int)(i & 1))
+				continue;
+			l->dark_from[l->blackouts] = from;
+			l->dark_to[l->blackouts++] = to;
+		}
+	}
+}
+
+static void make_faults(struct scenario *s, struct rng *r)
+{
+	if (s->clean)
+		return;
+	for (int i = 0; i < 2; i++) {
+		struct link_conf *l = &s->link[i];
+
+		if (rng_percent(r, 60))
+			l->loss_ppm = (uint32_t)rng_log(r, 500, 250000);
+		if (rng_percent(r, 30)) {
+			l->burst_ppm = (uint32_t)rng_log(r, 500, 20000);
+			l->burst_end_ppm = (uint32_t)rng_log(r, 50000, 600000);
+		}
+		if (rng_percent(r, 40)) {
+			l->reorder_ppm = (uint32_t)rng_log(r, 1000, 400000);
+			l->reorder_ns = rng_log(r, 10000, 400 * SIM_MS);
+		}
+		if (rng_percent(r, 40))
+			l->dup_ppm = (uint32_t)rng_log(r, 1000, 300000);
+		if (rng_percent(r, 40))
+			l->corrupt_ppm = (uint32_t)rng_log(r, 500, 100000);
+	}
+	if (rng_percent(r, 30))
+		make_blackouts(s, r);
+}
+
+/* ---- the engines ---- */
+
+static void make_engine(struct scenario *s, struct rng *r, int i)
+{
+	struct engine_conf *e = &s->engine[i];
+	static const uint32_t mtus[] = { 1280, 1500, 1500, 4000, 9000 };
+
+	s->mtu[i] = rng_percent(r, 70) ? mtus[rng_below(r, 5)] : (uint32_t)rng_range(r, 1280, 9000);
+	s->backlog[i] = s->clean ? 2 * SIM_PAIRS : (uint32_t)rng_range(r, 1, 2 * SIM_PAIRS);
+	s->turn_ns[i] = rng_log(r, 500, 100000);
+	s->neigh_ns[i] = rng_percent(r, 30) && !s->clean ? rng_log(r, 10000, SIM_S) : 0;
+	s->tx_max[i] = (uint32_t)rng_log(r, 32, 512);
+	s->rx_fill[i] = s->clean ? 1024 : (uint32_t)rng_log(r, 32, 512);
+	e->max_conns = s->pairs + (uint32_t)rng_range(r, 8, 64);
+	e->max_listeners = 4;
+	e->max_time_wait = SIM_PAIRS + (uint32_t)rng_range(r, 8, 32);
+	e->max_dsts = 16;
+	e->chunks = 2048;
+	e->chunk_size = 4096;
+	e->syn_queue = s->clean ? 2 * SIM_PAIRS : (uint32_t)rng_range(r, 2, 2 * SIM_PAIRS);
+	tcp_conf_default(&e->tcp);
+	e->tcp.sndbuf_max = (uint32_t)rng_log(r, 4096, 1 << 22);
+	e->tcp.rcvbuf_max = (uint32_t)rng_log(r, 4096, rng_percent(r, 50) ? 40000 : 1 << 22);
+	e->tcp.time_wait_ns = rng_log(r, SIM_S, 60 * SIM_S);
+	e->tcp.delack_ns = rng_range(r, 1, 100) * SIM_MS;
+	e->tcp.syn_timeout_ns = 180 * SIM_S;
+	if (rng_percent(r, 30)) /* sequence numbers wrap early */
+		e->tcp.fixed_isn = (int64_t)(0xffffffffu - rng_log(r, 0, 1 << 20));
+	for (int k = 0; k < 8; k++)
+		e->seed[k] = rng_u64(r);
+	e->buffer_bytes = 128ull << 20;
+	if (!s->clean && rng_percent(r, 15)) /* scarce, but enough for one to make progress */
+		e->buffer_bytes = 4ull * s->pairs * (e->tcp.sndbuf_max < 65536 ? 65536 : e->tcp.sndbuf_max);
+}
+
+/* Who else is there: someone who sends what he likes; and engine B may die. */
+static void make_others(struct scenario *s, struct rng *r)
+{
+	static const uint8_t kinds[] = { 2, 3, 4, 8 }; /* MSS, window scale, SACK permitted, timestamps */
+
+	for (size_t i = 0; i < sizeof(kinds); i++)
+		if (rng_percent(r, 15))
+			s->strip |= 1u << kinds[i];
+	s->dies_ns = SIM_NEVER;
+	if (s->clean)
+		return;
+	if (rng_percent(r, 25))
+		s->forged = (uint32_t)rng_log(r, 1, 2000);
+	for (int i = 0; i < 2 && s->forged; i++) { /* SYNs of strangers shall not take all the room */
+		s->engine[i].syn_queue += s->forged;
+		s->engine[i].max_conns += s->forged;
+	}
+	if (!rng_percent(r, 6))
+		return;
+	s->dies_ns = s->start_ns + rng_log(r, 1000000, 5 * SIM_S);
+	s->engine[0].tcp.r2_ns = rng_range(r, 100, 300) * SIM_S;
+	s->engine[0].tcp.syn_timeout_ns = rng_range(r, 20, 180) * SIM_S;
+}
+
+/* ---- the applications ---- */
+
+static void make_end(struct scenario *s, struct rng *r, struct end_conf *e, uint64_t most)
+{
+	uint64_t slow;
+
+	e->bytes = rng_percent(r, 15) ? 0 : rng_percent(r, 50) ? rng_log(r, 1, most) : rng_range(r, 1, most);
+	e->write_chunk = (uint32_t)rng_log(r, 1, 100000);
+	e->read_chunk = (uint32_t)rng_log(r, 1, 100000);
+	e->flags = (uint32_t)(rng_u64(r) & rng_u64(r)) &
+		   (END_RESERVE | END_PEEK | END_NODELAY | END_MORE | END_KEEPALIVE | END_QUICKACK | END_MISUSE);
+	e->flags |= (uint32_t)(rng_u64(r) & (END_RESERVE | END_PEEK));
+	if (rng_percent(r, 10))
+		e->flags |= END_URGENT;
+	if (e->bytes / e->write_chunk > 3000)
+		e->write_chunk = (uint32_t)(e->bytes / 3000 + 1);
+	slow = rng_log(r, 10 * SIM_MS, 5 * SIM_S); /* time that all pauses together may take */
+	if (!s->eager && rng_percent(r, 25))
+		e->write_pause_ns = slow / (e->bytes / e->write_chunk + 1);
+	if (!s->eager && rng_percent(r, 25))
+		e->read_pause_ns = slow; /* divided when the peer's bytes are known */
+	if (!s->eager && rng_percent(r, 20))
+		e->accept_pause_ns = rng_log(r, SIM_MS, 3 * SIM_S);
+	e->close = (enum end_close)rng_below(r, 4);
+	e->abort_after = SIM_NEVER;
+}
+
+static void make_pair(struct scenario *s, struct rng *r, struct pair_conf *p, uint64_t most)
+{
+	uint32_t kind = (uint32_t)rng_below(r, 100);
+	struct end_conf *a = &p->end[0], *b = &p->end[1];
+
+	p->kind = kind < 88 ? PAIR_NORMAL : kind < 95 ? PAIR_SIMULTANEOUS : PAIR_REFUSED;
+	p->v6 = rng_percent(r, 50);
+	p->client = p->kind == PAIR_SIMULTANEOUS ? 0 : (uint8_t)rng_below(r, 2);
+	p->start_ns = s->start_ns + (rng_percent(r, 50) ? 0 : rng_log(r, 1000, 4 * SIM_S));
+	make_end(s, r, a, most);
+	make_end(s, r, b, most);
+	if (a->close == END_SHUT_AFTER_PEER && b->close == END_SHUT_AFTER_PEER)
+		a->close = END_SHUT_FIRST;
+	for (int i = 0; i < 2; i++) {
+		struct end_conf *e = &p->end[i];
+		uint64_t bytes = p->end[!i].bytes;
+
+		if (bytes / e->read_chunk > 20000)
+			e->read_chunk = (uint32_t)(bytes / 20000 + 1);
+		if (!s->eager && rng_percent(r, 25)) {
+			e->stall_at = rng_below(r, bytes + 1);
+			e->stall_ns = rng_log(r, 10 * SIM_MS, 20 * SIM_S);
+		}
+		if (e->read_pause_ns && bytes / e->read_chunk > 500)
+			e->read_chunk = (uint32_t)(bytes / 500 + 1);
+		if (e->read_pause_ns)
+			e->read_pause_ns = e->read_pause_ns / (bytes / e->read_chunk + 1) + 1000;
+	}
+	if (s->dies_ns != SIM_NEVER) {
+		a->flags |= END_KEEPALIVE;
+		b->flags |= END_KEEPALIVE;
+	} else if (p->kind != PAIR_REFUSED && !s->clean && rng_percent(r, 12)) {
+		struct end_conf *e = &p->end[rng_below(r, 2)];
+
+		e->abort_after = rng_below(r, a->bytes + b->bytes + 1);
+		if (rng_percent(r, 50))
+			e->flags |= END_RST_BY_CLOSE;
+		a->flags |= END_KEEPALIVE; /* else who only listens may never learn of it */
+		b->flags |= END_KEEPALIVE;
+	}
+}
+
+void scenario_make(struct scenario *s, uint64_t seed)
+{
+	struct rng r = rng_make(seed, 1);
+	uint64_t most;
+
+	memset(s, 0, sizeof(*s));
+	s->seed = seed;
+	s->clean = rng_percent(&r, 33);
+	s->eager = rng_percent(&r, s->clean ? 70 : 40);
+	/* Near a wrap of the microsecond clock or of the timestamp clock, or anywhere. */
+	s->start_ns = rng_percent(&r, 30) ? (1ull << 32) * 1000 - rng_log(&r, SIM_MS, 4 * SIM_S) :
+					    SIM_S + rng_below(&r, 1ull << 50);
+	s->quiet_ns = s->start_ns + rng_log(&r, 100 * SIM_MS, 30 * SIM_S);
+	s->pairs = (uint32_t)(rng_percent(&r, 50) ? rng_log(&r, 1, SIM_PAIRS) : rng_range(&r, 1, SIM_PAIRS));
+	s->meta = (uint8_t)rng_below(&r, 3);
+	most = rng_log(&r, 100, 1000000) / (s->pairs > 8 ? s->pairs / 8 : 1);
+	make_path(s, &r);
+	make_faults(s, &r);
+	make_engine(s, &r, 0);
+	make_engine(s, &r, 1);
+	make_others(s, &r);
+	if (rng_percent(&r, 30))
+		s->mtu[1] = s->mtu[0];
+	for (uint32_t i = 0; i < s->pairs; i++)
+		make_pair(s, &r, &s->pair[i], most);
+	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
+}
+
+/* ---- in words ---- */
+
+static void print_link(const struct scenario *s, int i, FILE *f)
+{
+	const struct link_conf *l = &s->link[i];
+
+	fprintf(f, "# link %s: delay %.3f ms, jitter %.3f ms", i ? "B->A" : "A->B", (double)l->delay_ns / 1e6,
+		(double)l->jitter_ns / 1e6);
+	if (l->bits_per_s)
+		fprintf(f, ", %.3f Mbit/s, queue %u bytes", (double)l->bits_per_s / 1e6, l->queue_bytes);
+	if (l->loss_ppm)
+		fprintf(f, ", loss %.2f %%", l->loss_ppm / 1e4);
+	if (l->burst_ppm)
+		fprintf(f, ", bursts %.2f %% of %.1f frames", l->burst_ppm / 1e4, 1e6 / l->burst_end_ppm);
+	if (l->reorder_ppm)
+		fprintf(f, ", reordering %.2f %% by up to %.3f ms", l->reorder_ppm / 1e4, (double)l->reorder_ns / 1e6);
+	if (l->dup_ppm)
+		fprintf(f, ", duplicates %.2f %%", l->dup_ppm / 1e4);
+	if (l->corrupt_ppm)
+		fprintf(f, ", bit errors %.2f %%", l->corrupt_ppm / 1e4);
+	for (uint32_t k = 0; k < l->blackouts; k++)
+		fprintf(f, ", dark %.3f-%.3f s", (double)(l->dark_from[k] - s->start_ns) / 1e9,
+			(double)(l->dark_to[k] - s->start_ns) / 1e9);
+	fprintf(f, "\n");
+}
+
+static void print_end(const struct end_conf *e, const char *name, FILE *f)
+{
+	static const char *const closes[] = { "shut-first", "shut-after-peer", "close-early", "close-late" };
+	static const char *const flags[] = { "reserve", "peek", "nodelay", "more", "keepalive", "quickack",
+					     "urgent", "misuse", "rst-by-close" };
+
+	fprintf(f, "#   %s: %llu bytes, write %u, read %u, %s", name, (unsigned long long)e->bytes, e->write_chunk,
+		e->read_chunk, closes[e->close]);
+	if (e->write_pause_ns)
+		fprintf(f, ", write pause %.3f ms", (double)e->write_pause_ns / 1e6);
+	if (e->read_pause_ns)
+		fprintf(f, ", read pause %.3f ms", (double)e->read_pause_ns / 1e6);
+	if (e->stall_ns)
+		fprintf(f, ", stalls for %.3f ms after %llu", (double)e->stall_ns / 1e6, (unsigned long long)e->stall_at);
+	if (e->accept_pause_ns)
+		fprintf(f, ", accept pause %.3f ms", (double)e->accept_pause_ns / 1e6);
+	if (e->abort_after != SIM_NEVER)
+		fprintf(f, ", aborts after %llu", (unsigned long long)e->abort_after);
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (e->flags & 1u << i)
+			fprintf(f, ", %s", flags[i]);
+	fprintf(f, "\n");
+}
+
+void scenario_print(const struct scenario *s, FILE *f)
+{
+	static const char *const kinds[] = { "normal", "simultaneous open", "refused" };
+
+	fprintf(f, "# seed %llu: %s%s, quiet after %.3f s, meta %u\n", (unsigned long long)s->seed,
+		s->clean ? "clean" : "faulty", s->eager ? ", eager readers" : "",
+		(double)(s->quiet_ns - s->start_ns) / 1e9, s->meta);
+	if (s->strip)
+		fprintf(f, "# taken out of SYNs:%s%s%s%s\n", s->strip & 4 ? " MSS" : "", s->strip & 8 ? " window-scale" : "",
+			s->strip & 16 ? " SACK" : "", s->strip & 256 ? " timestamps" : "");
+	if (s->forged)
+		fprintf(f, "# %u forged frames\n", s->forged);
+	if (s->dies_ns != SIM_NEVER)
+		fprintf(f, "# engine B dies at %.6f s\n", (double)(s->dies_ns - s->start_ns) / 1e9);
+	for (int i = 0; i < 2; i++) {
+		const struct engine_conf *e = &s->engine[i];
+
+		fprintf(f, "# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, delack %.0f ms, time-wait %.1f s, ",
+			"AB"[i], s->mtu[i], e->tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
+			(double)e->tcp.delack_ns / 1e6, (double)e->tcp.time_wait_ns / 1e9);
+		fprintf(f, "memory %llu, backlog %u, syn queue %u, turn %.1f us, tx %u, fill %u, neigh %.3f ms\n",
+			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3, s->tx_max[i], s->rx_fill[i],
+			(double)s->neigh_ns[i] / 1e6);
+	}
+	print_link(s, 0, f);
+	print_link(s, 1, f);
+	for (uint32_t i = 0; i < s->pairs; i++) {
+		const struct pair_conf *p = &s->pair[i];
+
+		fprintf(f, "# pair %u: %s, %s, client %c, starts at %.6f s\n", i, kinds[p->kind], p->v6 ? "IPv6" : "IPv4",
+			"AB"[p->client], (double)(p->start_ns - s->start_ns) / 1e9);
+		print_end(&p->end[0], "client", f);
+		print_end(&p->end[1], "server", f);
+	}
+}

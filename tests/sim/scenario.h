@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * scenario.h - what a seed means: the two engines, the link between them, the
+ * faults, and what each application does. Made once from the seed, read only then.
+ */
+#ifndef SIM_SCENARIO_H
+#define SIM_SCENARIO_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include "engine/engine.h"
+
+#define SIM_PAIRS 20
+#define SIM_BLACKOUTS 3
+#define SIM_MS 1000000ull
+#define SIM_S 1000000000ull
+#define SIM_NEVER UINT64_MAX
+
+struct link_conf { /* one direction */
+	uint64_t delay_ns;
+	uint64_t jitter_ns;
+	uint64_t bits_per_s; /* 0: no limit */
+	uint32_t queue_bytes;
+	/* faults, until quiet_ns; chances in parts per million of frames */
+	uint32_t loss_ppm;
+	uint32_t burst_ppm;	 /* a burst begins */
+	uint32_t burst_end_ppm;	 /* a burst ends, per frame; in it all are lost */
+	uint32_t reorder_ppm;
+	uint64_t reorder_ns;	 /* longest extra delay */
+	uint32_t dup_ppm;
+	uint32_t corrupt_ppm;
+	uint32_t blackouts;
+	uint64_t dark_from[SIM_BLACKOUTS], dark_to[SIM_BLACKOUTS];
+};
+
+enum end_close {
+	END_SHUT_FIRST,	     /* FIN as soon as all is written */
+	END_SHUT_AFTER_PEER, /* FIN when the peer's has come */
+	END_CLOSE_EARLY,     /* let go of the handle when all is written and read, without waiting for the FIN */
+	END_CLOSE_LATE,	     /* FIN first, and the handle is kept until XTCP_EV_CLOSED */
+};
+
+enum { /* end_conf.flags */
+	END_RESERVE = 1u << 0, /* reserve/commit instead of send */
+	END_PEEK = 1u << 1,    /* peek/consume instead of recv */
+	END_NODELAY = 1u << 2,
+	END_MORE = 1u << 3, /* XTCP_MORE on all but the last write */
+	END_KEEPALIVE = 1u << 4,
+	END_QUICKACK = 1u << 5,
+	END_URGENT = 1u << 6, /* a write now and then is urgent */
+	END_MISUSE = 1u << 7, /* calls that must fail are made, and must fail */
+	END_RST_BY_CLOSE = 1u << 8, /* abort by closing with data unread */
+};
+
+struct end_conf {
+	uint64_t bytes; /* to write */
+	uint32_t write_chunk;
+	uint32_t read_chunk;
+	uint64_t write_pause_ns; /* after each write; 0: none */
+	uint64_t read_pause_ns;
+	uint64_t accept_pause_ns;
+	uint64_t stall_at; /* after so many bytes read ... */
+	uint64_t stall_ns; /* ... it reads nothing for so long; 0: no */
+	uint32_t flags; /* END_* */
+	enum end_close close;
+	uint64_t abort_after; /* bytes read and written; SIM_NEVER: no */
+};
+
+enum pair_kind { PAIR_NORMAL, PAIR_SIMULTANEOUS, PAIR_REFUSED };
+
+struct pair_conf {
+	enum pair_kind kind;
+	bool v6;
+	uint8_t client; /* engine that connects */
+	uint64_t start_ns;
+	struct end_conf end[2]; /* [0] the client's */
+};
+
+struct scenario {
+	uint64_t seed;
+	uint64_t start_ns;
+	uint64_t quiet_ns; /* faults stop */
+	bool clean;	   /* nothing is ever lost, late or twice */
+	bool eager;	   /* all read at once what there is */
+	struct engine_conf engine[2];
+	uint32_t mtu[2];
+	uint32_t backlog[2];
+	uint64_t turn_ns[2];  /* what a turn costs */
+	uint64_t neigh_ns[2]; /* how long a neighbour takes to resolve; 0: known */
+	uint32_t tx_max[2];   /* chunks in the transmit ring */
+	uint32_t rx_fill[2];  /* chunks in the fill ring */
+	uint8_t meta;	      /* 0: no metadata; 1: offsets; 2: with random connection hints */
+	struct link_conf link[2]; /* [n]: frames sent by engine n */
+	uint32_t strip;		  /* bit n: option of kind n is taken out of SYNs */
+	uint32_t forged;	  /* frames that a third party sends until quiet_ns */
+	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
+	uint32_t check_every;	  /* turns between two checks of all invariants */
+	uint32_t pairs;
+	struct pair_conf pair[SIM_PAIRS];
+};
+
+void scenario_make(struct scenario *s, uint64_t seed);
+void scenario_print(const struct scenario *s, FILE *f);
+/* Bytes that all applications write. */
+uint64_t scenario_bytes(const struct scenario *s);
+
+#endif

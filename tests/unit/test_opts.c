@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* test_opts.c - the option table: what is taken, what is refused, and how. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "cli/opts.c" /* before cmocka.h, which has a macro fail() */
+#include <cmocka.h>
+
+const struct command commands[] = {
+	{ "listen", "-i IFACE [ADDR:]PORT", "accept one", NULL },
+	{ NULL, NULL, NULL, NULL },
+};
+
+static const struct opts_use listen_use = { .name = "listen",
+					    .takes = OPT_ENGINE,
+					    .needs = OPT_INTERFACE,
+					    .min_args = 1,
+					    .max_args = 1,
+					    .data_on_stdout = true };
+static const struct opts_use echo_use = { .name = "echo",
+					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR,
+					  .needs = OPT_INTERFACE | OPT_PORT };
+
+static char said[4096]; /* by the last parse(), on stdout and stderr */
+
+/* Parse the words of line; its output is kept in said. */
+static int parse(const struct opts_use *use, struct opts *o, const char *line)
+{
+	static char words[512];
+	static char *argv[32];
+	int argc = 0, rc, keep[2], pipes[2];
+	ssize_t n;
+
+	snprintf(words, sizeof(words), "%s %s", use->name, line);
+	for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
+		argv[argc++] = w;
+	argv[argc] = NULL;
+	assert_int_equal(pipe(pipes), 0);
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		keep[i] = dup(i + 1);
+		dup2(pipes[1], i + 1);
+	}
+	rc = opts_parse(o, use, argc, argv);
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		dup2(keep[i], i + 1);
+		close(keep[i]);
+	}
+	close(pipes[1]);
+	n = read(pipes[0], said, sizeof(said) - 1);
+	said[n > 0 ? n : 0] = '\0';
+	close(pipes[0]);
+	return rc;
+}
+
+static void test_parse_defaults_are_those_of_the_library(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7"), OPTS_GO);
+	assert_string_equal(o.conf.ifname, "vb");
+	assert_int_equal(o.conf.size, sizeof(o.conf));
+	assert_int_equal(o.conf.isn, -1);
+	assert_int_equal(o.conf.mode, XTCP_MODE_AUTO);
+	assert_null(o.conf.pcap);
+	assert_null(o.conf.cc);
+	assert_false(o.json || o.trace || o.verbose || o.has_addr);
+	assert_int_equal(o.argc, 1);
+	assert_string_equal(o.argv[0], "7");
+	assert_string_equal(said, "");
+}
+
+static void test_parse_all_options_in_any_place(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&echo_use, &o,
+			       "--mode generic -p 65535 --json --trace --pcap f.pcap --isn 4294967295 --cc reno -v "
+			       "-a fd09::2 --interface=vb"),
+			 OPTS_GO);
+	assert_int_equal(o.conf.mode, XTCP_MODE_GENERIC);
+	assert_int_equal(o.port, 65535);
+	assert_true(o.json && o.trace && o.verbose && o.has_addr);
+	assert_string_equal(o.conf.pcap, "f.pcap");
+	assert_int_equal(o.conf.isn, 4294967295ll);
+	assert_string_equal(o.conf.cc, "reno");
+	assert_int_equal(parse(&listen_use, &o, "7 --isn 0 -i vb"), OPTS_GO);
+	assert_int_equal(o.conf.isn, 0);
+	assert_string_equal(o.argv[0], "7");
+}
+
+static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
+{
+	static const struct {
+		const char *line, *want;
+	} cases[] = {
+		{ "7", "-i IFACE is needed" },
+		{ "-i vb", "an argument is missing" },
+		{ "-i vb 7 8", "too many arguments: '8'" },
+		{ "-i", "option '-i' needs a value" },
+		{ "-i vb 7 --mode", "option '--mode' needs a value" },
+		{ "-i vb 7 --json=1", "option '--json' takes no value" },
+		{ "-i vb 7 --nonsense", "no option '--nonsense'" },
+		{ "-i vb -x 7", "no option '-x'" },
+		{ "-i vb -p 7", "no option '-p'" },
+		{ "-i vb 7 --mode fast", "'fast' is none of auto, native, generic" },
+		{ "-i vb 7 --isn 4294967296", "no number" },
+		{ "-i vb 7 --isn -1", "no number" },
+		{ "-i vb 7 --isn 0x10", "no number" },
+		{ "-i vb 7 --isn=", "no number" },
+		{ "-i vb 7 --pcap -", "stdout carries the data" },
+	};
+	struct opts o;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(&listen_use, &o, cases[i].line), EXIT_USAGE);
+		if (strncmp(said, "xtcp: listen: ", 14) || !strstr(said, cases[i].want))
+			fail_msg("'%s' said '%s'", cases[i].line, said);
+		assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	}
+}
+
+static void test_parse_bad_port_and_address_are_refused(void **state)
+{
+	static const char *const lines[] = { "-i vb -p 0", "-i vb -p 65536", "-i vb -p x", "-i vb",
+					     "-i vb -p 7 -a 1.2.3" };
+	struct opts o;
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++)
+		assert_int_equal(parse(&echo_use, &o, lines[i]), EXIT_USAGE);
+	/* A server's stdout is free for the capture. */
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7 --pcap -"), OPTS_GO);
+}
+
+static void test_parse_help_lists_what_applies(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&listen_use, &o, "--help"), EXIT_DONE);
+	assert_non_null(strstr(said, "usage: xtcp listen [OPTION...] -i IFACE [ADDR:]PORT\n"));
+	assert_non_null(strstr(said, "-i, --interface IFACE"));
+	assert_non_null(strstr(said, "    --isn N"));
+	assert_null(strstr(said, "--port"));
+	assert_int_equal(parse(&echo_use, &o, "-h"), EXIT_DONE);
+	assert_non_null(strstr(said, "-p, --port PORT"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_parse_defaults_are_those_of_the_library),
+		cmocka_unit_test(test_parse_all_options_in_any_place),
+		cmocka_unit_test(test_parse_bad_usage_is_one_line_and_exit_2),
+		cmocka_unit_test(test_parse_bad_port_and_address_are_refused),
+		cmocka_unit_test(test_parse_help_lists_what_applies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
