@@ -23,7 +23,6 @@ void th_memory(uint64_t bytes)
 	th.env.mem = aligned_alloc(4096, size);
 	memset(th.env.mem, 0, size - bytes); /* what is not handed out need not be zero, and costs time */
 	mem_init(th.env.mem, bytes);
-	th.mem_bytes = bytes;
 }
 
 int th_setup(void **state)
@@ -310,18 +309,6 @@ void th_sack_is(const char *file, int line, uint32_t i, uint32_t start, uint32_t
 	_assert_true(i < th.opts.nsack, "as many SACK blocks", file, line);
 	_assert_int_equal(th.opts.sack[i].start - TH_IRS, start, file, line);
 	_assert_int_equal(th.opts.sack[i].end - TH_IRS, end, file, line);
-}
-
-void th_feed(uint32_t seq, uint32_t ack, uint32_t len, uint32_t n)
-{
-	while (n--) {
-		in(".", seq, ack, len);
-		seq += len;
-		get(len);
-		th_drain();
-	}
-	advance(50);
-	th_drain();
 }
 
 /* ---- the application ---- */

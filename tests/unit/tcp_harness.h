@@ -44,8 +44,7 @@ struct th {
 	uint64_t stats[XTCP_USER_STATS];
 	struct tcp_conn *c;
 	struct tcp_open open;
-	uint64_t now; /* ns */
-	uint64_t mem_bytes;
+	uint64_t now;		  /* ns */
 	enum tcp_verdict verdict; /* of the last segment put in */
 	/* the peer: what its SYN offers, and what its next segments carry */
 	uint16_t mss; /* 0: no option */
@@ -122,7 +121,5 @@ void th_sack_is(const char *file, int line, uint32_t i, uint32_t start, uint32_t
 /* n full segments are due and nothing else; the first has number seq. */
 void th_out_full(const char *file, int line, uint32_t n, uint32_t seq, uint32_t ack);
 #define out_full(n, seq, ack) th_out_full(__FILE__, __LINE__, n, seq, ack)
-/* The peer sends n segments of len bytes from seq on, and all is acknowledged and read. */
-void th_feed(uint32_t seq, uint32_t ack, uint32_t len, uint32_t n);
 
 #endif

@@ -109,10 +109,9 @@ static uint32_t partial_segment(uint8_t *f, int family, uint32_t n, struct io_pk
 	*p = packet(f, l4 + tcp + 6, 0); /* six bytes of padding that must not count */
 	memset(f + l4 + tcp, 0x77, 6);
 	p->has_meta = 1;
-	p->meta = (struct xtcp_meta){ .magic = XTCP_META_MAGIC,
-				      .l3_off = 14,
-				      .l4_off = (uint16_t)l4,
-				      .flags = XTCP_META_F_TCP_PARTIAL };
+	p->meta = (struct xtcp_meta){
+		.magic = XTCP_META_MAGIC, .l3_off = 14, .l4_off = (uint16_t)l4, .flags = XTCP_META_F_TCP_PARTIAL
+	};
 	return tcp;
 }
 
@@ -143,8 +142,7 @@ static void test_pcap_partial_checksum_is_completed(void **state)
 		in = read_back();
 		assert_int_equal(pcap_next_ex(in, &h, &got), 1);
 		assert_int_equal(h->caplen, p.len);
-		assert_int_equal(csum_fold(csum_pseudo(a.b, a.b, 6, tcp) + csum_partial(got + l4, tcp)),
-				 0xffff);
+		assert_int_equal(csum_fold(csum_pseudo(a.b, a.b, 6, tcp) + csum_partial(got + l4, tcp)), 0xffff);
 		pcap_close(in);
 	}
 }
@@ -172,9 +170,7 @@ static void test_pcap_without_partial_flag_is_verbatim(void **state)
 /* Offsets come from the other half: even wild ones touch nothing outside the frame. */
 static void test_pcap_wild_offsets_are_ignored(void **state)
 {
-	static const uint16_t wild[][2] = {
-		{ 14, 1990 }, { 65535, 65535 }, { 40, 14 }, { 14, 140 }, { 150, 152 }
-	};
+	static const uint16_t wild[][2] = { { 14, 1990 }, { 65535, 65535 }, { 40, 14 }, { 14, 140 }, { 150, 152 } };
 	struct pcap_pkthdr *h;
 	const uint8_t *got;
 	struct pcap_tap *t;

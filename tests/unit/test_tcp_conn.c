@@ -394,6 +394,20 @@ static void test_conn_linger_done_in_time_is_orderly(void **state)
 	state_is(TCP_TIME_WAIT);
 }
 
+static void test_conn_linger_after_half_close_has_nothing_to_wait_for(void **state)
+{
+	th_goto(TCP_FIN_WAIT_2);
+	th.c->linger_ms = 500;
+	tcp_close(&th.env, th.c, th.now);
+	advance(59999);
+	no_out();
+	state_is(TCP_FIN_WAIT_2);
+	advance(1);
+	no_out();
+	state_is(TCP_CLOSED);
+	assert_int_equal(th.c->error, 0);
+}
+
 /* ---- endings by the peer ---- */
 
 static void test_conn_reset_in_each_state_ends_it(void **state)
@@ -504,11 +518,8 @@ static void test_conn_challenge_acks_are_limited_each_second(void **state)
 	th_active();
 	for (int i = 0; i < 100; i++) {
 		in("S.", 100, 1, 0);
-make_room:
-		if (tcp_output(&th.env, th.c, &th.last, th.now)) {
+		while (tcp_output(&th.env, th.c, &th.last, th.now))
 			sent++;
-			goto make_room;
-		}
 	}
 	assert_int_equal(sent, 10);
 	count_is(challenge_acks, 10);
@@ -586,6 +597,7 @@ int main(void)
 		TEST(test_conn_linger_zero_resets),
 		TEST(test_conn_linger_runs_out_resets),
 		TEST(test_conn_linger_done_in_time_is_orderly),
+		TEST(test_conn_linger_after_half_close_has_nothing_to_wait_for),
 		TEST(test_conn_reset_in_each_state_ends_it),
 		TEST(test_conn_reset_leaves_received_data_readable),
 		TEST(test_conn_closed_answers_with_rst),

@@ -44,10 +44,10 @@ static void test_input_syn_sent_ack_alone_is_dropped(void **state)
 static void test_input_syn_ack_with_data_and_fin_is_taken_whole(void **state)
 {
 	th_goto(TCP_SYN_SENT);
-	th.once.present = 0;
-	in("SF.", 0, 1, 0);
+	in("SF.", 0, 1, 50);
 	state_is(TCP_CLOSE_WAIT);
-	out(".", 1, 2, 0);
+	out(".", 1, 52, 0);
+	assert_int_equal(th.c->rcvq.len, 50);
 }
 
 /* ---- first: sequence number (Table 6 of RFC 9293, with zero windows and across the wrap) ---- */
@@ -186,6 +186,18 @@ static void test_input_paws_drops_older_timestamps(void **state)
 	th.tsval += 100;
 	in("P.", 11, 1, 10);
 	get(10);
+}
+
+static void test_input_paws_answers_old_empty_segments_sparingly(void **state)
+{
+	th_modern();
+	for (int i = 0; i < 30; i++) {
+		th.tsval = th.c->ts_recent - 1;
+		in(".", 1, 1, 0);
+		th_drain();
+	}
+	count_is(in_paws, 30);
+	count_is(challenge_acks, 10);
 }
 
 static void test_input_paws_forgets_after_24_days_of_idleness(void **state)
@@ -718,6 +730,7 @@ int main(void)
 		TEST(test_input_overlap_left_takes_only_what_is_new),
 		TEST(test_input_keepalive_of_the_peer_is_answered),
 		TEST(test_input_paws_drops_older_timestamps),
+		TEST(test_input_paws_answers_old_empty_segments_sparingly),
 		TEST(test_input_paws_forgets_after_24_days_of_idleness),
 		TEST(test_input_paws_does_not_apply_to_rst),
 		TEST(test_input_segment_without_agreed_timestamp_is_dropped),

@@ -195,6 +195,22 @@ static void test_loss_sack_a_late_block_takes_the_mark_back(void **state)
 	no_out();
 }
 
+static void test_loss_sack_judges_each_hole_once(void **state)
+{
+	flight_sack(12);
+	th_sack(SEG(1), SEG(4));
+	in(".", 1, 1, 0);
+	out(".", 1, 1, MSS);
+	no_out();
+	th_sack(SEG(5), SEG(9));
+	th_sack(SEG(1), SEG(4));
+	in(".", 1, 1, 0);
+	out(".", SEG(4), 1, MSS); /* the new hole, and not again the first, which is on its way */
+	no_out();
+	count_is(retrans_segs, 2);
+	count_is(fast_recoveries, 1);
+}
+
 static void test_loss_sack_new_data_flows_as_the_pipe_drains(void **state)
 {
 	flight_sack(10);
@@ -349,6 +365,7 @@ int main(void)
 		TEST(test_loss_sack_one_block_far_up_is_enough),
 		TEST(test_loss_sack_only_holes_are_sent_again),
 		TEST(test_loss_sack_a_late_block_takes_the_mark_back),
+		TEST(test_loss_sack_judges_each_hole_once),
 		TEST(test_loss_sack_new_data_flows_as_the_pipe_drains),
 		TEST(test_loss_timeout_sends_the_first_and_slow_starts),
 		TEST(test_loss_timeout_backs_off_and_keeps_ssthresh),

@@ -152,6 +152,25 @@ static void test_user_reserve_across_the_rings_end_gives_two_pieces(void **state
 	assert_int_equal(span[1].len, 952);
 }
 
+static void test_user_send_across_the_rings_end_keeps_the_bytes(void **state)
+{
+	th_active();
+	put(2000);
+	th_drain();
+	in(".", 1, 1461, 0);
+	put(1000); /* 48 bytes up to the end of 2,048 */
+	in(".", 1, 2001, 0);
+	out("P.", 2001, 1, 1000); /* the harness checks them */
+	assert_int_equal(th.last.nspans, 2);
+}
+
+static void test_user_recv_after_a_silent_end_is_end_of_stream(void **state)
+{
+	th_goto(TCP_SYN_SENT);
+	tcp_close(&th.env, th.c, th.now);
+	assert_int_equal(recv1(), 0);
+}
+
 static void test_user_peek_and_consume_read_without_copying(void **state)
 {
 	struct tcp_span span[2];
@@ -239,6 +258,8 @@ int main(void)
 		TEST(test_user_reserve_and_commit_send_without_copying),
 		TEST(test_user_commit_after_reset_is_refused),
 		TEST(test_user_reserve_across_the_rings_end_gives_two_pieces),
+		TEST(test_user_send_across_the_rings_end_keeps_the_bytes),
+		TEST(test_user_recv_after_a_silent_end_is_end_of_stream),
 		TEST(test_user_peek_and_consume_read_without_copying),
 		TEST(test_user_send_without_memory_says_so_and_recovers),
 		TEST(test_user_send_with_some_memory_takes_what_fits),

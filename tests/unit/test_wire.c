@@ -15,8 +15,7 @@
 #include "bpf/frame.h"
 
 static const uint8_t a4[4] = { 192, 0, 2, 1 }, b4[4] = { 198, 51, 100, 7 };
-static const uint8_t a6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 },
-		     b6[16] = { 0x20, 1, 0x0d, 0xb8, [8] = 9, [15] = 2 };
+static const uint8_t a6[16] = { 0x20, 1, 0x0d, 0xb8, [15] = 1 }, b6[16] = { 0x20, 1, 0x0d, 0xb8, [8] = 9, [15] = 2 };
 
 static struct frame f;
 
@@ -117,9 +116,7 @@ static void test_wire_truncated_at_every_byte_is_never_ok(void **state)
 			frame_tcp(&f, &s);
 			assert_int_equal(parse(&ip, &tcp), WIRE_OK);
 			for (size_t n = 0; n < f.len; n++) {
-				enum wire_result want = n < f.l3   ? WIRE_SHORT
-							: n < f.l4 ? WIRE_BAD_IP
-								   : WIRE_BAD_LEN;
+				enum wire_result want = n < f.l3 ? WIRE_SHORT : n < f.l4 ? WIRE_BAD_IP : WIRE_BAD_LEN;
 
 				assert_int_equal(parse_at(n, 0, &ip, &tcp), want);
 				assert_int_equal(parse_at(n, 1, &ip, &tcp), want);

@@ -193,7 +193,7 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 
 int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
 {
-	struct xtcp_conf c;
+	struct xtcp_conf c = XTCP_CONF_INIT;
 	struct xtcp *x;
 	int err = copy_conf(&c, conf);
 

@@ -145,7 +145,7 @@ int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rpo
 		   uint16_t lport, uint64_t user, uint64_t *out)
 {
 	struct tcp_open o = { .rport = wire_swap16(rport) };
-	uint32_t dst, ref;
+	uint32_t dst = 0, ref;
 	int err, index, port;
 
 	if (!rport)

@@ -118,7 +118,7 @@ int region_create(const struct engine_conf *conf, struct region **out, int *fd)
 	memset(&head, 0, sizeof(head));
 	bytes = layout(&head, conf);
 	err = map(bytes, &p, fd);
-	if (err)
+	if (!p)
 		return err;
 	r = p;
 	*r = head;

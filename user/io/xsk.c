@@ -86,8 +86,8 @@ static inline void take_meta(const struct xsk_port *x, struct io_pkt *pkt)
 }
 
 /* Add a fragment to the queue's unfinished frame. True: frame complete in *pkt. */
-static __attribute__((noinline)) bool rx_fragment(struct xsk_port *x, struct xsk_queue *q,
-						  const struct xdp_desc *d, struct io_pkt *pkt)
+static __attribute__((noinline)) bool rx_fragment(struct xsk_port *x, struct xsk_queue *q, const struct xdp_desc *d,
+						  struct io_pkt *pkt)
 {
 	struct io_frames *f = x->port.frames;
 	struct xsk_partial *p = &q->partial;
@@ -304,8 +304,8 @@ static int kick(struct xsk_port *x)
 	if (x->zero_copy && !xsk_ring_prod__needs_wakeup(&x->tx))
 		return 0;
 	ok = sendto(x->q[0].fd, NULL, 0, MSG_DONTWAIT, NULL, 0) >= 0;
-	if (!ok && errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR &&
-	    errno != ENOMEM && errno != EOVERFLOW)
+	if (!ok && errno != EAGAIN && errno != EBUSY && errno != ENOBUFS && errno != EINTR && errno != ENOMEM &&
+	    errno != EOVERFLOW)
 		return -errno;
 	/* No progress (socket buffer or device queue full): the next turn tries again. */
 	return !x->zero_copy && __atomic_load_n(x->tx.consumer, __ATOMIC_ACQUIRE) != before;

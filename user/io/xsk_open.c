@@ -62,17 +62,16 @@ static int check_conf(const struct xsk_conf *c)
 	const struct io_frames *f = c->frames;
 
 	if (!power_of_two(f->chunk_size) || f->chunk_size < 2048 || f->chunk_size > 4096)
-		return fail(EINVAL, "AF_XDP on %s: chunk size %u is not 2048 or 4096", c->ifname,
-			    f->chunk_size);
+		return fail(EINVAL, "AF_XDP on %s: chunk size %u is not 2048 or 4096", c->ifname, f->chunk_size);
 	if (!c->queues || c->queues > XTCP_MAX_QUEUES || f->chunks < 8 * c->queues)
-		return fail(EINVAL, "AF_XDP on %s: %u queues over %u chunks cannot work", c->ifname,
-			    c->queues, f->chunks);
+		return fail(EINVAL, "AF_XDP on %s: %u queues over %u chunks cannot work", c->ifname, c->queues,
+			    f->chunks);
 	if ((c->rx_ring && !power_of_two(c->rx_ring)) || (c->tx_ring && !power_of_two(c->tx_ring)))
-		return fail(EINVAL, "AF_XDP on %s: ring sizes %u and %u must be powers of two", c->ifname,
-			    c->rx_ring, c->tx_ring);
+		return fail(EINVAL, "AF_XDP on %s: ring sizes %u and %u must be powers of two", c->ifname, c->rx_ring,
+			    c->tx_ring);
 	if (c->mtu + FRAME_OVERHEAD > (f->chunk_size - XDP_UAPI_HEADROOM) * IO_MAX_FRAGS)
-		return fail(EMSGSIZE, "AF_XDP on %s: MTU %u is too large; ip link set %s mtu 65000",
-			    c->ifname, c->mtu, c->ifname);
+		return fail(EMSGSIZE, "AF_XDP on %s: MTU %u is too large; ip link set %s mtu 65000", c->ifname, c->mtu,
+			    c->ifname);
 	return 0;
 }
 
@@ -87,31 +86,25 @@ static int explain(const struct xsk_conf *c, int queue, int err)
 			c->ifname, queue);
 	case EPERM:
 	case EACCES:
-		return fail(
-			EPERM,
-			"AF_XDP on %s: not permitted; run as root or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF",
-			c->ifname);
+		return fail(EPERM,
+			    "AF_XDP on %s: not permitted; run as root or with CAP_NET_RAW, CAP_NET_ADMIN and CAP_BPF",
+			    c->ifname);
 	case ENOBUFS:
 	case ENOMEM:
-		return fail(
-			ENOMEM,
-			"AF_XDP on %s: no memory for %u chunks of %u bytes; raise ulimit -l or lower the number",
-			c->ifname, c->frames->chunks, c->frames->chunk_size);
+		return fail(ENOMEM,
+			    "AF_XDP on %s: no memory for %u chunks of %u bytes; raise ulimit -l or lower the number",
+			    c->ifname, c->frames->chunks, c->frames->chunk_size);
 	case ENODEV:
-	case ENXIO:
-		return fail(ENODEV, "AF_XDP on %s: there is no such interface here; see ip link", c->ifname);
+	case ENXIO: return fail(ENODEV, "AF_XDP on %s: there is no such interface here; see ip link", c->ifname);
 	case ENETDOWN:
-		return fail(ENETDOWN, "AF_XDP on %s: the interface is down; ip link set %s up", c->ifname,
-			    c->ifname);
+		return fail(ENETDOWN, "AF_XDP on %s: the interface is down; ip link set %s up", c->ifname, c->ifname);
 	case EAFNOSUPPORT:
 	case EPROTONOSUPPORT:
-		return fail(ENOTSUP, "AF_XDP on %s: this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)",
-			    c->ifname);
+		return fail(ENOTSUP, "AF_XDP on %s: this kernel has no AF_XDP (CONFIG_XDP_SOCKETS)", c->ifname);
 	case EINVAL:
-		return fail(
-			EINVAL,
-			"AF_XDP on %s: the kernel refused queue %d; does the interface have it (ethtool -l %s)?",
-			c->ifname, queue, c->ifname);
+		return fail(EINVAL,
+			    "AF_XDP on %s: the kernel refused queue %d; does the interface have it (ethtool -l %s)?",
+			    c->ifname, queue, c->ifname);
 	default: return fail(err, "AF_XDP on %s: queue %d: %s", c->ifname, queue, strerror(err));
 	}
 }
@@ -140,9 +133,8 @@ static int attempt(struct xsk_port *x, const struct xsk_conf *c, uint16_t bind_f
 		struct xsk_queue *q = &x->q[i];
 
 		*queue = (int)(c->queue + i);
-		err = xsk_socket__create_shared(&q->sock, c->ifname, c->queue + i, x->umem, &q->rx,
-						i ? NULL : &x->tx, &q->fill, i ? &q->unused_comp : &x->comp,
-						&sc);
+		err = xsk_socket__create_shared(&q->sock, c->ifname, c->queue + i, x->umem, &q->rx, i ? NULL : &x->tx,
+						&q->fill, i ? &q->unused_comp : &x->comp, &sc);
 		if (err)
 			q->sock = NULL;
 		else
@@ -197,10 +189,9 @@ bound:
 	if (x->multi_buffer || !need_sg)
 		return 0;
 	xsk_port_teardown(x);
-	return fail(
-		EMSGSIZE,
-		"AF_XDP on %s: MTU %u needs multi-buffer, which kernel or driver lack; ip link set %s mtu 1500",
-		c->ifname, c->mtu, c->ifname);
+	return fail(EMSGSIZE,
+		    "AF_XDP on %s: MTU %u needs multi-buffer, which kernel or driver lack; ip link set %s mtu 1500",
+		    c->ifname, c->mtu, c->ifname);
 }
 
 static uint32_t min_u32(uint32_t a, uint32_t b)
@@ -236,8 +227,8 @@ static int enter_map(struct xsk_port *x, const struct xsk_conf *c)
 		key = c->queue + i;
 		err = bpf_map_update_elem(c->xsks_map_fd, &key, &x->q[i].fd, BPF_ANY);
 		if (err)
-			return fail(-err, "AF_XDP on %s: entering queue %u in the XDP program's map: %s",
-				    c->ifname, key, strerror(-err));
+			return fail(-err, "AF_XDP on %s: entering queue %u in the XDP program's map: %s", c->ifname,
+				    key, strerror(-err));
 	}
 	return 0;
 }
@@ -246,8 +237,7 @@ static void raise_memlock(void)
 {
 	struct rlimit r = { RLIM_INFINITY, RLIM_INFINITY };
 
-	setrlimit(RLIMIT_MEMLOCK,
-		  &r); /* best effort: with CAP_IPC_LOCK or cgroup accounting it is not needed */
+	setrlimit(RLIMIT_MEMLOCK, &r); /* best effort: with CAP_IPC_LOCK or cgroup accounting it is not needed */
 }
 
 int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info *info)

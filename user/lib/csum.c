@@ -92,8 +92,7 @@ static inline __attribute__((always_inline)) uint64_t sum_words(uint8_t *dst, co
 }
 
 #ifdef CSUM_AVX2
-static inline __attribute__((target("avx2"), always_inline)) __m256i add_halves(__m256i acc, __m256i v,
-										__m256i low)
+static inline __attribute__((target("avx2"), always_inline)) __m256i add_halves(__m256i acc, __m256i v, __m256i low)
 {
 	acc = _mm256_add_epi64(acc, _mm256_and_si256(v, low));
 	return _mm256_add_epi64(acc, _mm256_srli_epi64(v, 32));
@@ -107,8 +106,8 @@ static inline __attribute__((target("avx2"), always_inline)) uint64_t lanes(__m2
 }
 
 /* The same, 64 bytes a step. */
-static inline __attribute__((target("avx2"), always_inline)) uint64_t sum_wide(uint8_t *dst,
-									       const uint8_t *src, size_t len)
+static inline __attribute__((target("avx2"), always_inline)) uint64_t sum_wide(uint8_t *dst, const uint8_t *src,
+									       size_t len)
 {
 	const __m256i low = _mm256_set1_epi64x(0xffffffff);
 	__m256i a = _mm256_setzero_si256(), b = a;
@@ -133,8 +132,7 @@ static __attribute__((target("avx2"), noinline)) uint64_t partial_wide(const uin
 	return sum_wide(NULL, src, len);
 }
 
-static __attribute__((target("avx2"), noinline)) uint64_t copy_wide(uint8_t *dst, const uint8_t *src,
-								    size_t len)
+static __attribute__((target("avx2"), noinline)) uint64_t copy_wide(uint8_t *dst, const uint8_t *src, size_t len)
 {
 	return sum_wide(dst, src, len);
 }

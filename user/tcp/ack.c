@@ -119,7 +119,7 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 /* RFC 9293: only the newest segment's window counts. */
 void ack_window(struct tcp_conn *c, const struct tcp_seg *seg)
 {
-	uint32_t wnd = (uint32_t)seg->wnd << (seg->flags & TCP_SYN ? 0 : c->snd_wscale);
+	uint32_t wnd = (uint32_t)seg->wnd << c->snd_wscale; /* SYNs do not come here (take_syn) */
 
 	/*
 	 * WL1 and WL2, and besides what RFC 9293 says: who acknowledges more has spoken later, even in a

@@ -4,7 +4,8 @@
  *
  *   rtx     something is in flight: retransmission timeout (RFC 6298), for SYN too;
  *           nothing is in flight but data waits for the peer's window: persist,
- *           a window probe with back-off, for ever (RFC 9293 3.8.6.1)
+ *           a window probe with back-off, for ever while the peer answers
+ *           (RFC 9293 3.8.6.1, MUST-37), until R2 when it does not
  *   delack  an acknowledgement is owed by then (RFC 9293 3.8.6.3)
  *   idle    keepalive (RFC 9293 3.8.4), off by default
  *   misc    TIME-WAIT's 2 MSL; an orphan's patience in FIN-WAIT-2; linger; a held

@@ -78,14 +78,16 @@ int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, boo
 
 int64_t tcp_send(struct tcp_env *env, struct tcp_conn *c, const void *buf, size_t len, bool more, bool urgent)
 {
+	const uint8_t *from = buf;
 	struct tcp_span span[2];
 	int64_t n = tcp_reserve(env, c, len, span);
 
 	if (n <= 0)
 		return n;
-	memcpy((uint8_t *)(uintptr_t)span[0].data, buf, span[0].len);
-	if (span[1].len)
-		memcpy((uint8_t *)(uintptr_t)span[1].data, (const uint8_t *)buf + span[0].len, span[1].len);
+	for (int i = 0; i < 2 && span[i].len; i++) {
+		memcpy((uint8_t *)(uintptr_t)span[i].data, from, span[i].len);
+		from += span[i].len;
+	}
 	tcp_commit(env, c, (size_t)n, more, urgent && (size_t)n == len);
 	return n;
 }
@@ -142,17 +144,18 @@ int64_t tcp_recv(struct tcp_env *env, struct tcp_conn *c, void *buf, size_t len)
 {
 	struct tcp_span span[2];
 	int64_t have = tcp_peek(env, c, span);
-	size_t n, first;
+	size_t done = 0;
 
 	if (have <= 0)
 		return have;
-	n = (size_t)have < len ? (size_t)have : len;
-	first = n < span[0].len ? n : span[0].len;
-	memcpy(buf, span[0].data, first);
-	if (n > first)
-		memcpy((uint8_t *)buf + first, span[1].data, n - first);
-	tcp_consume(env, c, n);
-	return (int64_t)n;
+	for (int i = 0; i < 2 && span[i].len && done < len; i++) {
+		size_t n = len - done < span[i].len ? len - done : span[i].len;
+
+		memcpy((uint8_t *)buf + done, span[i].data, n);
+		done += n;
+	}
+	tcp_consume(env, c, done);
+	return (int64_t)done;
 }
 
 /* RFC 6093: where the urgent data ends, in bytes from the next one to be read (MUST-33). */
