@@ -186,14 +186,14 @@ group_bpf() {
 group_sim() {
 	compgen -G 'tests/sim/*.c' >/dev/null || return 0
 	build tests-sim
-	start "$jobs" sim/seeds 240 build/tests/sim --seeds "${SEEDS:-1..100}"
+	start "$jobs" sim/seeds 240 build/tests/sim --seeds "${SEEDS:-1..1000}"
 }
 
 group_asan() {
 	build O=build/asan SAN=1 tests-unit tests-sim
 	programs "$jobs" asan 120 build/asan/tests/unit tests/unit/test_*.c
 	if compgen -G 'tests/sim/*.c' >/dev/null; then
-		start "$jobs" asan/sim 240 build/asan/tests/sim --seeds "${SEEDS:-1..10}"
+		start "$jobs" asan/sim 240 build/asan/tests/sim --seeds "${SEEDS:-1..100}"
 	fi
 }
 

@@ -28,7 +28,8 @@ static bool may_fail(const struct world *w, const struct end *d)
 {
 	const struct pair_conf *p = pair_of(w, d);
 
-	return w->dead || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER || p->end[1].abort_after != SIM_NEVER;
+	return w->dead || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
+	       p->end[1].abort_after != SIM_NEVER;
 }
 
 static struct engine *engine_of(struct world *w, const struct end *d)
@@ -301,9 +302,16 @@ static void open_end(struct world *w, struct end *d)
 
 	if (p->kind == PAIR_REFUSED)
 		rport = WORLD_REFUSED_PORT;
+	if (p->again)
+		lport = w->end[2 * (p->again - 1)].lport;
 	if (p->kind == PAIR_SIMULTANEOUS)
 		rport = lport = (uint16_t)(WORLD_SIMULT_PORT + d->pair);
 	err = engine_connect(engine_of(w, d), &raddr, rport, NULL, lport, d->user, &d->handle);
+	if (err == -EADDRINUSE && p->again) { /* TIME-WAIT */
+		d->handle = 0;
+		d->start_at = w->now + 100 * SIM_MS;
+		return;
+	}
 	if (err) {
 		d->started = d->done = true;
 		world_fail(w, "%c pair %u: connect: %s", side_of(d), d->pair, strerror(-err));
@@ -352,7 +360,7 @@ static bool accept_one(struct world *w, int i)
 	d->open = d->can_read = d->can_write = true;
 	engine_set_user(side->e, handle, d->user);
 	set_options(w, d);
-	trace_note(w, "%c pair %u: accepted", "AB"[i], d->pair);
+	trace_note(w, "%c pair %u: accepted", "AB"[i], d -> pair);
 	if (d->conf->accept_pause_ns)
 		side->accept_at = w->now + d->conf->accept_pause_ns;
 	step(w, d);
@@ -381,6 +389,7 @@ void app_init(struct world *w)
 		d->peer = &w->end[i ^ 1];
 		d->engine = i & 1 ? !p->client : p->client;
 		d->user = i + 1;
+		d->start_at = p->start_ns;
 		d->stream = rng_u64(&w->rng);
 		if (p->kind == PAIR_REFUSED && i & 1)
 			d->started = d->done = true;
@@ -400,6 +409,30 @@ void app_died(struct world *w)
 	w->side[1].accept_at = SIM_NEVER;
 }
 
+void app_give_up(struct world *w)
+{
+	for (uint32_t i = 0; i < 2 * w->s->pairs; i++) {
+		struct end *d = &w->end[i];
+
+		if (d->handle && !(d->conf->flags & END_KEEPALIVE) &&
+		    !tcp_send_queued(engine_conn(engine_of(w, d), d->handle)))
+			let_go(w, d, true);
+	}
+}
+
+/* Is it time for an end that connects? */
+static uint64_t start_time(const struct world *w, uint32_t i)
+{
+	const struct end *d = &w->end[i];
+	const struct pair_conf *p = pair_of(w, d);
+
+	if (d->started || (i & 1 && p->kind != PAIR_SIMULTANEOUS))
+		return SIM_NEVER;
+	if (p->again && !(w->end[2 * p->again - 2].done && w->end[2 * p->again - 1].done))
+		return SIM_NEVER;
+	return d->start_at;
+}
+
 void app_event(struct world *w, int i, const struct engine_event *ev)
 {
 	struct end *d;
@@ -412,7 +445,7 @@ void app_event(struct world *w, int i, const struct engine_event *ev)
 	}
 	d = ev->user && ev->user <= 2 * w->s->pairs ? &w->end[ev->user - 1] : NULL;
 	if (!d || d->handle != ev->handle) {
-		world_fail(w, "%c: an event %#x for nobody", "AB"[i], ev->events);
+		world_fail(w, "%c: an event %#x for nobody", "AB"[i], ev -> events);
 		return;
 	}
 	if (!ev->events)
@@ -438,9 +471,8 @@ void app_tick(struct world *w)
 {
 	for (uint32_t i = 0; i < 2 * w->s->pairs; i++) {
 		struct end *d = &w->end[i];
-		const struct pair_conf *p = pair_of(w, d);
 
-		if (!d->started && w->now >= p->start_ns && (!(i & 1) || p->kind == PAIR_SIMULTANEOUS))
+		if (w->now >= start_time(w, i))
 			open_end(w, d);
 		else if (d->handle && ((d->can_write && d->sent < d->conf->bytes && w->now >= d->write_at) ||
 				       (d->can_read && !d->eof && w->now >= d->read_at)))
@@ -457,11 +489,8 @@ uint64_t app_deadline(const struct world *w)
 
 	for (uint32_t i = 0; i < 2 * w->s->pairs; i++) {
 		const struct end *d = &w->end[i];
-		const struct pair_conf *p = pair_of(w, d);
-		uint64_t at = SIM_NEVER;
+		uint64_t at = start_time(w, i);
 
-		if (!d->started && (!(i & 1) || p->kind == PAIR_SIMULTANEOUS))
-			at = p->start_ns;
 		if (d->handle && d->can_write && !d->shut && d->sent < d->conf->bytes)
 			at = d->write_at;
 		if (d->handle && d->can_read && !d->eof && d->read_at < at)

@@ -66,8 +66,8 @@ static uint32_t put_options(struct world *w, uint8_t *p)
 /* He has guessed the window, perhaps even rcv_nxt, but then not what may be acknowledged. */
 static uint32_t put_lucky(struct world *w, uint8_t *p, const struct tcp_conn *c)
 {
-	static const uint8_t flags[] = { TCP_RST, TCP_RST | TCP_ACK, TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK,
-					 TCP_ACK | TCP_PSH, TCP_FIN | TCP_ACK, TCP_ACK | TCP_URG };
+	static const uint8_t flags[] = { TCP_RST, TCP_RST | TCP_ACK, TCP_SYN,		TCP_SYN | TCP_ACK,
+					 TCP_ACK, TCP_ACK | TCP_PSH, TCP_FIN | TCP_ACK, TCP_ACK | TCP_URG };
 	uint32_t wnd = c->rcv_adv - c->rcv_nxt;
 
 	p[13] = flags[rng_below(&w->rng, sizeof(flags))];
@@ -88,9 +88,11 @@ static uint32_t put_lucky(struct world *w, uint8_t *p, const struct tcp_conn *c)
 /* TCP header and payload; returns their length. */
 static uint32_t put_tcp(struct world *w, uint8_t *p, uint16_t sport, uint16_t dport, const struct tcp_conn *lucky)
 {
-	static const uint8_t flags[] = { TCP_RST, TCP_RST | TCP_ACK, TCP_SYN, TCP_SYN | TCP_ACK, TCP_ACK,
-					 TCP_ACK | TCP_PSH, TCP_FIN | TCP_ACK, TCP_ACK | TCP_URG, TCP_URG, 0,
-					 TCP_SYN | TCP_FIN };
+	static const uint8_t flags[] = {
+		TCP_RST,	   TCP_RST | TCP_ACK, TCP_SYN,		 TCP_SYN | TCP_ACK, TCP_ACK,
+		TCP_ACK | TCP_PSH, TCP_FIN | TCP_ACK, TCP_ACK | TCP_URG, TCP_URG,	    0,
+		TCP_SYN | TCP_FIN
+	};
 	uint32_t opts = put_options(w, p + 20), text = rng_percent(&w->rng, 50) ? 0 : (uint32_t)rng_below(&w->rng, 100);
 	uint64_t which = rng_below(&w->rng, sizeof(flags) + 1);
 

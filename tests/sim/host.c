@@ -90,6 +90,7 @@ void host_init(struct host *h, struct world *w, int engine)
 	memset(h, 0, sizeof(*h));
 	h->w = w;
 	h->engine = (uint8_t)engine;
+	h->mac = macs[engine];
 	h->neigh_at = SIM_NEVER;
 }
 

@@ -14,7 +14,16 @@ struct frame {
 	uint8_t data[];
 };
 
-enum link_fate { LINK_PASSED, LINK_QUEUE_FULL, LINK_LOST, LINK_DARK, LINK_DUPLICATED, LINK_CORRUPTED, LINK_LATE, LINK_FATES };
+enum link_fate {
+	LINK_PASSED,
+	LINK_QUEUE_FULL,
+	LINK_LOST,
+	LINK_DARK,
+	LINK_DUPLICATED,
+	LINK_CORRUPTED,
+	LINK_LATE,
+	LINK_FATES
+};
 
 struct link {
 	const struct link_conf *conf;

@@ -117,8 +117,9 @@ static void print_stats(void)
 #define XTCP_USER_STAT(kind, name, text) #name,
 #include "xtcp/stats.def"
 	};
-	static const char *const fates[] = { "passed", "queue full", "lost",  "dark",
-					     "duplicated", "corrupted", "late" };
+	static const char *const fates[] = {
+		"passed", "queue full", "lost", "dark", "duplicated", "corrupted", "late"
+	};
 
 	for (int i = 0; i < LINK_FATES; i++)
 		printf("# link %-20s %llu\n", fates[i], (unsigned long long)world_fates[i]);

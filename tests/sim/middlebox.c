@@ -18,7 +18,7 @@ static uint16_t fold(uint32_t sum)
 /* RFC 1624: the checksum at csum after the byte at p (off bytes behind the TCP header's start) became NOP. */
 static void set_nop(uint8_t *p, uint32_t off, uint8_t *csum)
 {
-	uint32_t old = *p, now = 1, sum = (uint16_t)~(csum[0] << 8 | csum[1]);
+	uint32_t old = *p, now = 1, sum = (uint16_t) ~(csum[0] << 8 | csum[1]);
 
 	if (!(off & 1)) {
 		old <<= 8;

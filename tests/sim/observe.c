@@ -190,7 +190,7 @@ static void judge_ack(struct world *w, struct view *v)
 	if ((int32_t)(edge + slack - v->me->edge) < 0 && !fin_acked && !(v->tcp.flags & TCP_SYN))
 		accuse(w, v, "shrinks the window", edge, v->me->edge);
 	if (ack != v->me->acked || (int32_t)(edge - v->me->edge) > 0)
-		v->me->credit = 2;
+		v->me->credit = 2 + (int32_t)w->side[v->from].port.rx_count; /* which have arrived, but were not seen */
 	else if (!space(v) && v->tcp.seq - v->me->isn == v->me->sent_to && v->me->credit-- <= 0 && !w->s->forged)
 		accuse(w, v, "says the same again and again", ack, edge);
 	v->me->acked = ack;
@@ -229,7 +229,7 @@ static void judge_silence(struct world *w, const struct observe_flow *f, int i, 
 	if (!d->owes || f->off || d->owed > OWED_MAX || (!end && w->now - d->owes < GRACE_NS) || w->s->neigh_ns[i] ||
 	    w->s->forged || w->dead || engine_stats(w->side[i].e)[XTCP_USER_challenge_limited])
 		return;
-	world_fail(w, "engine %c, port %u, owes an answer since %.6f s", "AB"[i], f->port[i],
+	world_fail(w, "engine %c, port %u, owes an answer since %.6f s", "AB"[i], f -> port[i],
 		   (double)(d->owes - w->s->start_ns) / 1e9);
 }
 

@@ -20,7 +20,7 @@ struct observe_dir { /* what one engine sends; numbers count from its ISN */
 	uint8_t scale; /* of its window field; 0xff: no option in its SYN */
 	uint32_t nranges;
 	uint32_t from[OBSERVE_RANGES], to[OBSERVE_RANGES]; /* arrived at the other end */
-	bool fin;      /* sent */
+	bool fin;					   /* sent */
 	uint32_t fin_at;
 	uint32_t acked;	       /* its acknowledgements, from the other's ISN */
 	uint32_t edge;	       /* right edge of the window it has announced, likewise */

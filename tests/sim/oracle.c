@@ -158,7 +158,7 @@ void oracle_overdue(struct world *w)
 		if (d->done)
 			continue;
 		world_fail(w, "%c pair %u is stuck %s: wrote %llu of %llu, read %llu of %llu%s%s", "AB"[d->engine],
-			   d->pair, c ? tcp_state_name(c->state) : "without a connection",
+			   d -> pair, c ? tcp_state_name(c->state) : "without a connection",
 			   (unsigned long long)d->sent, (unsigned long long)d->conf->bytes,
 			   (unsigned long long)d->received, (unsigned long long)d->peer->conf->bytes,
 			   d->shut ? ", shut down" : "", d->eof ? ", end of stream seen" : "");
@@ -185,9 +185,12 @@ static void check_clean(struct world *w, int i)
 		enum xtcp_user_stat stat;
 		const char *name;
 	} none[] = {
-		{ XTCP_USER_rto_fires, "timeouts" },	       { XTCP_USER_in_no_memory, "drops for want of memory" },
-		{ XTCP_USER_in_csum, "wrong checksums" },      { XTCP_USER_in_malformed, "malformed frames" },
-		{ XTCP_USER_in_ooo, "gaps" },		       { XTCP_USER_in_paws, "old timestamps" },
+		{ XTCP_USER_rto_fires, "timeouts" },
+		{ XTCP_USER_in_no_memory, "drops for want of memory" },
+		{ XTCP_USER_in_csum, "wrong checksums" },
+		{ XTCP_USER_in_malformed, "malformed frames" },
+		{ XTCP_USER_in_ooo, "gaps" },
+		{ XTCP_USER_in_paws, "old timestamps" },
 		{ XTCP_USER_in_seq_new, "segments right of the window" },
 		{ XTCP_USER_in_ack_too_new, "acknowledgements of nothing" },
 		{ XTCP_USER_in_syn_challenged, "SYNs out of place" },
@@ -223,7 +226,7 @@ void oracle_end(struct world *w)
 			world_fail(w, "engine %c at the end: %s", "AB"[i], wrong);
 		if (n.frames_lost || f->held)
 			world_fail(w, "engine %c at the end: %u frames lost, %u held", "AB"[i], n.frames_lost, f->held);
-		if (w->s->clean && !side->port.rx_dropped)
+		if (w->s->clean && !w->side[0].port.rx_dropped && !w->side[1].port.rx_dropped)
 			check_clean(w, i);
 	}
 	if (w->strays && w->s->engine[0].tcp.fixed_isn < 0 && w->s->engine[1].tcp.fixed_isn < 0)

@@ -29,7 +29,8 @@ static void make_path(struct scenario *s, struct rng *r)
 		struct link_conf *l = &s->link[i];
 
 		l->delay_ns = i && !symmetric ? rng_log(r, 1000, 80 * SIM_MS) : delay;
-		if (s->clean && l->delay_ns > 25 * SIM_MS) /* with the peer's delayed ACK still under the smallest RTO */
+		if (s->clean &&
+		    l->delay_ns > 25 * SIM_MS) /* with the peer's delayed ACK still under the smallest RTO */
 			l->delay_ns = 25 * SIM_MS;
 		l->queue_bytes = UINT32_MAX;
 		if (s->clean)
@@ -104,7 +105,7 @@ static void make_engine(struct scenario *s, struct rng *r, int i)
 	s->rx_fill[i] = s->clean ? 1024 : (uint32_t)rng_log(r, 32, 512);
 	e->max_conns = s->pairs + (uint32_t)rng_range(r, 8, 64);
 	e->max_listeners = 4;
-	e->max_time_wait = SIM_PAIRS + (uint32_t)rng_range(r, 8, 32);
+	e->max_time_wait = !s->clean && rng_percent(r, 15) ? 1 : SIM_PAIRS + (uint32_t)rng_range(r, 8, 32);
 	e->max_dsts = 16;
 	e->chunks = 2048;
 	e->chunk_size = 4096;
@@ -120,8 +121,11 @@ static void make_engine(struct scenario *s, struct rng *r, int i)
 	for (int k = 0; k < 8; k++)
 		e->seed[k] = rng_u64(r);
 	e->buffer_bytes = 128ull << 20;
-	if (!s->clean && rng_percent(r, 15)) /* scarce, but enough for one to make progress */
-		e->buffer_bytes = 4ull * s->pairs * (e->tcp.sndbuf_max < 65536 ? 65536 : e->tcp.sndbuf_max);
+	if (!s->clean && rng_percent(r, 20)) { /* scarce: there is room for all send buffers and little else */
+		e->tcp.sndbuf_max = (uint32_t)rng_log(r, 4096, 32768);
+		e->tcp.rcvbuf_max = (uint32_t)rng_log(r, 16384, 1 << 22);
+		e->buffer_bytes = s->pairs * (4ull * e->tcp.sndbuf_max + 8192) + 65536;
+	}
 }
 
 /* Who else is there: someone who sends what he likes; and engine B may die. */
@@ -203,10 +207,7 @@ static void make_pair(struct scenario *s, struct rng *r, struct pair_conf *p, ui
 		if (e->read_pause_ns)
 			e->read_pause_ns = e->read_pause_ns / (bytes / e->read_chunk + 1) + 1000;
 	}
-	if (s->dies_ns != SIM_NEVER) {
-		a->flags |= END_KEEPALIVE;
-		b->flags |= END_KEEPALIVE;
-	} else if (p->kind != PAIR_REFUSED && !s->clean && rng_percent(r, 12)) {
+	if (s->dies_ns == SIM_NEVER && p->kind != PAIR_REFUSED && !s->clean && rng_percent(r, 12)) {
 		struct end_conf *e = &p->end[rng_below(r, 2)];
 
 		e->abort_after = rng_below(r, a->bytes + b->bytes + 1);
@@ -215,6 +216,32 @@ static void make_pair(struct scenario *s, struct rng *r, struct pair_conf *p, ui
 		a->flags |= END_KEEPALIVE; /* else who only listens may never learn of it */
 		b->flags |= END_KEEPALIVE;
 	}
+}
+
+/* Some four-tuples are used twice: TIME-WAIT and old duplicates in the way of the second connection. */
+static void make_again(struct scenario *s, struct rng *r)
+{
+	uint32_t followed = 0;
+	bool isn = s->engine[0].tcp.fixed_isn < 0 && s->engine[1].tcp.fixed_isn < 0;
+
+	if (s->clean || !isn || s->forged || s->dies_ns != SIM_NEVER || !rng_percent(r, 50))
+		return;
+	for (uint32_t i = 1; i < s->pairs; i++) {
+		uint32_t n = (uint32_t)rng_below(r, i);
+		const struct pair_conf *q = &s->pair[n];
+		struct pair_conf *p = &s->pair[i];
+
+		if (p->kind != PAIR_NORMAL || q->kind != PAIR_NORMAL || followed >> n & 1 || !rng_percent(r, 40) ||
+		    q->end[0].abort_after != SIM_NEVER || q->end[1].abort_after != SIM_NEVER)
+			continue;
+		followed |= 1u << n;
+		p->again = n + 1;
+		p->v6 = q->v6;
+		p->client = q->client;
+	}
+	for (int i = 0; i < 2; i++) /* 2 MSL of this link */
+		if (s->engine[i].tcp.time_wait_ns < 20 * SIM_S)
+			s->engine[i].tcp.time_wait_ns = 20 * SIM_S;
 }
 
 void scenario_make(struct scenario *s, uint64_t seed)
@@ -227,8 +254,8 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	s->clean = rng_percent(&r, 33);
 	s->eager = rng_percent(&r, s->clean ? 70 : 40);
 	/* Near a wrap of the microsecond clock or of the timestamp clock, or anywhere. */
-	s->start_ns = rng_percent(&r, 30) ? (1ull << 32) * 1000 - rng_log(&r, SIM_MS, 4 * SIM_S) :
-					    SIM_S + rng_below(&r, 1ull << 50);
+	s->start_ns = rng_percent(&r, 30) ? (1ull << 32) * 1000 - rng_log(&r, SIM_MS, 4 * SIM_S)
+					  : SIM_S + rng_below(&r, 1ull << 50);
 	s->quiet_ns = s->start_ns + rng_log(&r, 100 * SIM_MS, 30 * SIM_S);
 	s->pairs = (uint32_t)(rng_percent(&r, 50) ? rng_log(&r, 1, SIM_PAIRS) : rng_range(&r, 1, SIM_PAIRS));
 	s->meta = (uint8_t)rng_below(&r, 3);
@@ -240,8 +267,12 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	make_others(s, &r);
 	if (rng_percent(&r, 30))
 		s->mtu[1] = s->mtu[0];
+	for (int i = 0; i < 2; i++) /* it never grows past what the port was opened for */
+		s->mtu_later[i] = rng_percent(&r, 20) && !s->clean ? (uint32_t)rng_range(&r, 1280, s->mtu[i])
+								   : s->mtu[i];
 	for (uint32_t i = 0; i < s->pairs; i++)
 		make_pair(s, &r, &s->pair[i], most);
+	make_again(s, &r);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 
@@ -274,8 +305,8 @@ static void print_link(const struct scenario *s, int i, FILE *f)
 static void print_end(const struct end_conf *e, const char *name, FILE *f)
 {
 	static const char *const closes[] = { "shut-first", "shut-after-peer", "close-early", "close-late" };
-	static const char *const flags[] = { "reserve", "peek", "nodelay", "more", "keepalive", "quickack",
-					     "urgent", "misuse", "rst-by-close" };
+	static const char *const flags[] = { "reserve",	 "peek",   "nodelay", "more",	     "keepalive",
+					     "quickack", "urgent", "misuse",  "rst-by-close" };
 
 	fprintf(f, "#   %s: %llu bytes, write %u, read %u, %s", name, (unsigned long long)e->bytes, e->write_chunk,
 		e->read_chunk, closes[e->close]);
@@ -284,7 +315,8 @@ static void print_end(const struct end_conf *e, const char *name, FILE *f)
 	if (e->read_pause_ns)
 		fprintf(f, ", read pause %.3f ms", (double)e->read_pause_ns / 1e6);
 	if (e->stall_ns)
-		fprintf(f, ", stalls for %.3f ms after %llu", (double)e->stall_ns / 1e6, (unsigned long long)e->stall_at);
+		fprintf(f, ", stalls for %.3f ms after %llu", (double)e->stall_ns / 1e6,
+			(unsigned long long)e->stall_at);
 	if (e->accept_pause_ns)
 		fprintf(f, ", accept pause %.3f ms", (double)e->accept_pause_ns / 1e6);
 	if (e->abort_after != SIM_NEVER)
@@ -303,8 +335,11 @@ void scenario_print(const struct scenario *s, FILE *f)
 		s->clean ? "clean" : "faulty", s->eager ? ", eager readers" : "",
 		(double)(s->quiet_ns - s->start_ns) / 1e9, s->meta);
 	if (s->strip)
-		fprintf(f, "# taken out of SYNs:%s%s%s%s\n", s->strip & 4 ? " MSS" : "", s->strip & 8 ? " window-scale" : "",
-			s->strip & 16 ? " SACK" : "", s->strip & 256 ? " timestamps" : "");
+		fprintf(f, "# taken out of SYNs:%s%s%s%s\n", s->strip & 4 ? " MSS" : "",
+			s->strip & 8 ? " window-scale" : "", s->strip & 16 ? " SACK" : "",
+			s->strip & 256 ? " timestamps" : "");
+	if (s->mtu_later[0] != s->mtu[0] || s->mtu_later[1] != s->mtu[1])
+		fprintf(f, "# MTU from half-time on: A %u, B %u\n", s->mtu_later[0], s->mtu_later[1]);
 	if (s->forged)
 		fprintf(f, "# %u forged frames\n", s->forged);
 	if (s->dies_ns != SIM_NEVER)
@@ -313,19 +348,19 @@ void scenario_print(const struct scenario *s, FILE *f)
 		const struct engine_conf *e = &s->engine[i];
 
 		fprintf(f, "# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, delack %.0f ms, time-wait %.1f s, ",
-			"AB"[i], s->mtu[i], e->tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
+			"AB"[i], s -> mtu[i], e -> tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
 			(double)e->tcp.delack_ns / 1e6, (double)e->tcp.time_wait_ns / 1e9);
 		fprintf(f, "memory %llu, backlog %u, syn queue %u, turn %.1f us, tx %u, fill %u, neigh %.3f ms\n",
-			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3, s->tx_max[i], s->rx_fill[i],
-			(double)s->neigh_ns[i] / 1e6);
+			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3,
+			s->tx_max[i], s->rx_fill[i], (double)s->neigh_ns[i] / 1e6);
 	}
 	print_link(s, 0, f);
 	print_link(s, 1, f);
 	for (uint32_t i = 0; i < s->pairs; i++) {
 		const struct pair_conf *p = &s->pair[i];
 
-		fprintf(f, "# pair %u: %s, %s, client %c, starts at %.6f s\n", i, kinds[p->kind], p->v6 ? "IPv6" : "IPv4",
-			"AB"[p->client], (double)(p->start_ns - s->start_ns) / 1e9);
+		fprintf(f, "# pair %u: %s, %s, client %c, starts at %.6f s\n", i, kinds[p->kind],
+			p->v6 ? "IPv6" : "IPv4", "AB"[p->client], (double)(p->start_ns - s->start_ns) / 1e9);
 		print_end(&p->end[0], "client", f);
 		print_end(&p->end[1], "server", f);
 	}

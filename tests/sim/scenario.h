@@ -24,10 +24,10 @@ struct link_conf { /* one direction */
 	uint32_t queue_bytes;
 	/* faults, until quiet_ns; chances in parts per million of frames */
 	uint32_t loss_ppm;
-	uint32_t burst_ppm;	 /* a burst begins */
-	uint32_t burst_end_ppm;	 /* a burst ends, per frame; in it all are lost */
+	uint32_t burst_ppm;	/* a burst begins */
+	uint32_t burst_end_ppm; /* a burst ends, per frame; in it all are lost */
 	uint32_t reorder_ppm;
-	uint64_t reorder_ns;	 /* longest extra delay */
+	uint64_t reorder_ns; /* longest extra delay */
 	uint32_t dup_ppm;
 	uint32_t corrupt_ppm;
 	uint32_t blackouts;
@@ -41,16 +41,16 @@ enum end_close {
 	END_CLOSE_LATE,	     /* FIN first, and the handle is kept until XTCP_EV_CLOSED */
 };
 
-enum { /* end_conf.flags */
-	END_RESERVE = 1u << 0, /* reserve/commit instead of send */
-	END_PEEK = 1u << 1,    /* peek/consume instead of recv */
-	END_NODELAY = 1u << 2,
-	END_MORE = 1u << 3, /* XTCP_MORE on all but the last write */
-	END_KEEPALIVE = 1u << 4,
-	END_QUICKACK = 1u << 5,
-	END_URGENT = 1u << 6, /* a write now and then is urgent */
-	END_MISUSE = 1u << 7, /* calls that must fail are made, and must fail */
-	END_RST_BY_CLOSE = 1u << 8, /* abort by closing with data unread */
+enum {			      /* end_conf.flags */
+       END_RESERVE = 1u << 0, /* reserve/commit instead of send */
+       END_PEEK = 1u << 1,    /* peek/consume instead of recv */
+       END_NODELAY = 1u << 2,
+       END_MORE = 1u << 3, /* XTCP_MORE on all but the last write */
+       END_KEEPALIVE = 1u << 4,
+       END_QUICKACK = 1u << 5,
+       END_URGENT = 1u << 6,	   /* a write now and then is urgent */
+       END_MISUSE = 1u << 7,	   /* calls that must fail are made, and must fail */
+       END_RST_BY_CLOSE = 1u << 8, /* abort by closing with data unread */
 };
 
 struct end_conf {
@@ -62,7 +62,7 @@ struct end_conf {
 	uint64_t accept_pause_ns;
 	uint64_t stall_at; /* after so many bytes read ... */
 	uint64_t stall_ns; /* ... it reads nothing for so long; 0: no */
-	uint32_t flags; /* END_* */
+	uint32_t flags;	   /* END_* */
 	enum end_close close;
 	uint64_t abort_after; /* bytes read and written; SIM_NEVER: no */
 };
@@ -73,6 +73,7 @@ struct pair_conf {
 	enum pair_kind kind;
 	bool v6;
 	uint8_t client; /* engine that connects */
+	uint32_t again; /* n: with the four-tuple of pair n - 1, as soon as that is done; 0: no */
 	uint64_t start_ns;
 	struct end_conf end[2]; /* [0] the client's */
 };
@@ -86,14 +87,15 @@ struct scenario {
 	struct engine_conf engine[2];
 	uint32_t mtu[2];
 	uint32_t backlog[2];
-	uint64_t turn_ns[2];  /* what a turn costs */
-	uint64_t neigh_ns[2]; /* how long a neighbour takes to resolve; 0: known */
-	uint32_t tx_max[2];   /* chunks in the transmit ring */
-	uint32_t rx_fill[2];  /* chunks in the fill ring */
-	uint8_t meta;	      /* 0: no metadata; 1: offsets; 2: with random connection hints */
+	uint64_t turn_ns[2];	  /* what a turn costs */
+	uint64_t neigh_ns[2];	  /* how long a neighbour takes to resolve; 0: known */
+	uint32_t tx_max[2];	  /* chunks in the transmit ring */
+	uint32_t rx_fill[2];	  /* chunks in the fill ring */
+	uint8_t meta;		  /* 0: no metadata; 1: offsets; 2: with random connection hints */
 	struct link_conf link[2]; /* [n]: frames sent by engine n */
 	uint32_t strip;		  /* bit n: option of kind n is taken out of SYNs */
 	uint32_t forged;	  /* frames that a third party sends until quiet_ns */
+	uint32_t mtu_later[2];	  /* the link's MTU from half-time on */
 	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
 	uint32_t check_every;	  /* turns between two checks of all invariants */
 	uint32_t pairs;

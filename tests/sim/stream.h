@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* stream.h - the bytes an application writes: each place of each stream has its own, so that nothing can move unnoticed. */
+/*
+ * stream.h - the bytes an application writes: each place of each stream has its own,
+ * so that nothing can move unnoticed.
+ */
 #ifndef SIM_STREAM_H
 #define SIM_STREAM_H
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* trace.c - the ladder of a seed: what each engine sent and received, what the link did, what the applications did. */
+/* trace.c - the ladder of a seed: what each engine, the link and the applications did; time in milliseconds. */
 #include <stdarg.h>
 #include <stdio.h>
 #include "lib/addr.h"
@@ -55,8 +55,9 @@ void trace_tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_
 
 void trace_fate(const struct world *w, int from, uint32_t len, uint32_t fate)
 {
-	static const char *const names[] = { "", "dropped: queue full", "lost", "lost in a blackout", "duplicated",
-					     "damaged", "delayed" };
+	static const char *const names[] = {
+		"", "dropped: queue full", "lost", "lost in a blackout", "duplicated", "damaged", "delayed"
+	};
 
 	if (!w->trace || !fate)
 		return;

@@ -32,7 +32,8 @@ void world_fail(struct world *w, const char *fmt, ...)
 	n = vsnprintf(w->why, sizeof(w->why), fmt, ap);
 	va_end(ap);
 	if (n > 0 && (size_t)n < sizeof(w->why))
-		snprintf(w->why + n, sizeof(w->why) - (size_t)n, " (at %.6f s)", (double)(w->now - w->s->start_ns) / 1e9);
+		snprintf(w->why + n, sizeof(w->why) - (size_t)n, " (at %.6f s)",
+			 (double)(w->now - w->s->start_ns) / 1e9);
 	trace_note(w, "FAILED: %s", w->why);
 }
 
@@ -115,7 +116,7 @@ static void deliver(struct world *w, int from)
 			continue;
 		}
 		if (!simport_deliver(&w->side[!from].port, f->data, f->len, has ? &meta : NULL))
-			trace_note(w, "%c  ** %u bytes dropped: the receive ring is full", "AB"[!from], f->len);
+			trace_note(w, "%c  ** %u bytes dropped: the receive ring is full", "AB"[!from], f -> len);
 		else
 			observe_arrived(w, !from, f->data, f->len, f->damaged);
 		free(f);
@@ -212,11 +213,18 @@ static void turn(struct world *w, int i, uint64_t *idle)
 	oracle_turn(w, i);
 }
 
+static uint64_t half_time(const struct world *w)
+{
+	return w->s->start_ns + (w->s->quiet_ns - w->s->start_ns) / 2;
+}
+
 static uint64_t next_time(const struct world *w)
 {
 	uint64_t next = app_deadline(w);
 
 	next = w->forge_at < next ? w->forge_at : next;
+	if (!w->half_time && half_time(w) < next && !app_all_done(w))
+		next = half_time(w);
 	if (!w->dead && w->s->dies_ns < next)
 		next = w->s->dies_ns;
 	for (int i = 0; i < 2; i++) {
@@ -239,10 +247,21 @@ static void die(struct world *w)
 	app_died(w);
 }
 
+static void change_mtu(struct world *w)
+{
+	w->half_time = true;
+	for (int i = 0; i < (w->dead ? 1 : 2); i++) {
+		engine_host_link(w->side[i].e, w->side[i].host.mac, w->s->mtu_later[i], true);
+		w->side[i].touched = true;
+	}
+}
+
 static void happen(struct world *w, uint64_t idle[2])
 {
 	if (!w->dead && w->now >= w->s->dies_ns)
 		die(w);
+	if (!w->half_time && w->now >= half_time(w))
+		change_mtu(w);
 	if (w->now >= w->forge_at)
 		forge_frame(w);
 	deliver(w, 0);
@@ -272,6 +291,11 @@ static void loop(struct world *w)
 			return;
 		next = next_time(w);
 		if (next == SIM_NEVER || (!done && w->now > limit)) {
+			if (w->dead) {
+				app_give_up(w);
+				if (app_all_done(w))
+					continue;
+			}
 			oracle_overdue(w);
 			world_fail(w, "all are done, something is left, and no timer runs");
 			return;
@@ -291,7 +315,7 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	w->now = s->start_ns;
 	w->events = w->hash = w->done_at = 0;
 	w->strays = 0;
-	w->dead = false;
+	w->dead = w->half_time = false;
 	w->rng = rng_make(s->seed, 2);
 	w->trace = trace;
 	w->why[0] = 0;

@@ -12,7 +12,7 @@
 #include "scenario.h"
 #include "simport.h"
 
-#define WORLD_FIRST_PORT 7000u	/* listeners; the number of the engine is added */
+#define WORLD_FIRST_PORT 7000u	 /* listeners; the number of the engine is added */
 #define WORLD_REFUSED_PORT 7100u /* nobody listens */
 #define WORLD_SIMULT_PORT 20000u /* pair n: both ends on this + n */
 
@@ -31,6 +31,7 @@ struct end { /* one application at one end of a connection */
 	uint16_t lport, rport;	    /* host order */
 	bool started, open, can_write, can_read;
 	bool stalled; /* has been */
+	uint64_t start_at;
 	bool shut, eof, closed_event, aborted, done;
 	int error; /* positive errno it met */
 };
@@ -38,9 +39,10 @@ struct end { /* one application at one end of a connection */
 struct host {
 	struct world *w;
 	uint8_t engine;
+	const uint8_t *mac;
 	uint16_t refs[2][65536]; /* reservations, by family */
 	uint64_t owned[65536];
-	uint64_t neigh_at;  /* when the neighbour will be known; SIM_NEVER: not asked */
+	uint64_t neigh_at; /* when the neighbour will be known; SIM_NEVER: not asked */
 	bool neigh_known[2], neigh_asked[2];
 };
 
@@ -67,10 +69,11 @@ struct world {
 	uint64_t now;
 	uint64_t events;
 	uint64_t hash;
-	uint64_t done_at; /* all applications have finished */
+	uint64_t done_at;  /* all applications have finished */
 	uint64_t forge_at; /* when the next forged frame comes */
 	bool dead;	   /* engine B */
-	uint32_t strays;  /* connections accepted that no application opened */
+	bool half_time;	   /* the MTUs have changed */
+	uint32_t strays;   /* connections accepted that no application opened */
 	struct rng rng;
 	struct observer observer;
 	bool trace;
@@ -104,6 +107,8 @@ void host_setup(struct host *h);
 void app_init(struct world *w);
 /* Engine B is dead: so are its applications. */
 void app_died(struct world *w);
+/* Those that only wait for a dead peer, and would for ever, give up. */
+void app_give_up(struct world *w);
 /* An event of engine i. */
 void app_event(struct world *w, int i, const struct engine_event *ev);
 /* What has become due by time. */
