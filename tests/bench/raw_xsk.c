@@ -30,14 +30,15 @@
 #define CHUNKS 8192u
 #define RING 2048u
 #define BURST 64u
-#define HEADERS 66u	  /* of a segment over IPv4 with timestamps, bytes; over IPv6 20 more */
-#define ETHERTYPE 0x88b5u /* for local experiments (IEEE 802) */
-#define MAX_DESCS 18u	  /* of one frame */
-#define LOST_NS 20000000u /* ping: no frame came for so long: those in flight are lost */
+#define HEADERS 66u	   /* of a segment over IPv4 with timestamps, bytes; over IPv6 20 more */
+#define ETHERTYPE 0x88b5u  /* for local experiments (IEEE 802) */
+#define MAX_DESCS 18u	   /* of one frame */
+#define LOST_NS 200000000u /* ping: no frame came for so long: those in flight are lost */
 
 /* What follows the Ethernet header. */
 struct stamp {
 	uint64_t sent_ns;
+	uint64_t era; /* ping: frames of an earlier era came late after all, and are not sent again */
 };
 
 struct raw {
@@ -49,6 +50,7 @@ struct raw {
 	struct xsk_ring_prod fill, tx;
 	struct xsk_ring_cons comp, rx;
 	uint32_t in_fill, in_tx;
+	uint64_t era;
 	uint32_t free;
 	uint64_t stack[CHUNKS]; /* addresses of free chunks */
 };
@@ -240,7 +242,7 @@ static void tx_desc(struct raw *r, uint64_t addr, uint32_t len, uint32_t options
 /* One frame of len bytes from free chunks. */
 static void tx_frame(struct raw *r, uint32_t len, uint64_t sent_ns)
 {
-	struct stamp s = { .sent_ns = sent_ns };
+	struct stamp s = { .sent_ns = sent_ns, .era = r->era };
 	bool first = true;
 
 	while (len) {
@@ -331,28 +333,33 @@ static void send_many(struct raw *r, uint32_t frames, uint32_t len)
 static uint32_t ping_burst(struct raw *r, struct meter *m, uint64_t now)
 {
 	struct got got[BURST];
-	uint32_t i, n = rx_burst(r, got, BURST);
+	uint32_t i, n = rx_burst(r, got, BURST), again = 0;
 	struct stamp s;
 
 	for (i = 0; i < n; i++) {
 		if (got[i].len != r->frame_len || got[i].contd)
 			errx(1, "ping: a frame of %u bytes came back as %u", r->frame_len, got[i].len);
 		memcpy(&s, r->area + got[i].addr + ETH_HLEN, sizeof(s));
+		if (s.era != r->era) {
+			put_back(r, got[i].addr);
+			continue;
+		}
+		again++;
 		hist_add(&m->hist, now - s.sent_ns);
 		s.sent_ns = now;
 		memcpy(r->area + got[i].addr + ETH_HLEN, &s, sizeof(s));
 		tx_desc(r, got[i].addr, got[i].len, 0);
 	}
-	if (n)
-		xsk_ring_prod__submit(&r->tx, n);
-	m->count += n;
-	return n;
+	if (again)
+		xsk_ring_prod__submit(&r->tx, again);
+	m->count += again;
+	return again;
 }
 
 static int run_ping(struct raw *r)
 {
 	static struct meter m;
-	uint64_t now = now_ns(), last = now, lost = 0;
+	uint64_t now = now_ns(), last = now;
 
 	if (r->descs != 1 || r->frame_len > CHUNK - 256 || r->b->conns > RING / 2)
 		errx(2, "ping: frames of one chunk, and %u in flight at most", RING / 2);
@@ -361,7 +368,7 @@ static int run_ping(struct raw *r)
 		if (ping_burst(r, &m, now)) {
 			last = now;
 		} else if (now - last > LOST_NS) {
-			lost++;
+			r->era++;
 			last = now;
 			send_many(r, r->b->conns, r->frame_len);
 		}
@@ -372,8 +379,8 @@ static int run_ping(struct raw *r)
 		if (meter_tick(&m, r->b, now))
 			break;
 	}
-	if (lost)
-		warnx("ping: all frames in flight were lost %" PRIu64 " times", lost);
+	if (r->era)
+		warnx("ping: all frames in flight were lost %" PRIu64 " times", r->era);
 	return meter_report(&m, r->b, "round trips", r->b->size);
 }
 
