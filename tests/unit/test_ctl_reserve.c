@@ -72,6 +72,48 @@ static void test_reserve_released_port_is_free(void **state)
 	assert_int_equal(others_bind((uint16_t)port), 0);
 }
 
+/* A listening socket with one connection, which the server closes first: TIME-WAIT is on its port. */
+static uint16_t leave_time_wait(void)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	int l = socket(AF_INET, SOCK_STREAM, 0), c = socket(AF_INET, SOCK_STREAM, 0), s;
+	socklen_t len = sizeof(in);
+	int one = 1;
+	char byte;
+
+	assert_int_equal(setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)), 0); /* as servers do */
+	assert_int_equal(bind(l, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&in, &len), 0);
+	assert_int_equal(connect(c, (struct sockaddr *)&in, sizeof(in)), 0);
+	s = accept(l, NULL, NULL);
+	assert_true(s >= 0);
+	close(s);
+	assert_int_equal(read(c, &byte, 1), 0);
+	close(c);
+	close(l);
+	return ntohs(in.sin_port);
+}
+
+static void test_reserve_port_in_the_kernels_time_wait_works_and_keeps_others_off(void **state)
+{
+	uint16_t port = leave_time_wait();
+	struct sockaddr_in in = {
+		.sin_family = AF_INET,
+		.sin_port = htons(port),
+		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+	};
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&in, sizeof(in)), -1); /* or this shows nothing */
+	assert_int_equal(errno, EADDRINUSE);
+	assert_int_equal(reserve_port(ctl, &lo, port), port);
+	assert_int_equal(others_bind(port), -EADDRINUSE);
+	assert_int_equal(connect(fd, (struct sockaddr *)&in, sizeof(in)), -1); /* nobody listens */
+	assert_int_equal(errno, ECONNREFUSED);
+	close(fd);
+}
+
 static void test_reserve_twice_needs_two_releases(void **state)
 {
 	int port = reserve_port(ctl, &lo, 0);
@@ -144,6 +186,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_reserve_any_port_is_in_range_and_taken),
 		CASE(test_reserve_released_port_is_free),
+		CASE(test_reserve_port_in_the_kernels_time_wait_works_and_keeps_others_off),
 		CASE(test_reserve_twice_needs_two_releases),
 		CASE(test_reserve_other_address_is_separate),
 		CASE(test_reserve_port_of_another_program_says_so),

@@ -29,7 +29,10 @@ struct xtcp {
 	int ready;	      /* events that wait in the engine */
 	bool gone;	      /* the interface has been removed */
 	atomic_bool woken;
-	int ep_fd;    /* everything below, and the port's and netlink's descriptors */
+	int port_fds[XTCP_MAX_QUEUES];
+	int n_port_fds;
+	bool ep_port; /* ep_fd watches the port's descriptors too: somebody sleeps on xtcp_fd */
+	int ep_fd;    /* the two below, netlink's, and perhaps the port's */
 	int wake_fd;  /* eventfd */
 	int timer_fd; /* for those who sleep on xtcp_fd */
 };

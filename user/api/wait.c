@@ -2,10 +2,12 @@
 /*
  * wait.c - turns and waiting: spin while traffic is likely, sleep when it is not.
  *
- * A sleeper waits on one epoll descriptor: the port's sockets, netlink, the
- * eventfd of xtcp_wake. Its time limit is the engine's next deadline, so an idle
- * engine is not woken without a reason. Others' event loops sleep on the same
- * descriptor; for them xtcp_arm sets a timerfd in it.
+ * A sleeper waits for the port's sockets and for one epoll descriptor with netlink
+ * and the eventfd of xtcp_wake in it. Its time limit is the engine's next deadline,
+ * so an idle engine is not woken without a reason. The port's sockets are not in the
+ * epoll set: each frame would run its wake-up, also while nobody sleeps. They are put
+ * there once xtcp_fd() hands the descriptor to an event loop of others, for whom
+ * xtcp_arm sets a timerfd in it.
  *
  * Netlink is read when its descriptor is readable: seen at each sleep, and while
  * spinning at most every CTL_POLL_NS.
@@ -13,6 +15,7 @@
 #include "api/private.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -36,17 +39,15 @@ static int add_fd(struct xtcp *x, int fd)
 
 int api_wait_open(struct xtcp *x)
 {
-	int fds[XTCP_MAX_QUEUES], n = x->port->ops->fds(x->port, fds, XTCP_MAX_QUEUES), err = 0;
+	int err;
 
+	x->n_port_fds = x->port->ops->fds(x->port, x->port_fds, XTCP_MAX_QUEUES);
 	x->ep_fd = epoll_create1(EPOLL_CLOEXEC);
 	x->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	x->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
 	if (x->ep_fd < 0 || x->wake_fd < 0 || x->timer_fd < 0)
 		return fail(errno, "cannot set up waiting: %s", strerror(errno));
-	for (int i = 0; i < n && !err; i++)
-		err = add_fd(x, fds[i]);
-	if (!err)
-		err = add_fd(x, ctl_fd(x->ctl));
+	err = add_fd(x, ctl_fd(x->ctl));
 	if (!err)
 		err = add_fd(x, x->wake_fd);
 	return err ? err : add_fd(x, x->timer_fd);
@@ -152,10 +153,21 @@ static void clear_wake(struct xtcp *x)
 		return; /* nobody had called: nothing to clear */
 }
 
+/* Netlink's and xtcp_wake's share of a wake-up. */
+static void look_at_epoll(struct xtcp *x)
+{
+	struct epoll_event ev[8];
+	int n = epoll_wait(x->ep_fd, ev, 8, 0);
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.fd == ctl_fd(x->ctl))
+			look_at_netlink(x, clock_now_ns());
+}
+
 /* 0, or -EINTR. */
 static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
 {
-	struct epoll_event ev[8];
+	struct pollfd fds[XTCP_MAX_QUEUES + 1];
 	struct timespec ts, *limit = NULL;
 	int n;
 
@@ -169,12 +181,14 @@ static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
 	if (engine_frames(x->engine)->in_tx)
 		x->tx_waits++;
 	engine_count_sleep(x->engine);
-	n = epoll_pwait2(x->ep_fd, ev, 8, limit, NULL);
+	fds[0] = (struct pollfd){ .fd = x->ep_fd, .events = POLLIN };
+	for (int i = 0; i < x->n_port_fds; i++)
+		fds[i + 1] = (struct pollfd){ .fd = x->port_fds[i], .events = POLLIN };
+	n = ppoll(fds, (nfds_t)x->n_port_fds + 1, limit, NULL);
 	if (n < 0)
 		return errno == EINTR ? -EINTR : 0;
-	for (int i = 0; i < n; i++)
-		if (ev[i].data.fd == ctl_fd(x->ctl))
-			look_at_netlink(x, clock_now_ns());
+	if (fds[0].revents)
+		look_at_epoll(x);
 	return 0;
 }
 
@@ -239,6 +253,10 @@ void xtcp_wake(struct xtcp *x)
 
 int xtcp_fd(struct xtcp *x)
 {
+	for (int i = 0; !x->ep_port && i < x->n_port_fds; i++)
+		if (add_fd(x, x->port_fds[i]))
+			return -errno;
+	x->ep_port = true;
 	return x->ep_fd;
 }
 

@@ -53,6 +53,21 @@ static socklen_t fill(const struct ctl *ctl, const struct xtcp_addr *addr, uint1
 	return sizeof(*in6);
 }
 
+/*
+ * Bind a port that only connections of the kernel's in TIME-WAIT still hold, as servers do with SO_REUSEADDR. A socket
+ * bound that way would let others with SO_REUSEADDR in beside it; one that has listened and has SO_REUSEADDR off again
+ * does not. Listening lasts for one system call; nobody can be accepted.
+ */
+static int bind_past_time_wait(int fd, const struct sockaddr *sa, socklen_t len)
+{
+	int one = 1, zero = 0;
+
+	if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one)) || bind(fd, sa, len) || listen(fd, 0) ||
+	    shutdown(fd, SHUT_RDWR) || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &zero, sizeof(zero)))
+		return -errno;
+	return 0;
+}
+
 /* A bound socket (port 0: of the kernel's choice), or -errno. */
 static int bound_socket(const struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port)
 {
@@ -68,6 +83,8 @@ static int bound_socket(const struct ctl *ctl, const struct xtcp_addr *addr, uin
 	if (!bind(fd, (struct sockaddr *)&ss, len))
 		return fd;
 	err = errno;
+	if (err == EADDRINUSE && port && !bind_past_time_wait(fd, (struct sockaddr *)&ss, len))
+		return fd;
 	close(fd);
 	return -err;
 }

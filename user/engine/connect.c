@@ -13,7 +13,7 @@
 #include "lib/fail.h"
 
 #define TW_REUSE_NS 1000000000ull /* as Linux's tcp_tw_reuse has it */
-#define POOL_TRIES 32		  /* pooled ports looked at before a new one is reserved */
+#define POOL_TRIES 8		  /* pooled ports looked at before a new one is reserved */
 
 /*
  * May a connection have this four-tuple? One that waits in TIME-WAIT gives way after a second if it had timestamps: ours

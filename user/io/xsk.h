@@ -21,7 +21,7 @@ struct xsk_conf {
 	int xsks_map_fd;	  /* map "xsks": each socket is entered at its queue */
 	struct io_frames *frames; /* chunk_size and chunks set by the caller; the rest is initialised here */
 	uint8_t *area;
-	uint32_t rx_ring; /* descriptors, a power of two; 0: 2048 */
+	uint32_t rx_ring; /* descriptors, a power of two; 0: 4096 */
 	uint32_t tx_ring; /* 0: 2048 */
 };
 

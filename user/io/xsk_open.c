@@ -18,7 +18,8 @@
 #include <time.h>
 #include "lib/fail.h"
 
-#define RING_DEFAULT 2048
+#define RX_RING_DEFAULT 4096 /* more than a receive window of 4 MiB has segments of 1,448 bytes */
+#define TX_RING_DEFAULT 2048
 #define FRAME_OVERHEAD (14 + 8) /* Ethernet and two VLAN tags, bytes */
 #define TX_TRUESIZE 8192	/* what one descriptor may charge to the socket's send buffer, bytes */
 #define EBUSY_WAIT_MS 400	/* a socket just closed leaves its queue a little later */
@@ -113,8 +114,8 @@ static int explain(const struct xsk_conf *c, int queue, int err)
 static int attempt(struct xsk_port *x, const struct xsk_conf *c, uint16_t bind_flags, int *queue)
 {
 	struct xsk_socket_config sc = {
-		.rx_size = c->rx_ring ? c->rx_ring : RING_DEFAULT,
-		.tx_size = c->tx_ring ? c->tx_ring : RING_DEFAULT,
+		.rx_size = c->rx_ring ? c->rx_ring : RX_RING_DEFAULT,
+		.tx_size = c->tx_ring ? c->tx_ring : TX_RING_DEFAULT,
 		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
 		.bind_flags = bind_flags,
 	};
