@@ -19,11 +19,10 @@ int xtcp_flow_table(struct bpf_iter__bpf_map_elem *ctx)
 	lport = wire_swap16(f->local_port);
 	rport = wire_swap16(f->remote_port);
 	if (wire_addr_is_ip4(&f->local))
-		BPF_SEQ_PRINTF(seq, "%pI4:%u %pI4:%u conn %u\n", &f->local.w[3], lport, &f->remote.w[3],
-			       rport, f->conn - 1);
-	else
-		BPF_SEQ_PRINTF(seq, "[%pI6]:%u [%pI6]:%u conn %u\n", &f->local, lport, &f->remote, rport,
+		BPF_SEQ_PRINTF(seq, "%pI4:%u %pI4:%u conn %u\n", &f->local.w[3], lport, &f->remote.w[3], rport,
 			       f->conn - 1);
+	else
+		BPF_SEQ_PRINTF(seq, "[%pI6]:%u [%pI6]:%u conn %u\n", &f->local, lport, &f->remote, rport, f->conn - 1);
 	return 0;
 }
 

@@ -22,9 +22,8 @@ static inline __attribute__((always_inline)) __u64 xtcp_flow_mix(__u64 h)
 }
 
 /* Ports are in network order. Both addresses must be 8-byte aligned, as struct xtcp_addr is. */
-static inline __attribute__((always_inline)) __u32 xtcp_flow_hash(const struct xtcp_addr *local,
-								  const struct xtcp_addr *remote,
-								  __be16 lport, __be16 rport, __u64 key)
+static inline __attribute__((always_inline)) __u32
+xtcp_flow_hash(const struct xtcp_addr *local, const struct xtcp_addr *remote, __be16 lport, __be16 rport, __u64 key)
 {
 	__u64 ports = (__u64)lport << 16 | rport;
 	__u64 h = key;

@@ -26,8 +26,7 @@
 #define WIRE_IP6_EXT_MAX 8 /* extension headers walked */
 /* No transport header begins further in than this: every extension header at its longest. */
 #define WIRE_L4_OFF_MAX (WIRE_ETH_LEN + 4 * WIRE_VLAN_MAX + 40 + 2048 * WIRE_IP6_EXT_MAX)
-#define WIRE_HDR_MAX \
-	(WIRE_L4_OFF_MAX + 128) /* no header read here, quoted ones included, begins behind this */
+#define WIRE_HDR_MAX (WIRE_L4_OFF_MAX + 128) /* no header read here, quoted ones included, begins behind this */
 
 enum wire_family { WIRE_IP4 = 4, WIRE_IP6 = 6 };
 

@@ -121,10 +121,9 @@ int kit_run(struct kit *k, const uint8_t *frame, size_t n, size_t meta, struct k
 {
 	static uint8_t in[FRAME_MAX + 256], out[FRAME_MAX + 512];
 	struct xdp_md ctx_in = { .data = (uint32_t)meta, .data_end = (uint32_t)(n + meta) }, ctx_out = { 0 };
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = (uint32_t)(n + meta),
-		    .data_out = out, .data_size_out = sizeof(out), .ctx_in = &ctx_in,
-		    .ctx_size_in = sizeof(ctx_in), .ctx_out = &ctx_out, .ctx_size_out = sizeof(ctx_out),
-		    .repeat = 1);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = in, .data_size_in = (uint32_t)(n + meta), .data_out = out,
+		    .data_size_out = sizeof(out), .ctx_in = &ctx_in, .ctx_size_in = sizeof(ctx_in), .ctx_out = &ctx_out,
+		    .ctx_size_out = sizeof(ctx_out), .repeat = 1);
 	uint64_t before[XTCP_XDP_STATS], after[XTCP_XDP_STATS];
 	int err;
 
@@ -149,8 +148,8 @@ int kit_run(struct kit *k, const uint8_t *frame, size_t n, size_t meta, struct k
 	return 0;
 }
 
-static void check_result(const struct frame *f, int stat, int also, const struct kit_result *r,
-			 const char *file, int line)
+static void check_result(const struct frame *f, int stat, int also, const struct kit_result *r, const char *file,
+			 int line)
 {
 	int wrong = (int)r->verdict != stat_verdict[stat];
 
@@ -158,12 +157,10 @@ static void check_result(const struct frame *f, int stat, int also, const struct
 		wrong |= r->moved[i] != (uint64_t)(i == stat || i == also);
 	if (wrong) {
 		fprintf(stderr, "expected %s%s%s (verdict %d), got verdict %u and", kit_stat_name[stat],
-			also >= 0 ? " and " : "", also >= 0 ? kit_stat_name[also] : "", stat_verdict[stat],
-			r->verdict);
+			also >= 0 ? " and " : "", also >= 0 ? kit_stat_name[also] : "", stat_verdict[stat], r->verdict);
 		for (int i = 0; i < XTCP_XDP_STATS; i++)
 			if (r->moved[i])
-				fprintf(stderr, " %s+%llu", kit_stat_name[i],
-					(unsigned long long)r->moved[i]);
+				fprintf(stderr, " %s+%llu", kit_stat_name[i], (unsigned long long)r->moved[i]);
 		fprintf(stderr, "\n");
 		_fail(file, line);
 	}
@@ -177,8 +174,8 @@ static void check_result(const struct frame *f, int stat, int also, const struct
 	}
 }
 
-void kit_expect_at(struct kit *k, const struct frame *f, int stat, int also, struct kit_result *r,
-		   const char *file, int line)
+void kit_expect_at(struct kit *k, const struct frame *f, int stat, int also, struct kit_result *r, const char *file,
+		   int line)
 {
 	static struct kit_result mine;
 	int err;
@@ -195,8 +192,7 @@ void kit_expect_at(struct kit *k, const struct frame *f, int stat, int also, str
 
 uint32_t kit_cost(struct kit *k, const struct frame *f, uint32_t repeat)
 {
-	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = (uint32_t)f->len,
-		    .repeat = (int)repeat);
+	LIBBPF_OPTS(bpf_test_run_opts, opts, .data_in = f->b, .data_size_in = (uint32_t)f->len, .repeat = (int)repeat);
 
 	return bpf_prog_test_run_opts(k->prog, &opts) ? 0 : opts.duration;
 }

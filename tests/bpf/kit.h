@@ -53,8 +53,8 @@ void kit_addr(struct xtcp_addr *a, int family, const uint8_t *addr);
 int kit_run(struct kit *k, const uint8_t *frame, size_t n, size_t meta, struct kit_result *r);
 
 /* One frame must move counter `stat`, and `also` if that is not negative, by one each, and get the verdict of its kind. */
-void kit_expect_at(struct kit *k, const struct frame *f, int stat, int also, struct kit_result *r,
-		   const char *file, int line);
+void kit_expect_at(struct kit *k, const struct frame *f, int stat, int also, struct kit_result *r, const char *file,
+		   int line);
 #define kit_expect(k, f, stat) kit_expect_at(k, f, XTCP_XDP_##stat, -1, NULL, __FILE__, __LINE__)
 #define kit_expect_also(k, f, stat, also, r) kit_expect_at(k, f, XTCP_XDP_##stat, also, r, __FILE__, __LINE__)
 

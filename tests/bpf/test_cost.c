@@ -29,13 +29,10 @@ static uint32_t best_of_five(struct kit *k, const struct frame *f)
 	return best;
 }
 
-static void measure(const char *what, struct kit *k, int family, uint8_t flags, uint16_t dport,
-		    size_t payload)
+static void measure(const char *what, struct kit *k, int family, uint8_t flags, uint16_t dport, size_t payload)
 {
 	static struct frame f;
-	struct frame_spec s = {
-		.family = family, .sport = 40000, .dport = dport, .flags = flags, .payload = payload
-	};
+	struct frame_spec s = { .family = family, .sport = 40000, .dport = dport, .flags = flags, .payload = payload };
 	uint32_t ns;
 
 	s.src = family == 4 ? remote4 : remote6;

@@ -671,8 +671,7 @@ static void test_truncated_at_every_byte(void **state)
 			for (size_t len = 14; len <= f.len; len++) {
 				cut = f;
 				cut.len = len;
-				kit_expect_at(&plain, &cut, truncated_stat(&f, len), -1, NULL, __FILE__,
-					      __LINE__);
+				kit_expect_at(&plain, &cut, truncated_stat(&f, len), -1, NULL, __FILE__, __LINE__);
 			}
 		}
 	}
@@ -708,8 +707,7 @@ static void test_icmp_types(void **state)
 		struct frame_spec s = ours(family, 0), q = sent(family);
 
 		for (unsigned int type = 0; type < 256; type++) {
-			int error = family == 4 ? type == 3 || type == 11 || type == 12
-						: type >= 1 && type <= 4;
+			int error = family == 4 ? type == 3 || type == 11 || type == 12 : type >= 1 && type <= 4;
 
 			frame_icmp(&f, &s, (uint8_t)type, &q);
 			if (error)
@@ -832,8 +830,7 @@ static void test_meta_without_room_is_left_out(void **state)
 
 static struct xtcp_flow *flow_place(const struct xtcp_flow *flow, unsigned int probe)
 {
-	uint32_t h = xtcp_flow_hash(&flow->local, &flow->remote, flow->local_port, flow->remote_port,
-				    KIT_KEY);
+	uint32_t h = xtcp_flow_hash(&flow->local, &flow->remote, flow->local_port, flow->remote_port, KIT_KEY);
 
 	return &plain.flows[(h + probe) & (XTCP_FLOWS - 1)];
 }

@@ -21,8 +21,8 @@
 static void on_link(void *arg, const struct ctl_link *l)
 {
 	(void)arg;
-	printf("event link mtu %u mac %02x:%02x:%02x:%02x:%02x:%02x %s%s\n", l->mtu, l->mac[0], l->mac[1],
-	       l->mac[2], l->mac[3], l->mac[4], l->mac[5], l->up ? "up" : "down", l->gone ? " gone" : "");
+	printf("event link mtu %u mac %02x:%02x:%02x:%02x:%02x:%02x %s%s\n", l->mtu, l->mac[0], l->mac[1], l->mac[2],
+	       l->mac[3], l->mac[4], l->mac[5], l->up ? "up" : "down", l->gone ? " gone" : "");
 }
 
 static void on_addr(void *arg, const struct xtcp_addr *addr, uint32_t index, bool added)
@@ -39,8 +39,7 @@ static void print_mac(const char *what, const struct xtcp_addr *addr, const uint
 
 	addr_text(addr, text);
 	if (m)
-		printf("%s %s %02x:%02x:%02x:%02x:%02x:%02x\n", what, text, m[0], m[1], m[2], m[3], m[4],
-		       m[5]);
+		printf("%s %s %02x:%02x:%02x:%02x:%02x:%02x\n", what, text, m[0], m[1], m[2], m[3], m[4], m[5]);
 	else
 		printf("%s %s none\n", what, text);
 }
@@ -80,8 +79,7 @@ static void do_neigh(struct ctl *ctl, const struct xtcp_addr *addr)
 	if (!err)
 		print_mac("neigh", addr, mac);
 	else
-		printf("neigh %s error %d %s\n", addr_text(addr, text), -err,
-		       err == -EAGAIN ? "" : fail_text());
+		printf("neigh %s error %d %s\n", addr_text(addr, text), -err, err == -EAGAIN ? "" : fail_text());
 }
 
 static void do_reserve(struct ctl *ctl, const struct xtcp_addr *addr, int port)
@@ -183,9 +181,9 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	printf("open %s driver %s queues %u %s pins %s%s%s%s\n",
-	       ctl_mode(ctl) == CTL_MODE_NATIVE ? "native" : "generic", ctl_link(ctl)->driver,
-	       ctl_link(ctl)->queues, ctl_link(ctl)->virtual_link ? "virtual" : "real", ctl_pin_path(ctl),
-	       ctl_adopted(ctl) ? " adopted" : "", ctl_mode_why(ctl)[0] ? " why " : "", ctl_mode_why(ctl));
+	       ctl_mode(ctl) == CTL_MODE_NATIVE ? "native" : "generic", ctl_link(ctl)->driver, ctl_link(ctl)->queues,
+	       ctl_link(ctl)->virtual_link ? "virtual" : "real", ctl_pin_path(ctl), ctl_adopted(ctl) ? " adopted" : "",
+	       ctl_mode_why(ctl)[0] ? " why " : "", ctl_mode_why(ctl));
 	rc = serve(ctl);
 	ctl_close(ctl);
 	return rc;

@@ -266,6 +266,18 @@ ns_relay() {
 	ns_address "$NS_B" vb "$B4" "$B6"
 	spawn relay in_r "$RELAY" "$@" ra rb
 	wait_line "$LOGS/relay.out" ready 5 || { cat "$LOGS/relay.err"; fail "the relay runs"; exit 1; }
+	ns_settle
+}
+
+# Linux joins the multicast groups of a new link's addresses up to a second late, and answers no neighbour until then.
+ns_settle() {
+	local i to
+	for to in "$A6" "$B6"; do
+		for ((i = 0; i < 30; i++)); do
+			if [ "$to" = "$A6" ]; then in_b ping -6 -q -c 1 -W 0.3 "$to"; else in_a ping -6 -q -c 1 -W 0.3 "$to"; fi &&
+				break
+		done >/dev/null 2>&1
+	done
 }
 
 # --- The end ---

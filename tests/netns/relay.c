@@ -284,12 +284,12 @@ static const struct option long_options[] = {
 	{ "delay", 1, NULL, 'd' },  /* milliseconds, each way */
 	{ "jitter", 1, NULL, 'j' }, /* milliseconds added, uniformly; order is kept */
 	{ "loss", 1, NULL, 'l' },   /* percent, as the next three */
-	{ "dup", 1, NULL, 'u' },    { "reorder", 1, NULL, 'r' }, { "corrupt", 1, NULL, 'c' },
-	{ "gap", 1, NULL, 'g' },   /* milliseconds by which a reordered frame is late (2) */
-	{ "rate", 1, NULL, 'b' },  /* Mbit/s */
-	{ "limit", 1, NULL, 'q' }, /* bytes waiting for the rate limit (262144) */
-	{ "only", 1, NULL, 'o' },  /* ab or ba: impair that direction alone */
-	{ "seed", 1, NULL, 's' },   { NULL, 0, NULL, 0 },
+	{ "dup", 1, NULL, 'u' },     { "reorder", 1, NULL, 'r' },
+	{ "corrupt", 1, NULL, 'c' }, { "gap", 1, NULL, 'g' }, /* milliseconds by which a reordered frame is late (2) */
+	{ "rate", 1, NULL, 'b' },			      /* Mbit/s */
+	{ "limit", 1, NULL, 'q' },			      /* bytes waiting for the rate limit (262144) */
+	{ "only", 1, NULL, 'o' },			      /* ab or ba: impair that direction alone */
+	{ "seed", 1, NULL, 's' },    { NULL, 0, NULL, 0 },
 };
 
 static void parse(int argc, char **argv)

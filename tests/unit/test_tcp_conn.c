@@ -68,6 +68,23 @@ static void test_conn_simultaneous_open_ack_establishes(void **state)
 }
 
 /* The window of a SYN-ACK is not scaled, however it arrives. */
+/* Found by tests/fuzz/fuzz_tcp.c: the second SYN lacks the window scale that a challenge ACK has used already. */
+static void test_conn_simultaneous_open_second_syn_changes_no_option(void **state)
+{
+	th.wscale = 7;
+	th_connect();
+	out("S", 0, 0, 0);
+	in("S", 0, 0, 0);
+	out("S.", 0, 1, 0);
+	in("S.", 1, 1, 0); /* in the window: challenged, with a scaled window */
+	out(".", 1, 1, 0);
+	th.wscale = -1;
+	in("S.", 0, 1, 0);
+	out(".", 1, 1, 0); /* the harness sees that the right edge stays */
+	state_is(TCP_ESTABLISHED);
+	assert_int_not_equal(th.c->rcv_wscale, 0);
+}
+
 static void test_conn_simultaneous_open_syn_ack_window_unscaled(void **state)
 {
 	th.wscale = 7;
@@ -572,6 +589,7 @@ int main(void)
 		TEST(test_conn_passive_open_reaches_established),
 		TEST(test_conn_simultaneous_open_crossing_syn_acks_establish),
 		TEST(test_conn_simultaneous_open_ack_establishes),
+		TEST(test_conn_simultaneous_open_second_syn_changes_no_option),
 		TEST(test_conn_simultaneous_open_syn_ack_window_unscaled),
 		TEST(test_conn_syn_received_syn_ack_with_bad_ack_does_not_establish),
 		TEST(test_conn_syn_lost_again_syn_received_answers_with_syn_ack),

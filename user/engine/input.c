@@ -253,8 +253,10 @@ static uint32_t owner(struct engine *e, struct rx_item *it)
 		const struct conn *c = conn_at(e, it->ref);
 
 		if (likely(c->life & CONN_HASHED && c->tcp.rport == it->tcp.sport && c->tcp.lport == it->tcp.dport &&
-			   addr_eq(&c->tcp.raddr, &it->ip.saddr) && addr_eq(&c->tcp.laddr, &it->ip.daddr)))
+			   addr_eq(&c->tcp.raddr, &it->ip.saddr) && addr_eq(&c->tcp.laddr, &it->ip.daddr))) {
+			it->hash = c->hash;
 			return it->ref;
+		}
 		it->hash = demux_hash(e, &it->ip.daddr, &it->ip.saddr, it->tcp.dport, it->tcp.sport);
 	}
 	return demux_find(e, it->hash, &it->ip.daddr, &it->ip.saddr, it->tcp.dport, it->tcp.sport);

@@ -28,6 +28,15 @@ static void ack_now(struct tcp_conn *c)
 
 /* ---- 3.10.7.3 SYN-SENT ---- */
 
+/* The window of a SYN is never scaled (RFC 7323 2.2). */
+static void take_syn_window(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	c->snd_wnd = seg->wnd;
+	c->max_snd_wnd = seg->wnd;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+}
+
 /* A SYN has been taken: what it says of the peer's sequence space. */
 static void take_syn(struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
@@ -36,10 +45,7 @@ static void take_syn(struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now
 	c->last_ack_sent = c->rcv_nxt;
 	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(c), 65535);
 	options_agree(c, &seg->opts, now_ns);
-	c->snd_wnd = seg->wnd; /* the window of a SYN is never scaled (RFC 7323 2.2) */
-	c->max_snd_wnd = seg->wnd;
-	c->snd_wl1 = seg->seq;
-	c->snd_wl2 = seg->ack;
+	take_syn_window(c, seg);
 }
 
 static void step_urg(struct tcp_conn *c, const struct tcp_seg *seg);
@@ -64,10 +70,16 @@ static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, con
 	return v;
 }
 
-/* A SYN that acknowledges ours: the connection stands. */
+/*
+ * A SYN that acknowledges ours: the connection stands. After a crossing SYN it is the peer's second, and what the first
+ * agreed on holds: a window has been announced with that scale.
+ */
 static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
-	take_syn(c, seg, now_ns);
+	if (c->state == TCP_SYN_SENT)
+		take_syn(c, seg, now_ns);
+	else
+		take_syn_window(c, seg);
 	ack_advance(env, c, seg, now_ns);
 	conn_established(env, c, now_ns);
 	ack_now(c);
