@@ -87,8 +87,8 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: all help deps demo check bench sim fuzz asan lint unit bpf netns install clean vmlinux bpf-obj tests tests-unit \
-	tests-bpf tests-sim tests-bench tests-netns tests-fuzz tidy-stamps format-stamps format FORCE
+.PHONY: all help deps demo check bench sim fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
 
@@ -224,9 +224,9 @@ demo: deps ## the stack at work in two namespaces, with a ladder of its segments
 	@rc=0; bash tests/demo/demo.sh || rc=$$?; bash tests/check.sh --give-back; exit $$rc
 
 check: deps ## every test; ends with 'N passed, N failed, N skipped'
-	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan netns
+	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan corpus netns
 
-unit bpf netns: ## one group of tests (T=REGEX chooses among them)
+unit bpf corpus netns: ## one group of tests (T=REGEX chooses among them)
 	@bash tests/check.sh $(if $(T),-f '$(T)') $@
 
 lint: ## format, static analysis, layering, purity of the core, sizes, licences

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan netns fuzz.
+# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan corpus netns fuzz.
 #
 # A test is a command with a time limit. On its output, lines `ok ...`, `not ok ...` and `... # SKIP` (TAP, as from cmocka
 # and tests/netns/lib.sh) count one each; a test that prints none counts one by its exit code. Exit code 77 skips, its last
@@ -207,6 +207,23 @@ group_netns() {
 	done
 }
 
+# What the fuzzers have found before, and their seeds: each input once.
+group_corpus() {
+	local f name
+	compgen -G 'tests/fuzz/fuzz_*.c' >/dev/null || return 0
+	if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
+		clang -x c -fsanitize=fuzzer,address -o "$logs/libfuzzer" - 2>/dev/null; then
+		start "$jobs" corpus/all 5 bash -c 'echo "needs libFuzzer of clang (libclang-rt-14-dev)"; exit 77'
+		return
+	fi
+	build tests-fuzz
+	for f in tests/fuzz/fuzz_*.c; do
+		name=$(basename "$f" .c)
+		start "$jobs" "corpus/${name#fuzz_}" 60 "build/fuzz/$name" -runs=0 -timeout=10 \
+			-artifact_prefix="build/fuzz/$name-" "tests/fuzz/corpus/$name"
+	done
+}
+
 group_fuzz() {
 	local f name seconds=${FUZZ_SECONDS:-20}
 	build tests-fuzz
@@ -223,7 +240,7 @@ group_fuzz() {
 
 for group; do
 	case $group in
-	lint | unit | bpf | sim | asan | netns | fuzz) "group_$group" ;;
+	lint | unit | bpf | sim | asan | corpus | netns | fuzz) "group_$group" ;;
 	*)
 		echo "check.sh: no group '$group'" >&2
 		exit 2

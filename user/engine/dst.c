@@ -132,6 +132,31 @@ static void hold(struct engine *e, struct dst *d, const struct io_pkt *pkt)
 	d->held_count++;
 }
 
+/* What waits goes out, or is lost. */
+static void resolved(struct engine *e, struct dst *d, const uint8_t mac[6])
+{
+	struct io_pkt pkt;
+
+	memcpy(d->mac, mac, 6);
+	d->state = DST_RESOLVED;
+	while (held_pop(e, d, &pkt)) {
+		memcpy(pkt.frag[0].data, mac, 6);
+		memcpy(pkt.frag[0].data + 6, e->r->link_mac, 6);
+		frame_commit(e, &pkt);
+	}
+}
+
+static void not_resolved(struct engine *e, struct dst *d)
+{
+	struct io_pkt pkt;
+
+	d->state = DST_FAILED;
+	while (held_pop(e, d, &pkt)) {
+		count(e, neigh_failed);
+		e->port->ops->tx_cancel(e->port, &pkt);
+	}
+}
+
 /* ---- the table ---- */
 
 static void forget(struct engine *e, uint32_t ref)
@@ -170,20 +195,52 @@ static int look_up_route(struct engine *e, struct dst *d)
 	return 0;
 }
 
+uint32_t dst_mtu(const struct engine *e, const struct dst *d)
+{
+	uint32_t mtu = e->r->link_mtu ? e->r->link_mtu : 1500;
+
+	if (e->port && e->port->mtu && e->port->mtu < mtu)
+		mtu = e->port->mtu;
+	return d->mtu && d->mtu < mtu ? d->mtu : mtu;
+}
+
+static void set_mtu(struct engine *e, uint32_t ref, const void *arg)
+{
+	struct conn *c = conn_at(e, ref);
+	uint32_t mtu;
+
+	if (!c->dst || (arg && dst_at(e, c->dst) != arg) || c->tcp.state == TCP_CLOSED)
+		return;
+	mtu = dst_mtu(e, dst_at(e, c->dst));
+	if (mtu == c->tcp.path_mtu)
+		return;
+	tcp_set_path_mtu(&e->env, &c->tcp, mtu);
+	conn_dirty(e, ref);
+}
+
+/* Routes have changed: ask again, and tell the connections when they may send more or less at once. */
+static int refresh(struct engine *e, struct dst *d)
+{
+	uint32_t mtu = d->mtu;
+	int err = look_up_route(e, d);
+
+	if (!err && d->mtu != mtu)
+		conn_each(e, set_mtu, d);
+	return err;
+}
+
 static void resolve(struct engine *e, struct dst *d)
 {
 	uint8_t mac[6];
 	int err = e->ops->neigh(e->host, &d->next_hop, mac);
 
 	d->poke_ns = e->r->now_ns + POKE_NS;
-	if (!err) {
-		memcpy(d->mac, mac, sizeof(mac));
-		d->state = DST_RESOLVED;
-	} else if (err == -EAGAIN) {
+	if (!err)
+		resolved(e, d, mac);
+	else if (err == -EAGAIN)
 		d->state = d->state == DST_RESOLVED ? DST_RESOLVED : DST_WAITING;
-	} else {
-		d->state = DST_FAILED;
-	}
+	else
+		not_resolved(e, d);
 }
 
 static int make(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_addr *src, uint32_t hash,
@@ -230,7 +287,7 @@ int dst_get(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_a
 		if (d->hash != hash || !addr_eq(&d->raddr, raddr) || !addr_eq(&d->asked, src))
 			continue;
 		if (d->routes_gen != e->r->routes_gen || d->no_route) {
-			int err = look_up_route(e, d);
+			int err = refresh(e, d);
 
 			if (err)
 				return err;
@@ -249,39 +306,12 @@ void dst_put(struct engine *e, uint32_t ref)
 		lru_push(e, ref);
 }
 
-uint32_t dst_mtu(const struct engine *e, const struct dst *d)
-{
-	uint32_t mtu = e->r->link_mtu ? e->r->link_mtu : 1500;
-
-	if (e->port && e->port->mtu && e->port->mtu < mtu)
-		mtu = e->port->mtu;
-	return d->mtu && d->mtu < mtu ? d->mtu : mtu;
-}
-
-static void set_mtu(struct engine *e, uint32_t ref, const void *arg)
-{
-	struct conn *c = conn_at(e, ref);
-	uint32_t mtu;
-
-	if (!c->dst || (arg && dst_at(e, c->dst) != arg) || c->tcp.state == TCP_CLOSED)
-		return;
-	mtu = dst_mtu(e, dst_at(e, c->dst));
-	if (mtu == c->tcp.path_mtu)
-		return;
-	tcp_set_path_mtu(&e->env, &c->tcp, mtu);
-	conn_dirty(e, ref);
-}
-
 bool dst_usable(struct engine *e, uint32_t ref)
 {
 	struct dst *d = dst_at(e, ref);
 
-	if (unlikely(d->routes_gen != e->r->routes_gen)) {
-		uint32_t mtu = d->mtu;
-
-		if (!look_up_route(e, d) && d->mtu != mtu)
-			conn_each(e, set_mtu, d);
-	}
+	if (unlikely(d->routes_gen != e->r->routes_gen))
+		refresh(e, d);
 	if (unlikely(d->no_route || !e->ops))
 		return false;
 	if (unlikely(d->state == DST_NEW || e->r->now_ns >= d->poke_ns))
@@ -305,19 +335,6 @@ void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt)
 
 /* ---- news ---- */
 
-static void resolved(struct engine *e, struct dst *d, const uint8_t mac[6])
-{
-	struct io_pkt pkt;
-
-	memcpy(d->mac, mac, 6);
-	d->state = DST_RESOLVED;
-	while (held_pop(e, d, &pkt)) {
-		memcpy(pkt.frag[0].data, mac, 6);
-		memcpy(pkt.frag[0].data + 6, e->r->link_mac, 6);
-		frame_commit(e, &pkt);
-	}
-}
-
 static void unreachable(struct engine *e, uint32_t ref, const void *arg)
 {
 	struct conn *c = conn_at(e, ref);
@@ -330,14 +347,8 @@ static void unreachable(struct engine *e, uint32_t ref, const void *arg)
 
 static void failed(struct engine *e, struct dst *d)
 {
-	struct io_pkt pkt;
-
-	d->state = DST_FAILED;
+	not_resolved(e, d);
 	d->poke_ns = 0; /* ask again when there is something to send */
-	while (held_pop(e, d, &pkt)) {
-		count(e, neigh_failed);
-		e->port->ops->tx_cancel(e->port, &pkt);
-	}
 	if (d->refs)
 		conn_each(e, unreachable, d);
 }

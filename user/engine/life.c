@@ -267,6 +267,8 @@ bool conn_settle(struct engine *e, uint32_t ref)
 {
 	struct conn *c = conn_at(e, ref);
 
+	if (unlikely(c->life & CONN_DIRTY)) /* changed again meanwhile (its MTU): what is in the list is not freed */
+		return true;
 	if (unlikely(c->life & CONN_HALF) && c->tcp.state != TCP_SYN_RECEIVED)
 		listener_promote(e, ref);
 	if (unlikely(conn_dead(c))) {
