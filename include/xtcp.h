@@ -99,7 +99,8 @@ struct xtcp_conf {
 
 /*
  * Open an engine: maps the region, loads and attaches the XDP half, opens the AF_XDP sockets.
- * Needs CAP_NET_ADMIN, CAP_NET_RAW and CAP_BPF (root has them). May block for some tens of milliseconds.
+ * Needs CAP_NET_ADMIN, CAP_NET_RAW, CAP_BPF and CAP_PERFMON (root has them), and CAP_IPC_LOCK or an RLIMIT_MEMLOCK
+ * that holds the frames. May block for some tens of milliseconds.
  *   -EINVAL a field is out of range · -ENODEV no such interface · -EPERM · -EBUSY another XDP program or
  *   another xtcp has the interface or queue · -ENOTSUP the kernel or driver lacks something · -ENOMEM ·
  *   -EMSGSIZE MTU too large for the mode · any errno of opening the pcap file

@@ -83,7 +83,10 @@ just() {
 	echo "setpriv --reuid=65534 --regid=65534 --clear-groups --bounding-set=-all,$1 --inh-caps=$1 --ambient-caps=$1"
 }
 AS=$(just +net_admin,+net_raw,+bpf) bad 1 'not permitted.*CAP_PERFMON' listen -i vb 7000
-AS="prlimit --memlock=1000000:1000000 $(just +net_admin,+net_raw,+bpf,+perfmon)" bad 1 'ulimit -l' listen -i vb 7000
+little="prlimit --memlock=1000000:1000000 $(just +net_admin,+net_raw,+bpf,+perfmon)"
+AS=$little bad 1 'ulimit -l' listen -i vb 7000
+# shellcheck disable=SC2086
+match "... and doctor knows" "$(in_b $little "$XTCP" doctor -i vb 2>&1)" '^bad +locked memory'
 # shellcheck disable=SC2046
 spawn x in_b $(just +net_admin,+net_raw,+bpf,+perfmon,+ipc_lock) "$XTCP" echo -i vb -p 7000
 x_ready x

@@ -331,6 +331,22 @@ static void test_engine_unresolved_neighbour_holds_frames(void **state)
 	assert_int_equal(pair_events(p, 1, l), EV_ACCEPT);
 }
 
+/* Found by tests/fuzz/fuzz_frames.c: the host's answer came by asking again, not as news. */
+static void test_engine_neighbour_answered_on_asking_releases_frames(void **state)
+{
+	uint64_t c;
+
+	do_listen(80, 0, 0);
+	p->side[0].neigh_slow = true;
+	c = do_connect(0, 80);
+	pair_turn(p);
+	assert_int_equal(eng(0)->r->helds.used, 1);
+	p->side[0].neigh_slow = false;
+	pair_sleep(p, 2 * SECOND);
+	assert_int_equal(engine_conn(eng(0), c)->state, TCP_ESTABLISHED);
+	assert_int_equal(eng(0)->r->helds.used, 0);
+}
+
 static void test_engine_neighbour_queue_is_bounded(void **state)
 {
 	p->side[0].neigh_slow = true;
@@ -498,6 +514,7 @@ int main(void)
 		TEST(test_engine_most_specific_listener_wins),
 		TEST(test_engine_listen_port_zero_is_chosen),
 		TEST(test_engine_unresolved_neighbour_holds_frames),
+		TEST(test_engine_neighbour_answered_on_asking_releases_frames),
 		TEST(test_engine_neighbour_queue_is_bounded),
 		TEST(test_engine_time_wait_table_full_recycles_oldest),
 		TEST(test_engine_connect_reuses_time_wait_tuple_after_a_second),

@@ -27,7 +27,8 @@
 #define CAP_PERFMON_ CAP_BIT(38)
 #define CAP_BPF_ CAP_BIT(39)
 
-#define MEMLOCK_WANTED (64ull << 20) /* bytes: an engine's frames */
+#define MEMLOCK_NEEDED (33ull << 20) /* bytes: an engine's frames and rings */
+#define MEMLOCK_WANTED (64ull << 20) /* room for a second one */
 
 void finding(struct findings *f, enum ctl_health health, const char *what, const char *mend, const char *fmt, ...)
 {
@@ -89,8 +90,11 @@ static void look_limits(struct findings *f)
 		if (lim.rlim_cur == RLIM_INFINITY || (probe_caps() & CAP_IPC_LOCK_))
 			finding(f, CTL_OK, "locked memory", "", "no limit for this user");
 		else
-			finding(f, lim.rlim_cur < MEMLOCK_WANTED ? CTL_NOTE : CTL_OK, "locked memory",
-				"ulimit -l unlimited, or give CAP_IPC_LOCK", "at most %llu KB",
+			finding(f,
+				lim.rlim_cur < MEMLOCK_NEEDED	? CTL_BAD
+				: lim.rlim_cur < MEMLOCK_WANTED ? CTL_NOTE
+								: CTL_OK,
+				"locked memory", "ulimit -l unlimited, or give CAP_IPC_LOCK", "at most %llu KB",
 				(unsigned long long)lim.rlim_cur / 1024);
 	}
 	if (file) {
