@@ -38,6 +38,8 @@ static int host_neigh(void *host, const struct xtcp_addr *next_hop, uint8_t mac[
 	int i = find_side(s->p, next_hop);
 
 	s->neigh_asked++;
+	if (s->neigh_dead)
+		return -EHOSTUNREACH;
 	if (s->neigh_slow)
 		return -EAGAIN;
 	if (i < 0)

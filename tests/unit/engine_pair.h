@@ -19,6 +19,7 @@ struct pair_side {
 	struct simport port;
 	struct xtcp_addr addr[2]; /* IPv4, IPv6 */
 	uint8_t mac[6];
+	bool neigh_dead; /* neigh() says -EHOSTUNREACH */
 	bool neigh_slow; /* neigh() says -EAGAIN until told */
 	uint32_t neigh_asked;
 	uint16_t next_port;

@@ -341,6 +341,8 @@ static void unreachable(struct engine *e, uint32_t ref, const void *arg)
 
 	if (!c->dst || dst_at(e, c->dst) != arg)
 		return;
+	if (c->tcp.state == TCP_SYN_SENT) /* we know it ourselves: no reason to go on for minutes */
+		tcp_abort(&e->env, &c->tcp, EHOSTUNREACH);
 	tcp_icmp_input(&e->env, &c->tcp, TCP_ICMP_HOST_UNREACH, c->tcp.snd_una, 0, e->r->now_ns);
 	conn_dirty(e, ref);
 }
@@ -351,6 +353,19 @@ static void failed(struct engine *e, struct dst *d)
 	d->poke_ns = 0; /* ask again when there is something to send */
 	if (d->refs)
 		conn_each(e, unreachable, d);
+}
+
+/* The address is not known any more: gone from the kernel's table, or nobody answered. The host says which. */
+static void unknown(struct engine *e, struct dst *d)
+{
+	if (d->state == DST_FAILED || !e->ops)
+		return;
+	d->state = DST_WAITING;
+	resolve(e, d);
+	if (d->state == DST_FAILED)
+		failed(e, d);
+	else if (d->state == DST_RESOLVED)
+		resolved(e, d, d->mac);
 }
 
 void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6])
@@ -364,7 +379,7 @@ void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t
 			if (mac)
 				resolved(e, d, mac);
 			else
-				failed(e, d);
+				unknown(e, d);
 		}
 	}
 }

@@ -94,7 +94,8 @@ int engine_set_user(struct engine *e, uint64_t handle, uint64_t user); /* connec
 
 void engine_host_addr(struct engine *e, const struct xtcp_addr *addr, uint32_t index, bool added);
 void engine_host_link(struct engine *e, const uint8_t mac[6], uint32_t mtu, bool up);
-void engine_host_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]); /* NULL: failed */
+/* mac NULL: not known any more; host_ops.neigh is asked whether it failed or is being resolved. */
+void engine_host_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]);
 void engine_host_routes_changed(struct engine *e);
 
 /* ---- looking in ---- */
