@@ -355,8 +355,27 @@ static void test_engine_neighbour_queue_is_bounded(void **state)
 	pair_turn(p);
 	assert_int_equal(stat(0, XTCP_USER_neigh_queue_full), 12);
 	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL);
+	assert_int_equal(stat(0, XTCP_USER_neigh_failed), 0);
+	p->side[0].neigh_dead = true;
+	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL);
 	assert_int_equal(stat(0, XTCP_USER_neigh_failed), 8);
 	pair_turn(p);
+}
+
+static void test_engine_connect_to_silent_neighbour_fails_at_once(void **state)
+{
+	struct engine_event ev;
+	uint64_t c;
+
+	p->side[0].neigh_slow = true;
+	c = do_connect(0, 80);
+	pair_turn(p);
+	p->side[0].neigh_dead = true;
+	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL);
+	pair_turn(p);
+	assert_int_equal(engine_events(eng(0), &ev, 1), 1);
+	assert_int_equal(ev.handle, c);
+	assert_int_equal(ev.error, EHOSTUNREACH);
 }
 
 static void test_engine_time_wait_table_full_recycles_oldest(void **state)
@@ -516,6 +535,7 @@ int main(void)
 		TEST(test_engine_unresolved_neighbour_holds_frames),
 		TEST(test_engine_neighbour_answered_on_asking_releases_frames),
 		TEST(test_engine_neighbour_queue_is_bounded),
+		TEST(test_engine_connect_to_silent_neighbour_fails_at_once),
 		TEST(test_engine_time_wait_table_full_recycles_oldest),
 		TEST(test_engine_connect_reuses_time_wait_tuple_after_a_second),
 		TEST(test_engine_connect_avoids_time_wait_tuple),

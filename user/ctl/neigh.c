@@ -177,7 +177,7 @@ static bool update(struct neigh *n, const struct seen *s)
 	n->waiting = s->found && (s->state & NUD_INCOMPLETE);
 	if (n->waiting)
 		return was;
-	if (waited)
+	if (waited && s->found) /* asked and not answered; an entry that is gone says nothing */
 		n->failed_ns = now();
 	return was || waited;
 }
@@ -228,6 +228,8 @@ int neigh_lookup(void *host, const struct xtcp_addr *next_hop, uint8_t mac[6])
 			    addr_text(next_hop, text), ctl->link.name);
 	if (!n->resolved && !n->waiting) {
 		err = resolve(ctl, n, now_ns);
+		if (err == -ENODEV || err == -ENETDOWN)
+			return -EAGAIN; /* the link's own news will tell */
 		if (err)
 			return fail(EHOSTUNREACH, "neighbour %s on %s: %s", addr_text(next_hop, text), ctl->link.name,
 				    strerror(-err));

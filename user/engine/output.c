@@ -91,16 +91,18 @@ void output_pass(struct engine *e)
 	while (budget && !(blocked && !left--) && (ref = dirty_pop(e))) {
 		struct conn *c = conn_at(e, ref);
 		enum sent sent = SENT_ALL;
+		uint32_t before = budget;
 
 		if (tcp_output_pending(&c->tcp) && likely(!e->gone))
 			sent = blocked ? SENT_NO_ROOM : send_conn(e, c, &budget);
-		if (sent == SENT_NO_ROOM && !blocked) {
-			blocked = true;
-			left = e->r->dirty.count;
-			count(e, tx_ring_full);
-		}
 		if (conn_settle(e, ref) && sent != SENT_ALL)
 			conn_dirty(e, ref);
+		if (sent == SENT_NO_ROOM && !blocked) {
+			blocked = true;
+			/* One that has sent goes behind the others, which starve if it is the first again. */
+			left = e->r->dirty.count - (budget == before);
+			count(e, tx_ring_full);
+		}
 	}
 	e->tx_blocked = blocked;
 }
