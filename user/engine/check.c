@@ -6,8 +6,9 @@ static const char *check_conn(struct engine *e, uint32_t ref)
 {
 	const struct conn *c = conn_at(e, ref);
 	const struct tcp_conn *t = &c->tcp;
+	uint32_t hash = demux_hash(e, &t->laddr, &t->raddr, t->lport, t->rport);
 
-	if (c->life & CONN_HASHED && demux_find(e, c->hash, &t->laddr, &t->raddr, t->lport, t->rport) != ref)
+	if (c->life & CONN_HASHED && demux_find(e, hash, &t->laddr, &t->raddr, t->lport, t->rport) != ref)
 		return "conn: hashed, but not found";
 	if (__builtin_popcount(c->life & (CONN_HALF | CONN_QUEUED | CONN_READY)) > 1)
 		return "conn: in two lists";

@@ -220,9 +220,10 @@ void conn_ready(struct engine *e, uint32_t ref)
 	list_push(e, &e->r->ready, ref);
 }
 
-static bool conn_dead(const struct conn *c)
+/* A RST that is owed goes first, as long as there is something to send it through. */
+static bool conn_dead(const struct engine *e, const struct conn *c)
 {
-	return c->tcp.state == TCP_CLOSED && !(c->tcp.flags & TCP_F_RST);
+	return c->tcp.state == TCP_CLOSED && (!(c->tcp.flags & TCP_F_RST) || e->gone);
 }
 
 /* A segment of the same burst may already want its four-tuple for something new. */
@@ -232,7 +233,7 @@ void conn_after_input(struct engine *e, uint32_t ref)
 
 	if (unlikely(c->life & CONN_HALF) && c->tcp.state != TCP_SYN_RECEIVED)
 		listener_promote(e, ref);
-	if (unlikely(conn_dead(c)))
+	if (unlikely(conn_dead(e, c)))
 		conn_unhash(e, ref);
 	conn_dirty(e, ref);
 }
@@ -271,7 +272,7 @@ bool conn_settle(struct engine *e, uint32_t ref)
 		return true;
 	if (unlikely(c->life & CONN_HALF) && c->tcp.state != TCP_SYN_RECEIVED)
 		listener_promote(e, ref);
-	if (unlikely(conn_dead(c))) {
+	if (unlikely(conn_dead(e, c))) {
 		conn_unhash(e, ref);
 		if (c->life & CONN_GONE) {
 			conn_free(e, ref);

@@ -250,19 +250,12 @@ static int cover_all(struct engine *e, struct listener *l)
 	return l->covers ? 0 : -EADDRNOTAVAIL;
 }
 
-/* Let the host choose on the first address, then ask for the same on the others. */
-static int cover_any_port(struct engine *e, struct listener *l)
+/* Let the host choose on this address, then ask for the same on the others. */
+static int cover_any_port_of(struct engine *e, struct listener *l, uint32_t index)
 {
-	uint64_t left = e->r->addrs;
-	uint32_t index;
-	int err = -EADDRNOTAVAIL;
+	int err = -EADDRINUSE;
 
-	while (left && !covers_addr(l, &e->r->addr[__builtin_ctzll(left)]))
-		left &= left - 1;
-	if (!left)
-		return -EADDRNOTAVAIL;
-	index = (uint32_t)__builtin_ctzll(left);
-	for (int tries = 0; tries < 16; tries++) {
+	for (int tries = 0; tries < 16 && err == -EADDRINUSE; tries++) {
 		int port = port_take_any(e, index);
 
 		if (port < 0)
@@ -270,8 +263,20 @@ static int cover_any_port(struct engine *e, struct listener *l)
 		l->port = (uint16_t)port;
 		err = cover_all(e, l);
 		port_give(e, index, l->port); /* cover has taken its own */
-		if (err != -EADDRINUSE)
-			return err;
+	}
+	return err;
+}
+
+/* The first address that can be bound leads; see cover_all. */
+static int cover_any_port(struct engine *e, struct listener *l)
+{
+	int err = -EADDRNOTAVAIL;
+
+	for (uint64_t left = e->r->addrs; left && err == -EADDRNOTAVAIL; left &= left - 1) {
+		uint32_t index = (uint32_t)__builtin_ctzll(left);
+
+		if (covers_addr(l, &e->r->addr[index]))
+			err = cover_any_port_of(e, l, index);
 	}
 	return err;
 }
@@ -474,7 +479,7 @@ const char *listener_check(struct engine *e)
 			why = list_check(e, &l->accept, CONN_USED | CONN_QUEUED);
 		if (why)
 			return why;
-		if (l->half_open.count > l->syn_queue || l->accept.count > l->backlog + l->syn_queue)
+		if (l->half_open.count > l->syn_queue || l->accept.count > (uint64_t)l->backlog + l->syn_queue)
 			return "listener: a queue is past its bound";
 	}
 	return used == e->r->listeners.used ? NULL : "listener: count is wrong";

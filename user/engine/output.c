@@ -104,5 +104,5 @@ void output_pass(struct engine *e)
 			count(e, tx_ring_full);
 		}
 	}
-	e->tx_blocked = blocked;
+	e->tx_blocked = blocked && e->r->dirty.head; /* the one it was for may be gone */
 }

@@ -108,11 +108,12 @@ const char *tw_check(struct engine *e)
 
 	for (uint32_t ref = l->head; ref; prev = ref, ref = tw_at(e, ref)->next) {
 		const struct tw *t = tw_at(e, ref);
+		uint32_t hash;
 
 		if (ref > e->r->tws.fresh || ++n > l->count || t->prev != prev)
 			return "time-wait: broken list";
-		if (demux_find(e, t->hash, &t->tcp.laddr, &t->tcp.raddr, t->tcp.lport, t->tcp.rport) !=
-		    (ref | DEMUX_TW))
+		hash = demux_hash(e, &t->tcp.laddr, &t->tcp.raddr, t->tcp.lport, t->tcp.rport);
+		if (demux_find(e, hash, &t->tcp.laddr, &t->tcp.raddr, t->tcp.lport, t->tcp.rport) != (ref | DEMUX_TW))
 			return "time-wait: an entry is not in the demux";
 	}
 	return n == l->count && n == e->r->tws.used ? NULL : "time-wait: count is wrong";
