@@ -354,7 +354,7 @@ static void test_engine_neighbour_queue_is_bounded(void **state)
 		do_connect(0, 80);
 	pair_turn(p);
 	assert_int_equal(stat(0, XTCP_USER_neigh_queue_full), 12);
-	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL);
+	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL); /* gone from the table: asked for anew */
 	assert_int_equal(stat(0, XTCP_USER_neigh_failed), 0);
 	p->side[0].neigh_dead = true;
 	engine_host_neigh(eng(0), &p->side[1].addr[0], NULL);
