@@ -94,7 +94,7 @@ all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into 
 
 help: ## this list
 	@echo 'make TARGET [V=1] [O=DIR] [-jN]'
-	@sed -nE 's/^([a-z ]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  %-15s %s\n' "$$t" "$$d"; done
+	@sed -nE 's/^([a-z ]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
 # --- The kernel half ---
 
