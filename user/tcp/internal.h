@@ -110,14 +110,37 @@ uint32_t recs_find(struct tcp_env *env, const struct tcp_conn *c, uint32_t seq);
 /* Cut records longer than mss into pieces (the path MTU fell). */
 void recs_resegment(struct tcp_env *env, struct tcp_conn *c);
 
+/* ---- one acknowledgement, as the files of loss recovery see it ---- */
+
+struct ack_info {
+	uint64_t now_ns;
+	uint32_t acked;	    /* bytes newly acknowledged, cumulatively */
+	uint32_t delivered; /* bytes newly acknowledged or SACKed */
+	uint32_t fack;	    /* high_sacked before it */
+	uint32_t tsecr;	    /* echoed timestamp */
+	bool has_tsecr;
+	bool dup;      /* a duplicate by RFC 5681 2 */
+	bool new_sack; /* it SACKed something for the first time */
+};
+
 /* ---- sack.c ---- */
 
-bool sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o); /* true: something new */
+void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, struct ack_info *a);
 void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- rack.c: RFC 8985 ---- */
+
+/* A record is acknowledged or SACKed for the first time; its marks are still those from before. */
+void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a);
+/* Marks what must be lost by now, sets the timer for what may be. True: something was marked. */
+bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* The retransmission timer fired. */
+void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 
 /* ---- loss.c ---- */
 
-void loss_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked, bool dup_ack, bool new_sack, uint64_t now_ns);
+void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
+void loss_probe_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_mark(struct tcp_conn *c, struct tcp_rec *r);
 
@@ -131,7 +154,8 @@ void rtt_backoff(struct tcp_env *env, struct tcp_conn *c);
 /* RFC 9293 3.10.7.4, fifth step, the common part. False: the segment is to be dropped. */
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 /* The cumulative acknowledgement moved to ack: records, RTT, buffer. */
-void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+struct ack_info ack_begin(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
 void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
 
 /* ---- recvq.c ---- */

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * loss.c - finding out what was lost, and recovering: fast retransmit and fast
- * recovery with SACK (RFC 6675: a segment is lost when DupThresh segments, or more
- * than (DupThresh - 1) * SMSS bytes, above it have been SACKed), without SACK by
- * duplicate acknowledgements (RFC 5681 3.2, NewReno RFC 6582), and the
+ * recovery with SACK by time (rack.c; until that has a first sample by RFC 6675: a
+ * segment is lost when DupThresh segments, or more than (DupThresh - 1) * SMSS bytes,
+ * above it have been SACKed), without SACK by duplicate acknowledgements (RFC 5681
+ * 3.2, NewReno RFC 6582), and the
  * retransmission timeout (RFC 6298 5.4 to 5.7, RFC 5681 3.1).
  *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
@@ -94,17 +95,27 @@ static void leave_recovery(struct tcp_conn *c)
 	if (c->flags & TCP_F_RECOVERY && !(c->flags & TCP_F_SACK)) /* RFC 6582 3.2 (3), option 1 */
 		c->cwnd = min_u32(c->ssthresh, max_u32(tcp_flight(c), c->mss) + c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
-	c->dup_acks = 0;
 	if (!(c->flags & TCP_F_SACK))
-		c->sacked = 0;
+		c->sacked = c->dup_acks = 0;
 }
 
+/* RACK decides; RFC 6675 where it has no say, because nothing was delivered whose time of sending is certain. */
 static void sack_loss(struct tcp_env *env, struct tcp_conn *c, bool new_sack, uint64_t now_ns)
 {
-	if (!new_sack || !c->sacked)
-		return;
-	if (mark_by_sack(env, c) && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+	bool lost = false;
+
+	if (c->loss_flags & TCP_L_RACK)
+		lost = rack_detect(env, c, now_ns);
+	else if (new_sack && c->sacked)
+		lost = mark_by_sack(env, c);
+	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
 		enter_recovery(env, c, now_ns);
+}
+
+void loss_probe_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	c->probe_deadline = TCP_NEVER;
+	sack_loss(env, c, false, now_ns);
 }
 
 static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
@@ -141,27 +152,36 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
-void loss_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked, bool dup_ack, bool new_sack, uint64_t now_ns)
+void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	if (acked) {
-		c->dup_acks = 0;
-		if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) {
-			partial_ack(env, c, acked);
-		} else if (!(c->flags & TCP_F_SACK)) {
+	bool sack = c->flags & TCP_F_SACK;
+
+	if (a->acked) {
+		if (!sack)
+			c->dup_acks = 0;
+		if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+			partial_ack(env, c, a->acked);
+		else if (!sack)
 			c->sacked = 0;
-		}
 	}
-	if (dup_ack) {
-		c->dup_acks++;
+	if (a->dup)
 		tcp_count(env, in_dup_acks);
+	if (sack) {
+		sack_loss(env, c, a->new_sack, a->now_ns);
+	} else if (a->dup) {
+		c->dup_acks++;
+		dup_ack_loss(env, c, a->now_ns);
 	}
-	if (c->flags & TCP_F_SACK)
-		sack_loss(env, c, new_sack, now_ns);
-	else if (dup_ack)
-		dup_ack_loss(env, c, now_ns);
 }
 
-/* The retransmission timer fired: everything unacknowledged is taken for lost, cwnd is one segment. */
+static void mark_all(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = 0; i < c->recs.count; i++)
+		loss_mark(c, recs_at(env, c, i));
+	c->lost_mark = c->snd_nxt;
+}
+
+/* The retransmission timer fired: what is unacknowledged is taken for lost (RACK spares the newest), cwnd is one segment. */
 void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
@@ -171,15 +191,16 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
 	if (!(c->flags & TCP_F_SACK))
-		c->sacked = 0;
+		c->sacked = c->dup_acks = 0;
 	else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_SACKED)
 		sack_reneged(env, c);
-	for (uint32_t i = 0; i < c->recs.count; i++)
-		loss_mark(c, recs_at(env, c, i));
-	c->lost_mark = c->snd_nxt;
+	c->probe_deadline = TCP_NEVER;
+	if (c->flags & TCP_F_SACK && c->loss_flags & TCP_L_RACK)
+		rack_mark_on_rto(env, c, now_ns);
+	else
+		mark_all(env, c);
 	c->recover = c->snd_nxt;
 	c->cwnd = c->mss;
-	c->dup_acks = 0;
 	c->flags &= ~(uint32_t)TCP_F_RECOVERY;
 	c->flags |= TCP_F_LOSS | TCP_F_FORCE_RTX;
 	rtt_backoff(env, c);
