@@ -111,6 +111,8 @@ struct ack_info ack_begin(const struct tcp_conn *c, const struct tcp_seg *seg, u
 		.now_ns = now_ns,
 		.acked = seq_gt(seg->ack, c->snd_una) ? seg->ack - c->snd_una : 0,
 		.fack = c->high_sacked,
+		.ack = seg->ack,
+		.has_sack = seg->opts.nsack,
 		.tsecr = seg->opts.tsecr,
 		.has_tsecr = c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr,
 	};

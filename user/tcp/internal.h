@@ -119,6 +119,9 @@ struct ack_info {
 	uint32_t fack;	    /* high_sacked before it */
 	uint32_t tsecr;	    /* echoed timestamp */
 	bool has_tsecr;
+	uint32_t ack;
+	bool has_sack; /* it carries SACK blocks */
+	bool dsack;    /* the first of them reports a duplicate (RFC 2883) */
 	bool dup;      /* a duplicate by RFC 5681 2 */
 	bool new_sack; /* it SACKed something for the first time */
 };
@@ -137,10 +140,21 @@ bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 /* The retransmission timer fired. */
 void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 
+/* ---- tlp.c: RFC 8985 7 ---- */
+
+/* Something was sent or acknowledged: set the probe timer, if a probe is allowed. */
+void tlp_arm(struct tcp_conn *c, uint64_t now_ns);
+/* The probe timer fired: output sends a probe (TCP_L_TLP_DUE). */
+void tlp_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* Output sent it. */
+void tlp_sent(struct tcp_env *env, struct tcp_conn *c, bool rtx, uint64_t now_ns);
+/* True: the probe mended a loss, cwnd is to be reduced. */
+bool tlp_ack(struct tcp_conn *c, const struct ack_info *a);
+
 /* ---- loss.c ---- */
 
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
-void loss_probe_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_mark(struct tcp_conn *c, struct tcp_rec *r);
 

@@ -30,6 +30,19 @@ static struct tcp_cc_event cc_event(const struct tcp_conn *c, uint64_t now_ns)
 	return (struct tcp_cc_event){ .now_ns = now_ns, .prior_flight = tcp_flight(c) };
 }
 
+/* A loss that is mended already costs as much as one that is not (RFC 8985 7.4.2). */
+static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	struct tcp_cc_event ev = cc_event(c, now_ns);
+
+	tcp_count(env, loss_probe_repairs);
+	if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+		return;
+	ev.prior_flight = max_u32(c->cwnd, c->mss);
+	tcp_cc_table[c->cc]->loss(c, &ev);
+	c->cwnd = min_u32(c->cwnd, c->ssthresh);
+}
+
 static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
@@ -39,6 +52,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint64_t now
 	c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
+	c->loss_flags &= (uint8_t)~TCP_L_TLP;
 	tcp_count(env, fast_recoveries);
 }
 
@@ -104,6 +118,8 @@ static void sack_loss(struct tcp_env *env, struct tcp_conn *c, bool new_sack, ui
 {
 	bool lost = false;
 
+	c->loss_flags &= (uint8_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
+	c->probe_deadline = TCP_NEVER;
 	if (c->loss_flags & TCP_L_RACK)
 		lost = rack_detect(env, c, now_ns);
 	else if (new_sack && c->sacked)
@@ -112,7 +128,7 @@ static void sack_loss(struct tcp_env *env, struct tcp_conn *c, bool new_sack, ui
 		enter_recovery(env, c, now_ns);
 }
 
-void loss_probe_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	c->probe_deadline = TCP_NEVER;
 	sack_loss(env, c, false, now_ns);
@@ -167,7 +183,11 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 	if (a->dup)
 		tcp_count(env, in_dup_acks);
 	if (sack) {
+		if (tlp_ack(c, a))
+			reduce_cwnd(env, c, a->now_ns);
 		sack_loss(env, c, a->new_sack, a->now_ns);
+		if (a->acked || c->loss_flags & TCP_L_PTO)
+			tlp_arm(c, a->now_ns);
 	} else if (a->dup) {
 		c->dup_acks++;
 		dup_ack_loss(env, c, a->now_ns);
@@ -195,6 +215,7 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_SACKED)
 		sack_reneged(env, c);
 	c->probe_deadline = TCP_NEVER;
+	c->loss_flags &= (uint8_t) ~(TCP_L_PTO | TCP_L_TLP | TCP_L_TLP_DUE);
 	if (c->flags & TCP_F_SACK && c->loss_flags & TCP_L_RACK)
 		rack_mark_on_rto(env, c, now_ns);
 	else

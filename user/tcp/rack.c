@@ -140,7 +140,6 @@ bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = UINT32_MAX;
 	bool any;
 
-	c->probe_deadline = TCP_NEVER;
 	if (!c->recs.count)
 		return false;
 	any = detect_again(env, c, now_us, wnd_us, &wait_us);

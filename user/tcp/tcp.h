@@ -218,6 +218,10 @@ enum {
 enum {
 	TCP_L_RACK = 1,	      /* rack_* are valid */
 	TCP_L_REORDERING = 2, /* RACK.reordering_seen */
+	TCP_L_PTO = 4,	      /* probe_deadline is the loss probe's */
+	TCP_L_TLP_DUE = 8,    /* a loss probe is to be sent */
+	TCP_L_TLP = 16,	      /* one is out: tlp_end is valid */
+	TCP_L_TLP_RTX = 32,   /* it was a retransmission */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
@@ -278,7 +282,7 @@ struct tcp_conn {
 	uint8_t snd_hint;     /* order of the block that sndq needed last time */
 	uint8_t rcv_hint;
 	uint64_t rtx_deadline;	 /* retransmission or persist timer */
-	uint64_t probe_deadline; /* RACK's reordering timer */
+	uint64_t probe_deadline; /* RACK's reordering timer, or the loss probe's (TCP_L_PTO) */
 	uint64_t delack_deadline;
 	uint64_t idle_deadline; /* keepalive */
 	uint64_t misc_deadline; /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
@@ -305,6 +309,7 @@ struct tcp_conn {
 	uint32_t rack_rtt_us;	  /* RFC 8985 5.3: of the segment sent last among those delivered */
 	uint32_t rack_xmit_us;	  /* when it was sent, like tcp_rec.sent_us */
 	uint32_t rack_end;	  /* its right edge */
+	uint32_t tlp_end;	  /* snd_nxt once the loss probe was sent */
 	uint32_t min_rtt_us;	  /* smallest of recent minutes; 0: none yet */
 	uint32_t min_rtt_at_us;	  /* when that was, wraps */
 	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
