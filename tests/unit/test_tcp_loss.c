@@ -156,10 +156,11 @@ static void test_loss_sack_one_block_far_up_is_enough(void **state)
 	flight_sack(10);
 	th_sack(SEG(6), SEG(10));
 	in(".", 1, 1, 0); /* one ACK: more than two segments' bytes above each of the first six */
-	for (uint32_t i = 0; i < 5; i++)
-		out(i < 5 ? "." : "P.", SEG(i), 1, MSS);
-	no_out(); /* half a window: five of six */
-	in(".", 1, SEG(5), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		out(".", SEG(i), 1, MSS);
+	no_out(); /* as many as were delivered (PRR) */
+	in(".", 1, SEG(4), 0);
+	out(".", SEG(4), 1, MSS);
 	out(".", SEG(5), 1, MSS);
 	no_out();
 	in(".", 1, SEG(10), 0);

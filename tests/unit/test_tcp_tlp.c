@@ -174,13 +174,35 @@ static void test_tlp_not_while_something_is_sacked(void **state)
 {
 	flight(4);
 	advance(10);
-	th_sack(SEG(1), SEG(2));
-	in(".", 1, 1, 0);
+	th_sack(SEG(2), SEG(3));
+	in(".", 1, SEG(1), 0);
 	assert_false(th.c->loss_flags & TCP_L_PTO);
+	assert_true(th.c->probe_deadline != TCP_NEVER);
 	advance(3); /* RACK's timer, 10 / 4 ms */
-	out(".", 1, 1, MSS);
+	out(".", SEG(1), 1, MSS);
 	advance(100);
 	count_is(loss_probes, 0);
+}
+
+static void test_tlp_duplicate_ack_does_not_stop_the_timer(void **state)
+{
+	flight(4);
+	advance(10);
+	in(".", 1, 1, 0);
+	advance(PTO_MS - 10);
+	out("P.", SEG(3), 1, MSS);
+	count_is(loss_probes, 1);
+}
+
+static void test_tlp_no_second_probe_while_one_is_out(void **state)
+{
+	flight(4);
+	advance(PTO_MS);
+	out("P.", SEG(3), 1, MSS);
+	in(".", 1, SEG(1), 0);
+	advance(2 * PTO_MS);
+	no_out();
+	count_is(loss_probes, 1);
 }
 
 /* Nagle holds back what might have to wait for ever if the tail is lost. */
@@ -220,6 +242,8 @@ int main(void)
 		TEST(test_tlp_comes_no_later_than_the_timeout),
 		TEST(test_tlp_not_without_sack),
 		TEST(test_tlp_not_while_something_is_sacked),
+		TEST(test_tlp_duplicate_ack_does_not_stop_the_timer),
+		TEST(test_tlp_no_second_probe_while_one_is_out),
 		TEST(test_tlp_sends_what_nagle_holds_back),
 		TEST(test_tlp_fin_is_probed),
 	};

@@ -151,6 +151,12 @@ void tlp_sent(struct tcp_env *env, struct tcp_conn *c, bool rtx, uint64_t now_ns
 /* True: the probe mended a loss, cwnd is to be reduced. */
 bool tlp_ack(struct tcp_conn *c, const struct ack_info *a);
 
+/* ---- prr.c: RFC 9937 ---- */
+
+void prr_begin(struct tcp_conn *c, uint32_t delivered);
+/* cwnd for what the next acknowledgement lets go; safe: snd_una moved and nothing more was found lost. */
+void prr_update(struct tcp_conn *c, uint32_t delivered, bool safe);
+
 /* ---- loss.c ---- */
 
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);

@@ -43,13 +43,16 @@ static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 	c->cwnd = min_u32(c->cwnd, c->ssthresh);
 }
 
-static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t delivered, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
-	c->cwnd = c->ssthresh;
+	if (c->flags & TCP_F_SACK)
+		prr_begin(c, delivered);
+	else
+		c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
 	c->loss_flags &= (uint8_t)~TCP_L_TLP;
@@ -106,7 +109,9 @@ static void mark_first(struct tcp_env *env, struct tcp_conn *c)
 
 static void leave_recovery(struct tcp_conn *c)
 {
-	if (c->flags & TCP_F_RECOVERY && !(c->flags & TCP_F_SACK)) /* RFC 6582 3.2 (3), option 1 */
+	if (c->flags & TCP_F_RECOVERY && c->flags & TCP_F_SACK)
+		c->cwnd = c->ssthresh;
+	else if (c->flags & TCP_F_RECOVERY) /* RFC 6582 3.2 (3), option 1 */
 		c->cwnd = min_u32(c->ssthresh, max_u32(tcp_flight(c), c->mss) + c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
 	if (!(c->flags & TCP_F_SACK))
@@ -114,24 +119,27 @@ static void leave_recovery(struct tcp_conn *c)
 }
 
 /* RACK decides; RFC 6675 where it has no say, because nothing was delivered whose time of sending is certain. */
-static void sack_loss(struct tcp_env *env, struct tcp_conn *c, bool new_sack, uint64_t now_ns)
+static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
 	bool lost = false;
 
 	c->loss_flags &= (uint8_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
 	c->probe_deadline = TCP_NEVER;
 	if (c->loss_flags & TCP_L_RACK)
-		lost = rack_detect(env, c, now_ns);
-	else if (new_sack && c->sacked)
+		lost = rack_detect(env, c, a->now_ns);
+	else if (a->new_sack && c->sacked)
 		lost = mark_by_sack(env, c);
 	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
-		enter_recovery(env, c, now_ns);
+		enter_recovery(env, c, a->delivered, a->now_ns);
+	if (c->flags & TCP_F_RECOVERY && (lost || a->delivered))
+		prr_update(c, a->delivered, a->acked && !lost);
 }
 
 void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	c->probe_deadline = TCP_NEVER;
-	sack_loss(env, c, false, now_ns);
+	struct ack_info a = { .now_ns = now_ns };
+
+	sack_loss(env, c, &a);
 }
 
 static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
@@ -142,7 +150,7 @@ static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_n
 		return;
 	if (seq_leq(c->snd_una, c->recover)) /* RFC 6582 3.2 (2): these may answer what was sent again needlessly */
 		return;
-	enter_recovery(env, c, now_ns);
+	enter_recovery(env, c, 0, now_ns);
 	mark_first(env, c);
 	if (c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
@@ -185,8 +193,9 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 	if (sack) {
 		if (tlp_ack(c, a))
 			reduce_cwnd(env, c, a->now_ns);
-		sack_loss(env, c, a->new_sack, a->now_ns);
-		if (a->acked || c->loss_flags & TCP_L_PTO)
+		if (a->acked || a->new_sack)
+			sack_loss(env, c, a);
+		if (a->acked)
 			tlp_arm(c, a->now_ns);
 	} else if (a->dup) {
 		c->dup_acks++;

@@ -78,6 +78,7 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 	r->sent_us = tcp_us(now_ns);
 	if (r->rtx < 255)
 		r->rtx++;
+	c->prr_out += r->len;
 	c->retrans_segs++;
 	c->bytes_retrans += r->len;
 	tcp_count(env, retrans_segs);
@@ -104,6 +105,7 @@ static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_
 	r->flags = flags;
 	r->sent_us = tcp_us(now_ns);
 	c->snd_nxt += len;
+	c->prr_out += len;
 	if (c->recs.count == 1 || c->rtx_deadline == TCP_NEVER)
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.1 */
 	return r;

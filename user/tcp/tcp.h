@@ -310,6 +310,9 @@ struct tcp_conn {
 	uint32_t rack_xmit_us;	  /* when it was sent, like tcp_rec.sent_us */
 	uint32_t rack_end;	  /* its right edge */
 	uint32_t tlp_end;	  /* snd_nxt once the loss probe was sent */
+	uint32_t recover_fs;	  /* RFC 9937: bytes in flight when recovery began */
+	uint32_t prr_delivered;	  /* bytes delivered since */
+	uint32_t prr_out;	  /* bytes sent since */
 	uint32_t min_rtt_us;	  /* smallest of recent minutes; 0: none yet */
 	uint32_t min_rtt_at_us;	  /* when that was, wraps */
 	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
