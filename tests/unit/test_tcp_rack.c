@@ -238,6 +238,42 @@ static void test_rack_each_hole_in_its_own_time(void **state)
 	count_is(retrans_segs, 3);
 }
 
+/* Step 4: each round trip with a DSACK widens the window by min_RTT / 4; sixteen recoveries without one narrow it. */
+static void test_rack_dsack_widens_the_window(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	in(".", 1, SEG(2), 0);
+	put(2 * MSS);
+	th_drain();
+	for (int i = 0; i < 2; i++) { /* both within one round trip */
+		th_sack(SEG(0), SEG(1));
+		in(".", 1, SEG(2), 0);
+	}
+	count_is(in_dsacks, 2);
+	assert_int_equal(th.c->reo_mult, 1);
+	advance(4);
+	sack(2, 3, 4);
+	advance(1);
+	no_out();
+	advance(1);
+	out(".", SEG(2), 1, MSS);
+}
+
+static void test_rack_window_narrows_after_sixteen_recoveries(void **state)
+{
+	open_sack(false);
+	rack_adapt(th.c, true, false);
+	for (int i = 0; i < 15; i++)
+		rack_adapt(th.c, false, true);
+	assert_int_equal(th.c->reo_mult, 1);
+	rack_adapt(th.c, false, true);
+	assert_int_equal(th.c->reo_mult, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +287,8 @@ int main(void)
 		TEST(test_rack_ambiguous_by_timestamp_is_no_sample),
 		TEST(test_rack_timeout_spares_what_is_young),
 		TEST(test_rack_without_a_sample_counts),
+		TEST(test_rack_dsack_widens_the_window),
+		TEST(test_rack_window_narrows_after_sixteen_recoveries),
 		TEST(test_rack_each_hole_in_its_own_time),
 	};
 

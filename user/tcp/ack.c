@@ -199,7 +199,7 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 	}
 	a = ack_begin(c, seg, now_ns);
 	a.dup = is_dup_ack(c, seg);
-	if (c->flags & TCP_F_SACK && seg->opts.nsack && c->recs.count)
+	if (c->flags & TCP_F_SACK && seg->opts.nsack)
 		sack_update(env, c, &seg->opts, &a);
 	if (a.acked)
 		ack_advance(env, c, seg, &a);
@@ -212,7 +212,7 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 
 		tcp_cc_table[c->cc]->ack(c, &ev);
 	}
-	if (a.acked || a.dup || a.new_sack)
+	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);
 	return true;
 }

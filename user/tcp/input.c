@@ -164,6 +164,8 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
 		c->flags |= TCP_F_FORCE_RTX;
 	} else if (tcp_seg_len(seg)) {
+		if (!(seg->flags & TCP_SYN))
+			recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
 		ack_now(c); /* a duplicate: the ACK for it was lost */
 	} else {
 		conn_challenge(env, c, now_ns);

@@ -137,6 +137,8 @@ void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
 void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a);
 /* Marks what must be lost by now, sets the timer for what may be. True: something was marked. */
 bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* Step 4: the reordering window grows with DSACKs, and shrinks again after recoveries without. */
+void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered);
 /* The retransmission timer fired. */
 void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 
@@ -196,6 +198,8 @@ static inline uint32_t recvq_window_step(const struct tcp_conn *c)
 /* The stream ends at fin: what was received beyond it does not count. */
 void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin);
 void recvq_free(struct tcp_env *env, struct tcp_conn *c);
+/* [start, end) came once more: the next ACK says so (RFC 2883). */
+void recvq_duplicate(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t end);
 struct tcp_ooo {
 	uint8_t recent[TCP_SACK_MAX]; /* indices of the ranges that grew last, newest first: SACK's blocks */
 	struct tcp_range r[TCP_OOO_RANGES];
@@ -209,7 +213,7 @@ static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_co
 
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
-void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
+void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 

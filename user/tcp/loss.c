@@ -178,12 +178,12 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	bool sack = c->flags & TCP_F_SACK;
+	bool sack = c->flags & TCP_F_SACK, recovering = c->flags & (TCP_F_RECOVERY | TCP_F_LOSS);
 
 	if (a->acked) {
 		if (!sack)
 			c->dup_acks = 0;
-		if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+		if (recovering)
 			partial_ack(env, c, a->acked);
 		else if (!sack)
 			c->sacked = 0;
@@ -191,6 +191,7 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 	if (a->dup)
 		tcp_count(env, in_dup_acks);
 	if (sack) {
+		rack_adapt(c, a->dsack, recovering && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)));
 		if (tlp_ack(c, a))
 			reduce_cwnd(env, c, a->now_ns);
 		if (a->acked || a->new_sack)

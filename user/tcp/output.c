@@ -185,9 +185,11 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 /* Bytes of options that this connection's next data segment carries beyond what mss already allows for. */
 static uint32_t sack_bytes(const struct tcp_conn *c)
 {
-	if (!c->ooo_count || !(c->flags & TCP_F_SACK))
+	uint32_t blocks = c->ooo_count + (c->dsack.start != c->dsack.end);
+
+	if (!blocks || !(c->flags & TCP_F_SACK))
 		return 0;
-	return 4 + 8 * min_u32(c->ooo_count, c->flags & TCP_F_TS ? 3 : 4);
+	return 4 + 8 * min_u32(blocks, c->flags & TCP_F_TS ? 3 : 4);
 }
 
 /* Nagle, Cork and the sender's SWS avoidance for a segment shorter than full. True: not yet. */

@@ -6,7 +6,7 @@
  *
  *   6.2 step 1, 2   min_RTT and RACK.segment                 rack_delivered()
  *   6.2 step 3      reordering                               rack_delivered()
- *   6.2 step 4      the reordering window                    reo_wnd()
+ *   6.2 step 4      the reordering window                    reo_wnd(), rack_adapt()
  *   6.2 step 5      what is lost, and the reordering timer   rack_detect()
  *   6.3             a retransmission timeout                 rack_mark_on_rto()
  *
@@ -22,6 +22,8 @@
 
 #define DUP_THRESH 3u
 #define MIN_RTT_WINDOW_US 300000000u
+#define REO_PERSIST 16u
+#define REO_MULT_MAX 250u
 #define WALK_MAX 256u /* records looked at in vain left of lost_mark for one acknowledgement */
 
 /* RACK_sent_after() */
@@ -67,7 +69,21 @@ static uint32_t reo_wnd(const struct tcp_conn *c)
 	if (!(c->loss_flags & TCP_L_REORDERING) &&
 	    (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS) || c->sacked_segs >= DUP_THRESH))
 		return 0;
-	return min_u32(c->min_rtt_us / 4, c->srtt_us_x8 >> 3);
+	return min_u32(c->min_rtt_us / 4 * (c->reo_mult + 1u), c->srtt_us_x8 >> 3);
+}
+
+void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
+{
+	if (c->loss_flags & TCP_L_DSACK_ROUND && seq_geq(c->snd_una, c->dsack_round))
+		c->loss_flags &= (uint8_t)~TCP_L_DSACK_ROUND;
+	if (dsack && !(c->loss_flags & TCP_L_DSACK_ROUND)) {
+		c->loss_flags |= TCP_L_DSACK_ROUND;
+		c->dsack_round = c->snd_nxt;
+		c->reo_mult += c->reo_mult < REO_MULT_MAX;
+		c->reo_persist = REO_PERSIST;
+	} else if (recovered && c->reo_persist && !--c->reo_persist) {
+		c->reo_mult = 0;
+	}
 }
 
 enum verdict { KEEP, WAIT, LATE }; /* sent after RACK.segment; before it, but perhaps only reordered; lost */

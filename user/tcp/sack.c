@@ -32,8 +32,25 @@ static bool mark_block(struct tcp_env *env, struct tcp_conn *c, struct tcp_range
 	return news;
 }
 
+/* RFC 2883 4: the first block lies left of the acknowledgement, or within the second. */
+static bool is_dsack(const struct tcp_conn *c, const struct tcp_opts *o, uint32_t ack)
+{
+	struct tcp_range b = o->sack[0];
+
+	if (!seq_lt(b.start, b.end) || seq_gt(b.end, c->snd_nxt) || b.end - b.start > c->max_snd_wnd)
+		return false;
+	if (seq_leq(b.end, ack)) /* not older than a window, or it is forged or says nothing any more */
+		return seq_geq(b.start, c->snd_una - c->max_snd_wnd);
+	return o->nsack > 1 && seq_geq(b.start, o->sack[1].start) && seq_leq(b.end, o->sack[1].end);
+}
+
 void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, struct ack_info *a)
 {
+	a->dsack = is_dsack(c, o, a->ack);
+	if (a->dsack)
+		tcp_count(env, in_dsacks);
+	if (!c->recs.count)
+		return;
 	for (uint32_t i = 0; i < o->nsack; i++) {
 		struct tcp_range b = o->sack[i];
 
