@@ -101,6 +101,8 @@ static void clamp_marks(struct tcp_conn *c)
 		c->recover = c->snd_una - 1; /* equal to snd_una it says: nothing new since the last recovery */
 	if (!(c->flags & TCP_F_SACK) && c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
+	if (c->snd_una - c->undo_una > 1u << 30)
+		c->loss_flags &= (uint16_t)~TCP_L_UNDO; /* long ago, and undo_una would wrap */
 	if (c->flags & TCP_F_URG_OUT && seq_geq(c->snd_una, c->snd_up))
 		c->flags &= ~(uint32_t)TCP_F_URG_OUT;
 }

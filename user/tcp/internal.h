@@ -120,10 +120,11 @@ struct ack_info {
 	uint32_t tsecr;	    /* echoed timestamp */
 	bool has_tsecr;
 	uint32_t ack;
-	bool has_sack; /* it carries SACK blocks */
-	bool dsack;    /* the first of them reports a duplicate (RFC 2883) */
-	bool dup;      /* a duplicate by RFC 5681 2 */
-	bool new_sack; /* it SACKed something for the first time */
+	struct tcp_range twice; /* what the DSACK reports */
+	bool has_sack;		/* it carries SACK blocks */
+	bool dsack;		/* the first of them reports a duplicate (RFC 2883) */
+	bool dup;		/* a duplicate by RFC 5681 2 */
+	bool new_sack;		/* it SACKed something for the first time */
 };
 
 /* ---- sack.c ---- */
@@ -158,6 +159,15 @@ bool tlp_ack(struct tcp_conn *c, const struct ack_info *a);
 void prr_begin(struct tcp_conn *c, uint32_t delivered);
 /* cwnd for what the next acknowledgement lets go; safe: snd_una moved and nothing more was found lost. */
 void prr_update(struct tcp_conn *c, uint32_t delivered, bool safe);
+
+/* ---- undo.c: RFC 3522, 4015 ---- */
+
+/* A loss is about to reduce cwnd. */
+void undo_begin(struct tcp_conn *c);
+/* Something was sent again. */
+void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns);
+/* True: the acknowledgement shows that the reduction was needless; it is undone. */
+bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
 
 /* ---- loss.c ---- */
 

@@ -36,6 +36,7 @@ static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
 	tcp_count(env, loss_probe_repairs);
+	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
 	if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
 		return;
 	ev.prior_flight = max_u32(c->cwnd, c->mss);
@@ -47,6 +48,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
+	undo_begin(c);
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
 	if (c->flags & TCP_F_SACK)
@@ -55,7 +57,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 		c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
-	c->loss_flags &= (uint8_t)~TCP_L_TLP;
+	c->loss_flags &= (uint16_t)~TCP_L_TLP;
 	tcp_count(env, fast_recoveries);
 }
 
@@ -123,7 +125,7 @@ static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_
 {
 	bool lost = false;
 
-	c->loss_flags &= (uint8_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
+	c->loss_flags &= (uint16_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
 	c->probe_deadline = TCP_NEVER;
 	if (c->loss_flags & TCP_L_RACK)
 		lost = rack_detect(env, c, a->now_ns);
@@ -180,6 +182,15 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
 	bool sack = c->flags & TCP_F_SACK, recovering = c->flags & (TCP_F_RECOVERY | TCP_F_LOSS);
 
+	if (a->dup)
+		tcp_count(env, in_dup_acks);
+	if (sack)
+		rack_adapt(c, a->dsack, false);
+	if (undo_ack(env, c, a)) {
+		if (sack)
+			tlp_arm(c, a->now_ns);
+		return;
+	}
 	if (a->acked) {
 		if (!sack)
 			c->dup_acks = 0;
@@ -188,10 +199,9 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 		else if (!sack)
 			c->sacked = 0;
 	}
-	if (a->dup)
-		tcp_count(env, in_dup_acks);
 	if (sack) {
-		rack_adapt(c, a->dsack, recovering && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)));
+		if (recovering && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+			rack_adapt(c, false, true);
 		if (tlp_ack(c, a))
 			reduce_cwnd(env, c, a->now_ns);
 		if (a->acked || a->new_sack)
@@ -218,6 +228,8 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 
 	tcp_count(env, rto_fires);
 	c->rto_count++;
+	if (!(c->flags & TCP_F_LOSS))
+		undo_begin(c);
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
 	if (!(c->flags & TCP_F_SACK))
@@ -225,7 +237,7 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_SACKED)
 		sack_reneged(env, c);
 	c->probe_deadline = TCP_NEVER;
-	c->loss_flags &= (uint8_t) ~(TCP_L_PTO | TCP_L_TLP | TCP_L_TLP_DUE);
+	c->loss_flags &= (uint16_t) ~(TCP_L_PTO | TCP_L_TLP | TCP_L_TLP_DUE);
 	if (c->flags & TCP_F_SACK && c->loss_flags & TCP_L_RACK)
 		rack_mark_on_rto(env, c, now_ns);
 	else

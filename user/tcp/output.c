@@ -78,6 +78,7 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 	r->sent_us = tcp_us(now_ns);
 	if (r->rtx < 255)
 		r->rtx++;
+	undo_retransmitted(c, now_ns);
 	c->prr_out += r->len;
 	c->retrans_segs++;
 	c->bytes_retrans += r->len;
@@ -284,7 +285,7 @@ static int out_tlp(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 			made = rtx && send_again(env, c, out, r, now_ns);
 		}
 	}
-	c->loss_flags &= (uint8_t)~TCP_L_TLP_DUE;
+	c->loss_flags &= (uint16_t)~TCP_L_TLP_DUE;
 	if (made)
 		tlp_sent(env, c, rtx, now_ns);
 	return made;

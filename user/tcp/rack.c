@@ -75,7 +75,7 @@ static uint32_t reo_wnd(const struct tcp_conn *c)
 void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
 {
 	if (c->loss_flags & TCP_L_DSACK_ROUND && seq_geq(c->snd_una, c->dsack_round))
-		c->loss_flags &= (uint8_t)~TCP_L_DSACK_ROUND;
+		c->loss_flags &= (uint16_t)~TCP_L_DSACK_ROUND;
 	if (dsack && !(c->loss_flags & TCP_L_DSACK_ROUND)) {
 		c->loss_flags |= TCP_L_DSACK_ROUND;
 		c->dsack_round = c->snd_nxt;

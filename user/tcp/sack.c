@@ -47,8 +47,10 @@ static bool is_dsack(const struct tcp_conn *c, const struct tcp_opts *o, uint32_
 void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, struct ack_info *a)
 {
 	a->dsack = is_dsack(c, o, a->ack);
-	if (a->dsack)
+	if (a->dsack) {
+		a->twice = o->sack[0];
 		tcp_count(env, in_dsacks);
+	}
 	if (!c->recs.count)
 		return;
 	for (uint32_t i = 0; i < o->nsack; i++) {

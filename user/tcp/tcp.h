@@ -223,6 +223,7 @@ enum {
 	TCP_L_TLP = 16,	      /* one is out: tlp_end is valid */
 	TCP_L_TLP_RTX = 32,   /* it was a retransmission */
 	TCP_L_DSACK_ROUND = 64,
+	TCP_L_UNDO = 128, /* undo_* are valid */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
@@ -316,6 +317,10 @@ struct tcp_conn {
 	uint32_t prr_out;	  /* bytes sent since */
 	uint32_t dsack_round;	  /* RACK.dsack_round, valid with TCP_L_DSACK_ROUND */
 	struct tcp_range dsack;	  /* received twice, to be reported in the next ACK (RFC 2883); empty: nothing */
+	uint32_t undo_una;	  /* snd_una when the window was last reduced for a loss; with TCP_L_UNDO */
+	uint32_t undo_cwnd;	  /* cwnd before that, bytes */
+	uint32_t undo_ssthresh;	  /* bytes */
+	uint32_t undo_ts;	  /* timestamp of the first retransmission since */
 	uint32_t min_rtt_us;	  /* smallest of recent minutes; 0: none yet */
 	uint32_t min_rtt_at_us;	  /* when that was, wraps */
 	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
@@ -326,7 +331,8 @@ struct tcp_conn {
 	uint16_t keepidle_s, keepintvl_s;
 	uint8_t reo_mult;    /* RACK.reo_wnd_mult - 1 */
 	uint8_t reo_persist; /* RACK.reo_wnd_persist */
-	uint8_t loss_flags;  /* TCP_L_* */
+	uint16_t undo_rtx;   /* retransmissions since the reduction that are not known to be needless */
+	uint16_t loss_flags; /* TCP_L_* */
 	uint8_t keepcnt;
 	uint8_t probes;	    /* window or keepalive probes unanswered */
 	uint8_t backoff;    /* doublings of the RTO */

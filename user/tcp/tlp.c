@@ -32,7 +32,7 @@ void tlp_arm(struct tcp_conn *c, uint64_t now_ns)
 	if (!allowed(c)) {
 		if (c->loss_flags & TCP_L_PTO)
 			c->probe_deadline = TCP_NEVER;
-		c->loss_flags &= (uint8_t)~TCP_L_PTO;
+		c->loss_flags &= (uint16_t)~TCP_L_PTO;
 		return;
 	}
 	if (tcp_flight(c) < 2u * c->mss) /* the RFC says one segment, but two short ones may wait for an ACK as well */
@@ -44,7 +44,7 @@ void tlp_arm(struct tcp_conn *c, uint64_t now_ns)
 void tlp_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	c->probe_deadline = TCP_NEVER;
-	c->loss_flags &= (uint8_t)~TCP_L_PTO;
+	c->loss_flags &= (uint16_t)~TCP_L_PTO;
 	if (!allowed(c))
 		return;
 	c->loss_flags |= TCP_L_TLP_DUE;
@@ -54,7 +54,7 @@ void tlp_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 void tlp_sent(struct tcp_env *env, struct tcp_conn *c, bool rtx, uint64_t now_ns)
 {
 	c->loss_flags |= TCP_L_TLP;
-	c->loss_flags &= (uint8_t)~TCP_L_TLP_RTX;
+	c->loss_flags &= (uint16_t)~TCP_L_TLP_RTX;
 	if (rtx)
 		c->loss_flags |= TCP_L_TLP_RTX;
 	c->tlp_end = c->snd_nxt;
@@ -71,14 +71,14 @@ bool tlp_ack(struct tcp_conn *c, const struct ack_info *a)
 	if (!(c->loss_flags & TCP_L_TLP) || seq_lt(a->ack, c->tlp_end))
 		return false;
 	if (!(c->loss_flags & TCP_L_TLP_RTX) || a->dsack) {
-		c->loss_flags &= (uint8_t)~TCP_L_TLP;
+		c->loss_flags &= (uint16_t)~TCP_L_TLP;
 		return false;
 	}
 	if (seq_gt(a->ack, c->tlp_end)) {
-		c->loss_flags &= (uint8_t)~TCP_L_TLP;
+		c->loss_flags &= (uint16_t)~TCP_L_TLP;
 		return true;
 	}
 	if (a->dup && !a->has_sack && !a->acked)
-		c->loss_flags &= (uint8_t)~TCP_L_TLP;
+		c->loss_flags &= (uint16_t)~TCP_L_TLP;
 	return false;
 }
