@@ -10,7 +10,8 @@
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
  *
- * Without SACK, c->sacked holds a guess: one SMSS for each duplicate ACK.
+ * Without SACK, c->sacked holds a guess: one SMSS for each duplicate ACK. That lets one
+ * new segment go for each of the first two: limited transmit (RFC 3042), as with SACK.
  */
 #include "tcp/internal.h"
 

@@ -139,7 +139,6 @@ void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 /* SACK blocks: what came twice (RFC 2883), then those that grew last first (RFC 2018 4), as many as fit into room bytes. */
 static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, uint32_t room)
 {
-	const struct tcp_ooo *o = c->ooo_count ? recvq_ooo(env, c) : NULL;
 	uint32_t n, dup = c->dsack.start != c->dsack.end;
 
 	room = min_u32(room, TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0u));
@@ -154,7 +153,9 @@ static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, ui
 		p = put32(p, c->dsack.end);
 		c->dsack.end = c->dsack.start; /* said once (RFC 2883 4) */
 	}
-	for (uint32_t i = 0; i < n - dup; i++) {
+	for (uint32_t i = 0; i < n - dup; i++) { /* here only if there is a list */
+		const struct tcp_ooo *o = recvq_ooo(env, c);
+
 		p = put32(p, o->r[o->recent[i]].start);
 		p = put32(p, o->r[o->recent[i]].end);
 	}

@@ -35,7 +35,8 @@ void tlp_arm(struct tcp_conn *c, uint64_t now_ns)
 		c->loss_flags &= (uint16_t)~TCP_L_PTO;
 		return;
 	}
-	if (tcp_flight(c) < 2u * c->mss) /* the RFC says one segment, but two short ones may wait for an ACK as well */
+	/* The RFC says one segment, but less than two of those that the peer takes for full may wait as well. */
+	if (tcp_flight(c) < 2u * max_u32(c->mss, TCP_MSS_DEFAULT_V4))
 		pto_us += MAX_ACK_DELAY_US;
 	c->loss_flags |= TCP_L_PTO;
 	c->probe_deadline = min_u64(now_ns + 1000ull * pto_us, c->rtx_deadline);
