@@ -199,7 +199,9 @@ static void judge_ack(struct world *w, struct view *v)
 	for (uint8_t i = 0; v->opts.present & TCP_OPT_SACK && i < v->opts.nsack; i++) {
 		uint32_t from = v->opts.sack[i].start - v->other->isn, to = v->opts.sack[i].end - v->other->isn;
 
-		if (from >= to || from <= ack || !has_range(v->other, from, to))
+		bool twice = !i && to <= ack; /* RFC 2883: the first block may report a duplicate */
+
+		if (from >= to || (from <= ack && !twice) || !has_range(v->other, from, to))
 			accuse(w, v, "reports by SACK what did not arrive", from, to);
 	}
 }

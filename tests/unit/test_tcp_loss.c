@@ -18,6 +18,7 @@ static void flight_sack(uint32_t n)
 {
 	th.sack = true;
 	flight(n);
+	advance(1); /* the RTT */
 }
 
 /* ---- without SACK ---- */
@@ -155,10 +156,11 @@ static void test_loss_sack_one_block_far_up_is_enough(void **state)
 	flight_sack(10);
 	th_sack(SEG(6), SEG(10));
 	in(".", 1, 1, 0); /* one ACK: more than two segments' bytes above each of the first six */
-	for (uint32_t i = 0; i < 5; i++)
-		out(i < 5 ? "." : "P.", SEG(i), 1, MSS);
-	no_out(); /* half a window: five of six */
-	in(".", 1, SEG(5), 0);
+	for (uint32_t i = 0; i < 4; i++)
+		out(".", SEG(i), 1, MSS);
+	no_out(); /* as many as were delivered (PRR) */
+	in(".", 1, SEG(4), 0);
+	out(".", SEG(4), 1, MSS);
 	out(".", SEG(5), 1, MSS);
 	no_out();
 	in(".", 1, SEG(10), 0);
@@ -275,11 +277,14 @@ static void test_loss_timeout_backs_off_and_keeps_ssthresh(void **state)
 static void test_loss_timeout_spares_what_was_sacked(void **state)
 {
 	flight_sack(4);
-	th_sack(SEG(1), SEG(3)); /* too few to find the hole */
+	th_sack(SEG(1), SEG(3)); /* too few to find the hole at once */
 	in(".", 1, 1, 0);
 	no_out();
-	advance(200);
+	advance(1); /* RACK's timer */
 	out(".", 1, 1, MSS);
+	advance(198);
+	out(".", 1, 1, MSS);
+	no_out();
 	in(".", 1, SEG(3), 0);
 	out("P.", SEG(3), 1, MSS);
 	no_out();

@@ -165,12 +165,14 @@ static void test_recvq_sack_after_the_first_hole_is_filled_names_the_rest(void *
 		in("P.", 1 + 1000 * i, 1, 100);
 	in("P.", 1, 1, 4500); /* fills up to the range at 4,001 */
 	out(".", 1, 4501, 0);
-	assert_int_equal(th.opts.nsack, 2);
-	sack_is(0, 6001, 6101);
-	sack_is(1, 5001, 5101);
+	assert_int_equal(th.opts.nsack, 3);
+	sack_is(0, 1001, 1101); /* came twice (RFC 2883) */
+	sack_is(1, 6001, 6101);
+	sack_is(2, 5001, 5101);
 	in("P.", 4501, 1, 2000);
 	out(".", 1, 6501, 0);
-	assert_int_equal(th.opts.nsack, 0);
+	assert_int_equal(th.opts.nsack, 1);
+	sack_is(0, 5001, 5101);
 }
 
 static void test_recvq_sack_is_not_sent_unless_agreed(void **state)
@@ -242,6 +244,81 @@ static void test_recvq_ring_grows_with_use_and_goes_when_read(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
+/* ---- what came twice (RFC 2883) ---- */
+
+static void test_recvq_duplicate_is_reported_once(void **state)
+{
+	th_modern();
+	in("P.", 1, 1, 3000);
+	th_drain();
+	in("P.", 1001, 1, 1000);
+	out(".", 1, 3001, 0);
+	assert_int_equal(th.opts.nsack, 1);
+	sack_is(0, 1001, 2001);
+	count_is(out_dsacks, 1);
+	in("P.", 3001, 1, 3000);
+	out(".", 1, 6001, 0);
+	assert_int_equal(th.opts.nsack, 0);
+}
+
+static void test_recvq_duplicate_in_part_is_reported_in_part(void **state)
+{
+	th_modern();
+	in("P.", 1, 1, 1000);
+	th_drain();
+	in("P.", 501, 1, 1000);
+	th.c->flags |= TCP_F_ACK_NOW;
+	out(".", 1, 1501, 0);
+	assert_int_equal(th.opts.nsack, 1);
+	sack_is(0, 501, 1001);
+}
+
+static void test_recvq_duplicate_out_of_order_names_its_range_too(void **state)
+{
+	th_modern();
+	in("P.", 1001, 1, 1000);
+	in("P.", 3001, 1, 500);
+	th_drain();
+	in("P.", 1201, 1, 300);
+	out(".", 1, 1, 0);
+	assert_int_equal(th.opts.nsack, 3);
+	sack_is(0, 1201, 1501);
+	sack_is(1, 1001, 2001);
+	sack_is(2, 3001, 3501);
+}
+
+static void test_recvq_duplicate_of_what_never_came_is_not_reported(void **state)
+{
+	th_modern();
+	in("P.", 1, 1, 100);
+	th_drain();
+	in("P.", (uint32_t)-5000, 1, 100);
+	out(".", 1, 101, 0);
+	assert_int_equal(th.opts.nsack, 0);
+}
+
+static void test_recvq_duplicate_without_sack_is_not_reported(void **state)
+{
+	th_active();
+	in("P.", 1, 1, 1000);
+	th_drain();
+	in("P.", 1, 1, 1000);
+	out(".", 1, 1001, 0);
+	assert_int_equal(th.last.opt_len, 0);
+	count_is(out_dsacks, 0);
+}
+
+static void test_recvq_duplicate_is_reported_beside_data(void **state)
+{
+	th_modern();
+	in("P.", 1, 1, 1000);
+	th_drain();
+	put(3000);
+	in("P.", 1, 1, 1000);
+	out(".", 1, 1001, 1448 - 12); /* check_segment() holds it to the MTU */
+	sack_is(0, 1, 1001);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +331,12 @@ int main(void)
 		TEST(test_recvq_sack_four_blocks_without_timestamps),
 		TEST(test_recvq_sack_joined_ranges_are_named_once),
 		TEST(test_recvq_sack_after_the_first_hole_is_filled_names_the_rest),
+		TEST(test_recvq_duplicate_is_reported_once),
+		TEST(test_recvq_duplicate_in_part_is_reported_in_part),
+		TEST(test_recvq_duplicate_out_of_order_names_its_range_too),
+		TEST(test_recvq_duplicate_of_what_never_came_is_not_reported),
+		TEST(test_recvq_duplicate_without_sack_is_not_reported),
+		TEST(test_recvq_duplicate_is_reported_beside_data),
 		TEST(test_recvq_sack_is_not_sent_unless_agreed),
 		TEST(test_recvq_exhaustion_refuses_and_recovers),
 		TEST(test_recvq_half_exhaustion_leaves_nothing_behind),

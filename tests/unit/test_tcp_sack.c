@@ -120,9 +120,45 @@ static void test_sack_of_the_fin_is_counted(void **state)
 	sacked_is(1001);
 }
 
+/* ---- reports of duplicates (RFC 2883) ---- */
+
+static void test_sack_dsack_left_of_the_acknowledgement(void **state)
+{
+	flight(5);
+	in(".", 1, 2001, 0);
+	th_sack(1, 1001);
+	in(".", 1, 2001, 0);
+	count_is(in_dsacks, 1);
+	sacked_is(0);
+}
+
+static void test_sack_dsack_within_the_second_block(void **state)
+{
+	flight(5);
+	th_sack(2001, 3001);
+	th_sack(1001, 4001);
+	in(".", 1, 1, 0);
+	count_is(in_dsacks, 1);
+	sacked_is(3000);
+}
+
+static void test_sack_plain_blocks_are_no_dsack(void **state)
+{
+	flight(5);
+	th_sack(3001, 4001);
+	th_sack(1001, 2001);
+	in(".", 1, 1, 0);
+	th_sack((uint32_t)-200000, (uint32_t)-199000); /* older than any window */
+	in(".", 1, 1, 0);
+	count_is(in_dsacks, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_sack_dsack_left_of_the_acknowledgement),
+		TEST(test_sack_dsack_within_the_second_block),
+		TEST(test_sack_plain_blocks_are_no_dsack),
 		TEST(test_sack_block_marks_whole_records_only),
 		TEST(test_sack_block_again_is_no_news),
 		TEST(test_sack_four_blocks_are_read),

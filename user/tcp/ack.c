@@ -14,12 +14,17 @@ struct rtt_pick {
 };
 
 /* Drop a whole record. */
-static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick *p)
+static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick *p, struct ack_info *a)
 {
 	if (r->flags & TCP_REC_LOST)
 		c->lost -= r->len;
-	if (r->flags & TCP_REC_SACKED)
+	if (r->flags & TCP_REC_SACKED) {
 		c->sacked -= r->len;
+		c->sacked_segs--;
+	} else {
+		a->delivered += r->len;
+		rack_delivered(c, r, a);
+	}
 	if (r->flags & TCP_REC_RTX) {
 		p->retransmitted = true;
 	} else if (!(r->flags & TCP_REC_SACKED)) { /* a SACKed one arrived earlier: its time says nothing now */
@@ -28,7 +33,7 @@ static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick 
 	}
 }
 
-static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, struct rtt_pick *p)
+static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, struct rtt_pick *p, struct ack_info *a)
 {
 	while (c->recs.count) {
 		struct tcp_rec *r = recs_at(env, c, 0);
@@ -40,23 +45,24 @@ static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, str
 					c->lost -= part;
 				if (r->flags & TCP_REC_SACKED)
 					c->sacked -= part;
+				else
+					a->delivered += part;
 				r->seq += part;
 				r->len -= part;
 			}
 			return;
 		}
-		forget(c, r, p);
+		forget(c, r, p, a);
 		recs_pop(env, c);
 	}
 }
 
-static void take_rtt(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, const struct rtt_pick *p,
-		     uint64_t now_ns)
+static void take_rtt(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a, const struct rtt_pick *p)
 {
 	if (p->have && !p->retransmitted) {
-		rtt_sample(env, c, tcp_us(now_ns) - p->sent_us);
-	} else if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr) {
-		uint32_t ticks = tcp_ts_now(c, now_ns) - seg->opts.tsecr; /* RFC 7323 4.1 */
+		rtt_sample(env, c, tcp_us(a->now_ns) - p->sent_us);
+	} else if (a->has_tsecr) {
+		uint32_t ticks = tcp_ts_now(c, a->now_ns) - a->tsecr; /* RFC 7323 4.1 */
 
 		if (ticks < 1u << 20)
 			rtt_sample(env, c, (ticks ? ticks : 1) << 10);
@@ -95,17 +101,33 @@ static void clamp_marks(struct tcp_conn *c)
 		c->recover = c->snd_una - 1; /* equal to snd_una it says: nothing new since the last recovery */
 	if (!(c->flags & TCP_F_SACK) && c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
+	if (c->snd_una - c->undo_una > 1u << 30)
+		c->loss_flags &= (uint16_t)~TCP_L_UNDO; /* long ago, and undo_una would wrap */
 	if (c->flags & TCP_F_URG_OUT && seq_geq(c->snd_una, c->snd_up))
 		c->flags &= ~(uint32_t)TCP_F_URG_OUT;
 }
 
-void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+struct ack_info ack_begin(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	return (struct ack_info){
+		.now_ns = now_ns,
+		.acked = seq_gt(seg->ack, c->snd_una) ? seg->ack - c->snd_una : 0,
+		.fack = c->high_sacked,
+		.ack = seg->ack,
+		.has_sack = seg->opts.nsack,
+		.tsecr = seg->opts.tsecr,
+		.has_tsecr = c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr,
+	};
+}
+
+void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a)
 {
 	struct rtt_pick p = { 0 };
+	uint64_t now_ns = a->now_ns;
 
 	c->snd_una = seg->ack;
-	pop_acked(env, c, seg->ack, &p);
-	take_rtt(env, c, seg, &p, now_ns);
+	pop_acked(env, c, seg->ack, &p, a);
+	take_rtt(env, c, a, &p);
 	drop_text(env, c);
 	clamp_marks(c);
 	c->retrans_start = 0;
@@ -163,8 +185,8 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
-	uint32_t acked, prior = tcp_flight(c);
-	bool dup, news = false;
+	uint32_t prior = tcp_flight(c);
+	struct ack_info a;
 
 	take_probe(c, seg);
 	if (seq_gt(seg->ack, c->snd_nxt)) { /* something never sent: an ACK, and drop */
@@ -177,22 +199,22 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		conn_challenge(env, c, now_ns);
 		return false;
 	}
-	dup = is_dup_ack(c, seg);
-	acked = seq_gt(seg->ack, c->snd_una) ? seg->ack - c->snd_una : 0;
-	if (c->flags & TCP_F_SACK && seg->opts.nsack && c->recs.count)
-		news = sack_update(env, c, &seg->opts);
-	if (acked)
-		ack_advance(env, c, seg, now_ns);
+	a = ack_begin(c, seg, now_ns);
+	a.dup = is_dup_ack(c, seg);
+	if (c->flags & TCP_F_SACK && seg->opts.nsack)
+		sack_update(env, c, &seg->opts, &a);
+	if (a.acked)
+		ack_advance(env, c, seg, &a);
 	if (seq_geq(seg->ack, c->snd_una))
 		ack_window(c, seg);
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
-	if (acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
-		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = acked, .prior_flight = prior };
+	if (a.acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
+		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = a.acked, .prior_flight = prior };
 
 		tcp_cc_table[c->cc]->ack(c, &ev);
 	}
-	if (acked || dup || news)
-		loss_ack(env, c, acked, dup, news, now_ns);
+	if (a.acked || a.dup || a.new_sack || a.dsack)
+		loss_ack(env, c, &a);
 	return true;
 }

@@ -4,15 +4,17 @@
 
 static const char *check_recs(const struct tcp_env *env, const struct tcp_conn *c)
 {
-	uint32_t at = c->snd_una, sacked = 0, lost = 0;
+	uint32_t at = c->snd_una, sacked = 0, lost = 0, segs = 0;
 
 	for (uint32_t i = 0; i < c->recs.count; i++) {
 		const struct tcp_rec *r = recs_at((struct tcp_env *)(uintptr_t)env, c, i);
 
 		if (r->seq != at || !r->len)
 			return "records do not tile snd_una .. snd_nxt";
-		if (r->flags & TCP_REC_SACKED)
+		if (r->flags & TCP_REC_SACKED) {
 			sacked += r->len;
+			segs++;
+		}
 		if (r->flags & TCP_REC_LOST)
 			lost += r->len;
 		if (r->flags & TCP_REC_LOST && seq_lt(r->seq, c->rtx_seq))
@@ -25,8 +27,8 @@ static const char *check_recs(const struct tcp_env *env, const struct tcp_conn *
 		return "records do not reach snd_nxt";
 	if (lost != c->lost)
 		return "count of lost bytes is wrong";
-	if (c->flags & TCP_F_SACK && sacked != c->sacked)
-		return "count of SACKed bytes is wrong";
+	if (c->flags & TCP_F_SACK && (sacked != c->sacked || segs != c->sacked_segs))
+		return "count of SACKed bytes or segments is wrong";
 	if (c->sacked + c->lost > tcp_flight(c))
 		return "more SACKed and lost than in flight";
 	return NULL;

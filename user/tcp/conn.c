@@ -96,7 +96,8 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->keepcnt = 9;
 	c->linger_ms = -1;
 	c->last_rx_ns = c->last_tx_ns = now_ns;
-	c->rtx_deadline = c->delack_deadline = c->idle_deadline = c->misc_deadline = TCP_NEVER;
+	c->rtx_deadline = c->probe_deadline = c->delack_deadline = TCP_NEVER;
+	c->idle_deadline = c->misc_deadline = TCP_NEVER;
 	c->ssthresh = 1u << 30;
 	conn_update_mss(c);
 	c->cwnd = tcp_initial_window(c->mss);
@@ -134,7 +135,7 @@ void conn_time_wait(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->state != TCP_TIME_WAIT)
 		tcp_count(env, time_waits);
 	c->state = TCP_TIME_WAIT;
-	c->rtx_deadline = c->idle_deadline = TCP_NEVER;
+	c->rtx_deadline = c->probe_deadline = c->idle_deadline = TCP_NEVER;
 	c->misc_deadline = now_ns + env->conf.time_wait_ns;
 	c->events |= TCP_EV_CLOSED;
 	recs_free(env, c);
@@ -155,7 +156,8 @@ void conn_done(struct tcp_env *env, struct tcp_conn *c, int err)
 	c->events |= err ? TCP_EV_ERROR : TCP_EV_CLOSED;
 	c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED | TCP_F_PROBE | TCP_F_FORCE_RTX | TCP_F_RECOVERY |
 				TCP_F_LOSS);
-	c->rtx_deadline = c->delack_deadline = c->idle_deadline = c->misc_deadline = TCP_NEVER;
+	c->rtx_deadline = c->probe_deadline = c->delack_deadline = TCP_NEVER;
+	c->idle_deadline = c->misc_deadline = TCP_NEVER;
 	recs_free(env, c);
 	ring_release(env, &c->sndq, &c->snd_hint);
 	c->sndq_seq = c->snd_nxt;

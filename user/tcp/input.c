@@ -76,11 +76,13 @@ static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, con
  */
 static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
+	struct ack_info a = ack_begin(c, seg, now_ns);
+
 	if (c->state == TCP_SYN_SENT)
 		take_syn(c, seg, now_ns);
 	else
 		take_syn_window(c, seg);
-	ack_advance(env, c, seg, now_ns);
+	ack_advance(env, c, seg, &a);
 	conn_established(env, c, now_ns);
 	ack_now(c);
 	return syn_payload(env, c, seg, now_ns);
@@ -162,6 +164,8 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
 		c->flags |= TCP_F_FORCE_RTX;
 	} else if (tcp_seg_len(seg)) {
+		if (!(seg->flags & TCP_SYN))
+			recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
 		ack_now(c); /* a duplicate: the ACK for it was lost */
 	} else {
 		conn_challenge(env, c, now_ns);

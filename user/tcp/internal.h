@@ -110,14 +110,69 @@ uint32_t recs_find(struct tcp_env *env, const struct tcp_conn *c, uint32_t seq);
 /* Cut records longer than mss into pieces (the path MTU fell). */
 void recs_resegment(struct tcp_env *env, struct tcp_conn *c);
 
+/* ---- one acknowledgement, as the files of loss recovery see it ---- */
+
+struct ack_info {
+	uint64_t now_ns;
+	uint32_t acked;	    /* bytes newly acknowledged, cumulatively */
+	uint32_t delivered; /* bytes newly acknowledged or SACKed */
+	uint32_t fack;	    /* high_sacked before it */
+	uint32_t tsecr;	    /* echoed timestamp */
+	bool has_tsecr;
+	uint32_t ack;
+	struct tcp_range twice; /* what the DSACK reports */
+	bool has_sack;		/* it carries SACK blocks */
+	bool dsack;		/* the first of them reports a duplicate (RFC 2883) */
+	bool dup;		/* a duplicate by RFC 5681 2 */
+	bool new_sack;		/* it SACKed something for the first time */
+};
+
 /* ---- sack.c ---- */
 
-bool sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o); /* true: something new */
+void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, struct ack_info *a);
 void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- rack.c: RFC 8985 ---- */
+
+/* A record is acknowledged or SACKed for the first time; its marks are still those from before. */
+void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a);
+/* Marks what must be lost by now, sets the timer for what may be. True: something was marked. */
+bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* Step 4: the reordering window grows with DSACKs, and shrinks again after recoveries without. */
+void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered);
+/* The retransmission timer fired. */
+void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+
+/* ---- tlp.c: RFC 8985 7 ---- */
+
+/* Something was sent or acknowledged: set the probe timer, if a probe is allowed. */
+void tlp_arm(struct tcp_conn *c, uint64_t now_ns);
+/* The probe timer fired: output sends a probe (TCP_L_TLP_DUE). */
+void tlp_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* Output sent it. */
+void tlp_sent(struct tcp_env *env, struct tcp_conn *c, bool rtx, uint64_t now_ns);
+/* True: the probe mended a loss, cwnd is to be reduced. */
+bool tlp_ack(struct tcp_conn *c, const struct ack_info *a);
+
+/* ---- prr.c: RFC 9937 ---- */
+
+void prr_begin(struct tcp_conn *c, uint32_t delivered);
+/* cwnd for what the next acknowledgement lets go; safe: snd_una moved and nothing more was found lost. */
+void prr_update(struct tcp_conn *c, uint32_t delivered, bool safe);
+
+/* ---- undo.c: RFC 3522, 4015 ---- */
+
+/* A loss is about to reduce cwnd. */
+void undo_begin(struct tcp_conn *c);
+/* Something was sent again. */
+void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns);
+/* True: the acknowledgement shows that the reduction was needless; it is undone. */
+bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
 
 /* ---- loss.c ---- */
 
-void loss_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked, bool dup_ack, bool new_sack, uint64_t now_ns);
+void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
+void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void loss_mark(struct tcp_conn *c, struct tcp_rec *r);
 
@@ -131,7 +186,8 @@ void rtt_backoff(struct tcp_env *env, struct tcp_conn *c);
 /* RFC 9293 3.10.7.4, fifth step, the common part. False: the segment is to be dropped. */
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 /* The cumulative acknowledgement moved to ack: records, RTT, buffer. */
-void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+struct ack_info ack_begin(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
 void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
 
 /* ---- recvq.c ---- */
@@ -152,6 +208,8 @@ static inline uint32_t recvq_window_step(const struct tcp_conn *c)
 /* The stream ends at fin: what was received beyond it does not count. */
 void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin);
 void recvq_free(struct tcp_env *env, struct tcp_conn *c);
+/* [start, end) came once more: the next ACK says so (RFC 2883). */
+void recvq_duplicate(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t end);
 struct tcp_ooo {
 	uint8_t recent[TCP_SACK_MAX]; /* indices of the ranges that grew last, newest first: SACK's blocks */
 	struct tcp_range r[TCP_OOO_RANGES];
@@ -165,7 +223,7 @@ static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_co
 
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
-void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
+void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 

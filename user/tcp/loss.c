@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * loss.c - finding out what was lost, and recovering: fast retransmit and fast
- * recovery with SACK (RFC 6675: a segment is lost when DupThresh segments, or more
- * than (DupThresh - 1) * SMSS bytes, above it have been SACKed), without SACK by
- * duplicate acknowledgements (RFC 5681 3.2, NewReno RFC 6582), and the
+ * recovery with SACK by time (rack.c; until that has a first sample by RFC 6675: a
+ * segment is lost when DupThresh segments, or more than (DupThresh - 1) * SMSS bytes,
+ * above it have been SACKed), without SACK by duplicate acknowledgements (RFC 5681
+ * 3.2, NewReno RFC 6582), and the
  * retransmission timeout (RFC 6298 5.4 to 5.7, RFC 5681 3.1).
  *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
  *
- * Without SACK, c->sacked holds a guess: one SMSS for each duplicate ACK.
+ * Without SACK, c->sacked holds a guess: one SMSS for each duplicate ACK. That lets one
+ * new segment go for each of the first two: limited transmit (RFC 3042), as with SACK.
  */
 #include "tcp/internal.h"
 
@@ -29,15 +31,34 @@ static struct tcp_cc_event cc_event(const struct tcp_conn *c, uint64_t now_ns)
 	return (struct tcp_cc_event){ .now_ns = now_ns, .prior_flight = tcp_flight(c) };
 }
 
-static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+/* A loss that is mended already costs as much as one that is not (RFC 8985 7.4.2). */
+static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
+	tcp_count(env, loss_probe_repairs);
+	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
+	if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+		return;
+	ev.prior_flight = max_u32(c->cwnd, c->mss);
+	tcp_cc_table[c->cc]->loss(c, &ev);
+	c->cwnd = min_u32(c->cwnd, c->ssthresh);
+}
+
+static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t delivered, uint64_t now_ns)
+{
+	struct tcp_cc_event ev = cc_event(c, now_ns);
+
+	undo_begin(c);
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
-	c->cwnd = c->ssthresh;
+	if (c->flags & TCP_F_SACK)
+		prr_begin(c, delivered);
+	else
+		c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
+	c->loss_flags &= (uint16_t)~TCP_L_TLP;
 	tcp_count(env, fast_recoveries);
 }
 
@@ -91,20 +112,37 @@ static void mark_first(struct tcp_env *env, struct tcp_conn *c)
 
 static void leave_recovery(struct tcp_conn *c)
 {
-	if (c->flags & TCP_F_RECOVERY && !(c->flags & TCP_F_SACK)) /* RFC 6582 3.2 (3), option 1 */
+	if (c->flags & TCP_F_RECOVERY && c->flags & TCP_F_SACK)
+		c->cwnd = c->ssthresh;
+	else if (c->flags & TCP_F_RECOVERY) /* RFC 6582 3.2 (3), option 1 */
 		c->cwnd = min_u32(c->ssthresh, max_u32(tcp_flight(c), c->mss) + c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
-	c->dup_acks = 0;
 	if (!(c->flags & TCP_F_SACK))
-		c->sacked = 0;
+		c->sacked = c->dup_acks = 0;
 }
 
-static void sack_loss(struct tcp_env *env, struct tcp_conn *c, bool new_sack, uint64_t now_ns)
+/* RACK decides; RFC 6675 where it has no say, because nothing was delivered whose time of sending is certain. */
+static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	if (!new_sack || !c->sacked)
-		return;
-	if (mark_by_sack(env, c) && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
-		enter_recovery(env, c, now_ns);
+	bool lost = false;
+
+	c->loss_flags &= (uint16_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
+	c->probe_deadline = TCP_NEVER;
+	if (c->loss_flags & TCP_L_RACK)
+		lost = rack_detect(env, c, a->now_ns);
+	else if (a->new_sack && c->sacked)
+		lost = mark_by_sack(env, c);
+	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+		enter_recovery(env, c, a->delivered, a->now_ns);
+	if (c->flags & TCP_F_RECOVERY && (lost || a->delivered))
+		prr_update(c, a->delivered, a->acked && !lost);
+}
+
+void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	struct ack_info a = { .now_ns = now_ns };
+
+	sack_loss(env, c, &a);
 }
 
 static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
@@ -115,7 +153,7 @@ static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_n
 		return;
 	if (seq_leq(c->snd_una, c->recover)) /* RFC 6582 3.2 (2): these may answer what was sent again needlessly */
 		return;
-	enter_recovery(env, c, now_ns);
+	enter_recovery(env, c, 0, now_ns);
 	mark_first(env, c);
 	if (c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
@@ -141,45 +179,72 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
-void loss_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked, bool dup_ack, bool new_sack, uint64_t now_ns)
+void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	if (acked) {
-		c->dup_acks = 0;
-		if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) {
-			partial_ack(env, c, acked);
-		} else if (!(c->flags & TCP_F_SACK)) {
-			c->sacked = 0;
-		}
-	}
-	if (dup_ack) {
-		c->dup_acks++;
+	bool sack = c->flags & TCP_F_SACK, recovering = c->flags & (TCP_F_RECOVERY | TCP_F_LOSS);
+
+	if (a->dup)
 		tcp_count(env, in_dup_acks);
+	if (sack)
+		rack_adapt(c, a->dsack, false);
+	if (undo_ack(env, c, a)) {
+		if (sack)
+			tlp_arm(c, a->now_ns);
+		return;
 	}
-	if (c->flags & TCP_F_SACK)
-		sack_loss(env, c, new_sack, now_ns);
-	else if (dup_ack)
-		dup_ack_loss(env, c, now_ns);
+	if (a->acked) {
+		if (!sack)
+			c->dup_acks = 0;
+		if (recovering)
+			partial_ack(env, c, a->acked);
+		else if (!sack)
+			c->sacked = 0;
+	}
+	if (sack) {
+		if (recovering && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+			rack_adapt(c, false, true);
+		if (tlp_ack(c, a))
+			reduce_cwnd(env, c, a->now_ns);
+		if (a->acked || a->new_sack)
+			sack_loss(env, c, a);
+		if (a->acked)
+			tlp_arm(c, a->now_ns);
+	} else if (a->dup) {
+		c->dup_acks++;
+		dup_ack_loss(env, c, a->now_ns);
+	}
 }
 
-/* The retransmission timer fired: everything unacknowledged is taken for lost, cwnd is one segment. */
+static void mark_all(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = 0; i < c->recs.count; i++)
+		loss_mark(c, recs_at(env, c, i));
+	c->lost_mark = c->snd_nxt;
+}
+
+/* The retransmission timer fired: what is unacknowledged is taken for lost (RACK spares the newest), cwnd is one segment. */
 void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
 	tcp_count(env, rto_fires);
 	c->rto_count++;
+	if (!(c->flags & TCP_F_LOSS))
+		undo_begin(c);
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
 	if (!(c->flags & TCP_F_SACK))
-		c->sacked = 0;
+		c->sacked = c->dup_acks = 0;
 	else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_SACKED)
 		sack_reneged(env, c);
-	for (uint32_t i = 0; i < c->recs.count; i++)
-		loss_mark(c, recs_at(env, c, i));
-	c->lost_mark = c->snd_nxt;
+	c->probe_deadline = TCP_NEVER;
+	c->loss_flags &= (uint16_t) ~(TCP_L_PTO | TCP_L_TLP | TCP_L_TLP_DUE);
+	if (c->flags & TCP_F_SACK && c->loss_flags & TCP_L_RACK)
+		rack_mark_on_rto(env, c, now_ns);
+	else
+		mark_all(env, c);
 	c->recover = c->snd_nxt;
 	c->cwnd = c->mss;
-	c->dup_acks = 0;
 	c->flags &= ~(uint32_t)TCP_F_RECOVERY;
 	c->flags |= TCP_F_LOSS | TCP_F_FORCE_RTX;
 	rtt_backoff(env, c);

@@ -136,33 +136,39 @@ void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 
-/* SACK blocks, those that grew last first (RFC 2018 4), as many as fit into room bytes. */
-static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, const struct tcp_conn *c, uint32_t room)
+/* SACK blocks: what came twice (RFC 2883), then those that grew last first (RFC 2018 4), as many as fit into room bytes. */
+static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, uint32_t room)
 {
-	const struct tcp_ooo *o = recvq_ooo(env, c);
-	uint32_t n;
+	uint32_t n, dup = c->dsack.start != c->dsack.end;
 
 	room = min_u32(room, TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0u));
 	if (room < 12)
 		return p;
-	n = min_u32(min_u32(c->ooo_count, (room - 4) / 8), TCP_SACK_MAX);
+	n = min_u32(min_u32(c->ooo_count + dup, (room - 4) / 8), TCP_SACK_MAX);
 	p = put16(p, OPT_NOP << 8 | OPT_NOP);
 	*p++ = OPT_SACK;
 	*p++ = (uint8_t)(2 + 8 * n);
-	for (uint32_t i = 0; i < n; i++) {
+	if (dup) {
+		p = put32(p, c->dsack.start);
+		p = put32(p, c->dsack.end);
+		c->dsack.end = c->dsack.start; /* said once (RFC 2883 4) */
+	}
+	for (uint32_t i = 0; i < n - dup; i++) { /* here only if there is a list */
+		const struct tcp_ooo *o = recvq_ooo(env, c);
+
 		p = put32(p, o->r[o->recent[i]].start);
 		p = put32(p, o->r[o->recent[i]].end);
 	}
 	return p;
 }
 
-void options_put(struct tcp_env *env, const struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
+void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
 {
 	uint8_t *p = out->opt;
 
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
-	if (c->ooo_count && c->flags & TCP_F_SACK)
+	if ((c->ooo_count || c->dsack.start != c->dsack.end) && c->flags & TCP_F_SACK)
 		p = put_sack(p, env, c, room);
 	out->opt_len = (uint8_t)(p - out->opt);
 }

@@ -72,11 +72,14 @@ static void fill_text(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *o
 
 static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns)
 {
+	if (r->flags & TCP_REC_LOST)
+		c->lost -= r->len;
 	r->flags = (uint8_t)((r->flags & ~TCP_REC_LOST) | TCP_REC_RTX);
 	r->sent_us = tcp_us(now_ns);
 	if (r->rtx < 255)
 		r->rtx++;
-	c->lost -= r->len;
+	undo_retransmitted(c, now_ns);
+	c->prr_out += r->len;
 	c->retrans_segs++;
 	c->bytes_retrans += r->len;
 	tcp_count(env, retrans_segs);
@@ -103,6 +106,7 @@ static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_
 	r->flags = flags;
 	r->sent_us = tcp_us(now_ns);
 	c->snd_nxt += len;
+	c->prr_out += len;
 	if (c->recs.count == 1 || c->rtx_deadline == TCP_NEVER)
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.1 */
 	return r;
@@ -147,6 +151,16 @@ static struct tcp_rec *next_lost(struct tcp_env *env, struct tcp_conn *c)
 	return NULL;
 }
 
+static int send_again(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, struct tcp_rec *r, uint64_t now_ns)
+{
+	uint32_t text = r->len - !!(r->flags & TCP_REC_FIN);
+
+	note_retransmission(env, c, r, now_ns);
+	fill(env, c, out, r->seq, r->flags & TCP_REC_FIN ? TCP_ACK | TCP_FIN : TCP_ACK, text, now_ns);
+	fill_text(env, c, out, text);
+	return 1;
+}
+
 static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	struct tcp_rec *r;
@@ -166,18 +180,17 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 		if (text > c->mss)
 			return 0; /* no memory to cut it; the timer will try again */
 	}
-	note_retransmission(env, c, r, now_ns);
-	fill(env, c, out, r->seq, r->flags & TCP_REC_FIN ? TCP_ACK | TCP_FIN : TCP_ACK, text, now_ns);
-	fill_text(env, c, out, text);
-	return 1;
+	return send_again(env, c, out, r, now_ns);
 }
 
 /* Bytes of options that this connection's next data segment carries beyond what mss already allows for. */
 static uint32_t sack_bytes(const struct tcp_conn *c)
 {
-	if (!c->ooo_count || !(c->flags & TCP_F_SACK))
+	uint32_t blocks = c->ooo_count + (c->dsack.start != c->dsack.end);
+
+	if (!blocks || !(c->flags & TCP_F_SACK))
 		return 0;
-	return 4 + 8 * min_u32(c->ooo_count, c->flags & TCP_F_TS ? 3 : 4);
+	return 4 + 8 * min_u32(blocks, c->flags & TCP_F_TS ? 3 : 4);
 }
 
 /* Nagle, Cork and the sender's SWS avoidance for a segment shorter than full. True: not yet. */
@@ -192,7 +205,7 @@ static bool hold_partial(struct tcp_env *env, struct tcp_conn *c, uint32_t len, 
 			timer_persist_arm(env, c, now_ns); /* the override timer of 3.8.6.2.1 */
 		return true;
 	}
-	if (fin || c->flags & TCP_F_URG_OUT)
+	if (fin || c->flags & TCP_F_URG_OUT || c->loss_flags & TCP_L_TLP_DUE)
 		return false;
 	if (c->flags & TCP_F_CORK) {
 		if (c->misc_deadline == TCP_NEVER)
@@ -231,7 +244,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	restart_idle(c, now_ns);
 	pipe = tcp_pipe(c);
 	len = min_u32(min_u32(unsent, full), room);
-	if (pipe && pipe + len > c->cwnd) {
+	if (pipe && pipe + len > c->cwnd && !(c->loss_flags & TCP_L_TLP_DUE)) {
 		c->flags |= TCP_F_CWND_LIMITED;
 		return 0;
 	}
@@ -252,7 +265,30 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	c->last_tx_ns = now_ns;
 	c->bytes_sent += len;
 	tcp_count_n(env, out_bytes, len);
+	if (!(c->loss_flags & TCP_L_TLP_DUE))
+		tlp_arm(c, now_ns);
 	return 1;
+}
+
+/* A loss probe (RFC 8985 7.3): new data, whatever cwnd and Nagle say, else the last segment in flight again. */
+static int out_tlp(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	bool rtx = false;
+	int made = 0;
+
+	if (c->recs.count) {
+		made = out_new(env, c, out, now_ns);
+		if (!made) {
+			struct tcp_rec *r = recs_at(env, c, c->recs.count - 1);
+
+			rtx = r->len - !!(r->flags & TCP_REC_FIN) <= c->mss;
+			made = rtx && send_again(env, c, out, r, now_ns);
+		}
+	}
+	c->loss_flags &= (uint16_t)~TCP_L_TLP_DUE;
+	if (made)
+		tlp_sent(env, c, rtx, now_ns);
+	return made;
 }
 
 /*
@@ -286,7 +322,7 @@ bool tcp_output_pending(const struct tcp_conn *c)
 		return true;
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
 		return c->snd_nxt == c->iss || c->lost;
-	return c->lost || tcp_unsent(c) || tcp_fin_due(c);
+	return c->lost || tcp_unsent(c) || tcp_fin_due(c) || c->loss_flags & TCP_L_TLP_DUE;
 }
 
 int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
@@ -298,7 +334,11 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_ACK_NOW)))
 		return out_syn(env, c, out, now_ns);
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
-		if (out_retransmit(env, c, out, now_ns) || out_new(env, c, out, now_ns))
+		if (out_retransmit(env, c, out, now_ns))
+			return 1;
+		if (c->loss_flags & TCP_L_TLP_DUE && out_tlp(env, c, out, now_ns))
+			return 1;
+		if (out_new(env, c, out, now_ns))
 			return 1;
 		if (c->flags & TCP_F_PROBE && out_probe(env, c, out, now_ns))
 			return 1;

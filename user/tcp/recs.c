@@ -117,4 +117,9 @@ void recs_resegment(struct tcp_env *env, struct tcp_conn *c)
 		}
 	}
 	c->recs.count = total;
+	if (!(c->flags & TCP_F_SACK))
+		return;
+	c->sacked_segs = 0;
+	for (uint32_t i = 0; i < total; i++)
+		c->sacked_segs += !!(recs_at(env, c, i)->flags & TCP_REC_SACKED);
 }

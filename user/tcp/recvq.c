@@ -146,10 +146,39 @@ static void copy_in(struct tcp_env *env, struct tcp_conn *c, const struct tcp_se
 	}
 }
 
+/* Only bytes that are here: what [start, end) has in common with what was received in order, or with the first range. */
+void recvq_duplicate(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t end)
+{
+	if (!(c->flags & TCP_F_SACK) || seq_geq(start, end))
+		return;
+	if (seq_lt(start, c->rcv_nxt)) {
+		uint64_t old = c->rcv_nxt - start;
+
+		if (old > c->bytes_received + !!(c->flags & TCP_F_FIN_RCVD) || old > 2ull * recvq_window_max(c))
+			return; /* never received, or so old that it says nothing */
+		c->dsack = (struct tcp_range){ start, seq_min(end, c->rcv_nxt) };
+		tcp_count(env, out_dsacks);
+		return;
+	}
+	for (uint32_t i = 0; i < c->ooo_count; i++) {
+		struct tcp_range r = recvq_ooo(env, c)->r[i];
+
+		if (seq_leq(r.end, start))
+			continue;
+		if (seq_lt(r.start, end)) {
+			c->dsack = (struct tcp_range){ seq_max(start, r.start), seq_min(end, r.end) };
+			tcp_count(env, out_dsacks);
+		}
+		return;
+	}
+}
+
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t start = seg->seq, end = seg->seq + seg->len, before = c->rcv_nxt, off;
 
+	if (seq_lt(start, c->rcv_nxt) || c->ooo_count)
+		recvq_duplicate(env, c, start, end);
 	if (seq_lt(start, c->rcv_nxt))
 		start = c->rcv_nxt;
 	if (seq_gt(end, c->rcv_adv))

@@ -214,6 +214,18 @@ enum {
 	TCP_F_CWND_LIMITED = 1u << 27, /* cwnd, not the application or the peer, held the last segment back */
 };
 
+/* conn->loss_flags */
+enum {
+	TCP_L_RACK = 1,	      /* rack_* are valid */
+	TCP_L_REORDERING = 2, /* RACK.reordering_seen */
+	TCP_L_PTO = 4,	      /* probe_deadline is the loss probe's */
+	TCP_L_TLP_DUE = 8,    /* a loss probe is to be sent */
+	TCP_L_TLP = 16,	      /* one is out: tlp_end is valid */
+	TCP_L_TLP_RTX = 32,   /* it was a retransmission */
+	TCP_L_DSACK_ROUND = 64,
+	TCP_L_UNDO = 128, /* undo_* are valid */
+};
+
 /* Ready for the application; the same values as XTCP_EV_* */
 enum {
 	TCP_EV_OPEN = 0x02,
@@ -253,7 +265,10 @@ struct tcp_conn {
 	uint32_t sacked;   /* bytes SACKed (or guessed from duplicate ACKs) */
 	uint32_t lost;	   /* bytes marked lost, not yet retransmitted */
 	uint32_t recover;  /* RFC 6582: snd_nxt when recovery began */
-	uint32_t dup_acks;
+	union {
+		uint32_t dup_acks;    /* without SACK */
+		uint32_t sacked_segs; /* with SACK: records that are SACKed */
+	};
 	uint32_t snd_wl1;
 	uint32_t snd_wl2;
 	struct tcp_ring sndq; /* first byte: sequence number sndq_seq */
@@ -268,7 +283,8 @@ struct tcp_conn {
 	uint16_t rcv_seg_max; /* largest payload received in one segment, at most rcv_mss (delayed ACK) */
 	uint8_t snd_hint;     /* order of the block that sndq needed last time */
 	uint8_t rcv_hint;
-	uint64_t rtx_deadline; /* retransmission or persist timer */
+	uint64_t rtx_deadline;	 /* retransmission or persist timer */
+	uint64_t probe_deadline; /* RACK's reordering timer, or the loss probe's (TCP_L_PTO) */
 	uint64_t delack_deadline;
 	uint64_t idle_deadline; /* keepalive */
 	uint64_t misc_deadline; /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
@@ -291,13 +307,32 @@ struct tcp_conn {
 	uint32_t rtx_seq;	  /* no record left of it is LOST */
 	uint32_t snd_sml;	  /* right edge of the last partial segment sent (Nagle, Minshall's variant) */
 	uint32_t lost_mark;	  /* records left of it have been judged by loss detection */
-	uint32_t high_sacked;	  /* right edge of the highest SACK block */
+	uint32_t high_sacked;	  /* right edge of what was SACKed or acknowledged: RACK.fack */
+	uint32_t rack_rtt_us;	  /* RFC 8985 5.3: of the segment sent last among those delivered */
+	uint32_t rack_xmit_us;	  /* when it was sent, like tcp_rec.sent_us */
+	uint32_t rack_end;	  /* its right edge */
+	uint32_t tlp_end;	  /* snd_nxt once the loss probe was sent */
+	uint32_t recover_fs;	  /* RFC 9937: bytes in flight when recovery began */
+	uint32_t prr_delivered;	  /* bytes delivered since */
+	uint32_t prr_out;	  /* bytes sent since */
+	uint32_t dsack_round;	  /* RACK.dsack_round, valid with TCP_L_DSACK_ROUND */
+	struct tcp_range dsack;	  /* received twice, to be reported in the next ACK (RFC 2883); empty: nothing */
+	uint32_t undo_una;	  /* snd_una when the window was last reduced for a loss; with TCP_L_UNDO */
+	uint32_t undo_cwnd;	  /* cwnd before that, bytes */
+	uint32_t undo_ssthresh;	  /* bytes */
+	uint32_t undo_ts;	  /* timestamp of the first retransmission since */
+	uint32_t min_rtt_us;	  /* smallest of recent minutes; 0: none yet */
+	uint32_t min_rtt_at_us;	  /* when that was, wraps */
 	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
 	int32_t linger_ms;	  /* -1: none */
 	uint16_t peer_mss;	  /* MSS option of the peer, or the default */
 	uint16_t path_mtu;	  /* largest IP packet on this path, bytes; 65535 at most */
 	uint16_t mss_cap;	  /* XTCP_MAXSEG; 65535: none */
 	uint16_t keepidle_s, keepintvl_s;
+	uint8_t reo_mult;    /* RACK.reo_wnd_mult - 1 */
+	uint8_t reo_persist; /* RACK.reo_wnd_persist */
+	uint16_t undo_rtx;   /* retransmissions since the reduction that are not known to be needless */
+	uint16_t loss_flags; /* TCP_L_* */
 	uint8_t keepcnt;
 	uint8_t probes;	    /* window or keepalive probes unanswered */
 	uint8_t backoff;    /* doublings of the RTO */

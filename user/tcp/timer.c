@@ -6,6 +6,7 @@
  *           nothing is in flight but data waits for the peer's window: persist,
  *           a window probe with back-off, for ever while the peer answers
  *           (RFC 9293 3.8.6.1, MUST-37), until R2 when it does not
+ *   probe   RACK's reordering timer (RFC 8985 6.2 step 5), or the tail loss probe (7.2)
  *   delack  an acknowledgement is owed by then (RFC 9293 3.8.6.3)
  *   idle    keepalive (RFC 9293 3.8.4), off by default
  *   misc    TIME-WAIT's 2 MSL; an orphan's patience in FIN-WAIT-2; linger; a held
@@ -34,7 +35,9 @@ void timer_persist_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 
 uint64_t tcp_deadline(const struct tcp_conn *c)
 {
-	return min_u64(min_u64(c->rtx_deadline, c->delack_deadline), min_u64(c->idle_deadline, c->misc_deadline));
+	uint64_t sending = min_u64(c->rtx_deadline, c->probe_deadline);
+
+	return min_u64(min_u64(sending, c->delack_deadline), min_u64(c->idle_deadline, c->misc_deadline));
 }
 
 /* R2 (RFC 9293 3.8.3): how long unanswered retransmission may go on. */
@@ -135,6 +138,10 @@ void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 			tcp_count(env, delayed_acks);
 		}
 	}
+	if (c->probe_deadline <= now_ns && c->loss_flags & TCP_L_PTO)
+		tlp_expired(env, c, now_ns);
+	else if (c->probe_deadline <= now_ns)
+		loss_reorder_expired(env, c, now_ns);
 	if (c->rtx_deadline <= now_ns)
 		expire_rtx(env, c, now_ns);
 	if (c->idle_deadline <= now_ns)

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* test_tcp_rack.c - losses found by time (RFC 8985 6). The handshake's RTT of 4 ms makes a reordering window of 1 ms. */
+#include "tcp_harness.h"
+
+#define MSS 1000u
+#define SEG(n) (1 + (n)*MSS) /* number of the n-th segment */
+
+static void open_sack(bool ts)
+{
+	th.sack = true;
+	th.ts = ts;
+	th.mss = ts ? MSS + 12 : MSS;
+	th_connect();
+	out("S", 0, 0, 0);
+	advance(4);
+	in("S.", 0, 1, 0);
+	out(".", 1, 1, 0);
+	assert_int_equal(th.c->min_rtt_us, 4000);
+}
+
+/* n segments, the first just sent; 1 ms between one and the next */
+static void spaced(uint32_t n)
+{
+	th.c->cwnd = 100 * MSS;
+	th.c->flags |= TCP_F_NODELAY;
+	for (uint32_t i = 0; i < n; i++) {
+		if (i)
+			advance(1);
+		put(MSS);
+		out("P.", SEG(i), 1, MSS);
+	}
+}
+
+static void sack(uint32_t ack, uint32_t from, uint32_t to)
+{
+	th_sack(SEG(from), SEG(to));
+	in(".", 1, SEG(ack), 0);
+}
+
+static void test_rack_hole_older_than_the_window_is_lost_at_once(void **state)
+{
+	open_sack(false);
+	spaced(2);
+	advance(4);
+	sack(0, 1, 2); /* one, and sent 1 ms later: as much as the window */
+	out(".", SEG(0), 1, MSS);
+	no_out();
+}
+
+static void test_rack_timer_finds_the_hole(void **state)
+{
+	uint64_t start;
+
+	open_sack(false);
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	sack(0, 1, 2);
+	no_out();
+	start = th.now;
+	advance(20);
+	out(".", SEG(0), 1, MSS);
+	no_out();
+	assert_int_equal(th.last_ns - start, TH_MS); /* min_RTT / 4 */
+	count_is(fast_recoveries, 1);
+	count_is(rto_fires, 0);
+}
+
+static void test_rack_late_segment_within_the_window_is_not_sent_again(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	sack(0, 1, 2);
+	no_out();
+	in(".", 1, SEG(2), 0);
+	advance(50);
+	no_out();
+	count_is(retrans_segs, 0);
+	assert_true(th.c->loss_flags & TCP_L_REORDERING);
+}
+
+static void test_rack_three_sacked_segments_need_no_waiting(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	for (uint32_t i = 1; i < 5; i++) {
+		put(MSS);
+		out("P.", SEG(i), 1, MSS);
+	}
+	advance(4);
+	sack(0, 1, 3);
+	no_out();
+	sack(0, 1, 4);
+	out(".", SEG(0), 1, MSS);
+	no_out();
+}
+
+/* Once reordering is known, three above say nothing: only time does. */
+static void test_rack_reordering_seen_makes_it_wait(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	sack(0, 1, 2);
+	in(".", 1, SEG(2), 0);
+	for (uint32_t i = 2; i < 8; i++) {
+		put(MSS);
+		out("P.", SEG(i), 1, MSS);
+	}
+	advance(4);
+	sack(2, 3, 7);
+	no_out();
+	advance(1);
+	out(".", SEG(2), 1, MSS);
+}
+
+static void test_rack_lost_retransmission_is_found(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	for (uint32_t i = 1; i < 5; i++) {
+		put(MSS);
+		out("P.", SEG(i), 1, MSS);
+	}
+	advance(4);
+	sack(0, 1, 4);
+	out(".", SEG(0), 1, MSS);
+	th.c->cwnd = 100 * MSS;
+	advance(1);
+	put(MSS);
+	out("P.", SEG(5), 1, MSS);
+	advance(3);
+	sack(0, 1, 5); /* sent before the retransmission: says nothing of it */
+	no_out();
+	advance(1);
+	sack(0, 1, 6); /* sent after it */
+	out(".", SEG(0), 1, MSS);
+	no_out();
+	count_is(fast_recoveries, 1);
+	count_is(retrans_segs, 2);
+	count_is(rto_fires, 0);
+}
+
+/* The acknowledgement of the original is no measure of what was sent again (6.2 step 2). */
+static void ambiguous(bool ts)
+{
+	uint32_t xmit, tsecr;
+
+	open_sack(ts);
+	spaced(1);
+	for (uint32_t i = 1; i < 5; i++) {
+		put(MSS);
+		out("P.", SEG(i), 1, MSS);
+	}
+	tsecr = th.opts.tsval;
+	advance(4);
+	sack(0, 1, 4);
+	out(".", SEG(0), 1, MSS);
+	xmit = th.c->rack_xmit_us;
+	advance(ts ? 10 : 2); /* without timestamps: sooner than min_RTT */
+	th.opts.tsval = tsecr;
+	sack(1, 1, 4);
+	assert_int_equal(th.c->rack_xmit_us, xmit);
+}
+
+static void test_rack_ambiguous_by_min_rtt_is_no_sample(void **state)
+{
+	ambiguous(false);
+}
+
+static void test_rack_ambiguous_by_timestamp_is_no_sample(void **state)
+{
+	ambiguous(true);
+}
+
+/* 6.3: what was sent within the last RTT is not taken for lost by a timeout. */
+static void test_rack_timeout_spares_what_is_young(void **state)
+{
+	open_sack(false);
+	spaced(3);
+	th.c->probe_deadline = TCP_NEVER; /* no loss probe */
+	advance(195);
+	put(MSS);
+	out("P.", SEG(3), 1, MSS);
+	th.c->probe_deadline = TCP_NEVER;
+	advance(3);
+	count_is(rto_fires, 1);
+	out(".", SEG(0), 1, MSS);
+	assert_int_equal(th.c->lost, 2 * MSS); /* not the one sent 3 ms ago */
+}
+
+/* Neither SYN nor data has given a certain time: counting decides (RFC 6675). */
+static void test_rack_without_a_sample_counts(void **state)
+{
+	th.sack = true;
+	th.mss = MSS;
+	th_connect();
+	out("S", 0, 0, 0);
+	advance(1000);
+	out("S", 0, 0, 0);
+	in("S.", 0, 1, 0);
+	out(".", 1, 1, 0);
+	assert_false(th.c->loss_flags & TCP_L_RACK);
+	th.c->cwnd = 10 * MSS;
+	put(6 * MSS);
+	th_drain();
+	advance(4);
+	for (uint32_t i = 0; i < th.c->recs.count; i++) /* their times are no measure either */
+		recs_at(&th.env, th.c, i)->flags |= TCP_REC_RTX;
+	th.c->min_rtt_us = 0;
+	sack(0, 1, 3);
+	no_out();
+	sack(0, 1, 4);
+	out(".", SEG(0), 1, MSS);
+}
+
+/* Many holes are found as their times come, each once. */
+static void test_rack_each_hole_in_its_own_time(void **state)
+{
+	open_sack(false);
+	th.c->loss_flags |= TCP_L_REORDERING;
+	spaced(4); /* sent at 0, 1, 2, 3 ms */
+	advance(4);
+	sack(0, 3, 4); /* sent at 3: those sent at 2 and before are 1 ms late */
+	th.c->cwnd = 100 * MSS;
+	out(".", SEG(0), 1, MSS);
+	out(".", SEG(1), 1, MSS);
+	out(".", SEG(2), 1, MSS);
+	no_out();
+	advance(3);
+	no_out();
+	count_is(retrans_segs, 3);
+}
+
+/* Step 4: each round trip with a DSACK widens the window by min_RTT / 4; sixteen recoveries without one narrow it. */
+static void test_rack_dsack_widens_the_window(void **state)
+{
+	open_sack(false);
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	in(".", 1, SEG(2), 0);
+	put(2 * MSS);
+	th_drain();
+	for (int i = 0; i < 2; i++) { /* both within one round trip */
+		th_sack(SEG(0), SEG(1));
+		in(".", 1, SEG(2), 0);
+	}
+	count_is(in_dsacks, 2);
+	assert_int_equal(th.c->reo_mult, 1);
+	advance(4);
+	sack(2, 3, 4);
+	advance(1);
+	no_out();
+	advance(1);
+	out(".", SEG(2), 1, MSS);
+}
+
+static void test_rack_window_narrows_after_sixteen_recoveries(void **state)
+{
+	open_sack(false);
+	rack_adapt(th.c, true, false);
+	for (int i = 0; i < 15; i++)
+		rack_adapt(th.c, false, true);
+	assert_int_equal(th.c->reo_mult, 1);
+	rack_adapt(th.c, false, true);
+	assert_int_equal(th.c->reo_mult, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_rack_hole_older_than_the_window_is_lost_at_once),
+		TEST(test_rack_timer_finds_the_hole),
+		TEST(test_rack_late_segment_within_the_window_is_not_sent_again),
+		TEST(test_rack_three_sacked_segments_need_no_waiting),
+		TEST(test_rack_reordering_seen_makes_it_wait),
+		TEST(test_rack_lost_retransmission_is_found),
+		TEST(test_rack_ambiguous_by_min_rtt_is_no_sample),
+		TEST(test_rack_ambiguous_by_timestamp_is_no_sample),
+		TEST(test_rack_timeout_spares_what_is_young),
+		TEST(test_rack_without_a_sample_counts),
+		TEST(test_rack_dsack_widens_the_window),
+		TEST(test_rack_window_narrows_after_sixteen_recoveries),
+		TEST(test_rack_each_hole_in_its_own_time),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * rack.c - losses found by time (RACK, RFC 8985 6): a segment is lost when one that was
+ * sent later has been delivered and a reordering window has passed since. It sees what
+ * counting cannot: lost retransmissions, losses in the tail of a flight, reordering.
+ *
+ *   6.2 step 1, 2   min_RTT and RACK.segment                 rack_delivered()
+ *   6.2 step 3      reordering                               rack_delivered()
+ *   6.2 step 4      the reordering window                    reo_wnd(), rack_adapt()
+ *   6.2 step 5      what is lost, and the reordering timer   rack_detect()
+ *   6.3             a retransmission timeout                 rack_mark_on_rto()
+ *
+ * No list ordered by time is kept, for the ring of records nearly is one: right of
+ * lost_mark all were sent in order of their numbers, so the first that is not yet late
+ * ends the walk. Left of it only retransmissions are still open, the first ones again in
+ * order, and the walk is bounded besides: what it does not reach waits for a later ACK.
+ *
+ * The reordering timer is set for the segment that is late first, where the RFC waits
+ * for the last one: a hole is mended when its own time is up.
+ */
+#include "tcp/internal.h"
+
+#define DUP_THRESH 3u
+#define MIN_RTT_WINDOW_US 300000000u
+#define REO_PERSIST 16u
+#define REO_MULT_MAX 250u
+#define WALK_MAX 256u /* records looked at in vain left of lost_mark for one acknowledgement */
+
+/* RACK_sent_after() */
+static bool sent_after(uint32_t us1, uint32_t end1, uint32_t us2, uint32_t end2)
+{
+	return (int32_t)(us1 - us2) > 0 || (us1 == us2 && seq_gt(end1, end2));
+}
+
+/* Step 2: the original may have been delivered, not what was sent again rtt_us ago. */
+static bool ambiguous(const struct tcp_conn *c, uint32_t rtt_us, const struct ack_info *a)
+{
+	if (a->has_tsecr && seq_lt(a->tsecr, tcp_ts_now(c, a->now_ns - 1000ull * rtt_us)))
+		return true;
+	return !c->min_rtt_us || rtt_us < c->min_rtt_us;
+}
+
+void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a)
+{
+	uint32_t now_us = tcp_us(a->now_ns), rtt_us = now_us - r->sent_us, end = r->seq + r->len;
+
+	if (r->flags & TCP_REC_RTX) {
+		if (ambiguous(c, rtt_us, a))
+			return;
+	} else {
+		if (!c->min_rtt_us || rtt_us <= c->min_rtt_us || now_us - c->min_rtt_at_us > MIN_RTT_WINDOW_US) {
+			c->min_rtt_us = max_u32(rtt_us, 1);
+			c->min_rtt_at_us = now_us;
+		}
+		if (seq_lt(end, a->fack))
+			c->loss_flags |= TCP_L_REORDERING;
+	}
+	if (c->loss_flags & TCP_L_RACK && !sent_after(r->sent_us, end, c->rack_xmit_us, c->rack_end))
+		return;
+	c->loss_flags |= TCP_L_RACK;
+	c->rack_rtt_us = rtt_us;
+	c->rack_xmit_us = r->sent_us;
+	c->rack_end = end;
+}
+
+/* Step 4. Until reordering is seen, three SACKed segments are as good a sign as ever (DupThresh). */
+static uint32_t reo_wnd(const struct tcp_conn *c)
+{
+	if (!(c->loss_flags & TCP_L_REORDERING) &&
+	    (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS) || c->sacked_segs >= DUP_THRESH))
+		return 0;
+	return min_u32(c->min_rtt_us / 4 * (c->reo_mult + 1u), c->srtt_us_x8 >> 3);
+}
+
+void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
+{
+	if (c->loss_flags & TCP_L_DSACK_ROUND && seq_geq(c->snd_una, c->dsack_round))
+		c->loss_flags &= (uint16_t)~TCP_L_DSACK_ROUND;
+	if (dsack && !(c->loss_flags & TCP_L_DSACK_ROUND)) {
+		c->loss_flags |= TCP_L_DSACK_ROUND;
+		c->dsack_round = c->snd_nxt;
+		c->reo_mult += c->reo_mult < REO_MULT_MAX;
+		c->reo_persist = REO_PERSIST;
+	} else if (recovered && c->reo_persist && !--c->reo_persist) {
+		c->reo_mult = 0;
+	}
+}
+
+enum verdict { KEEP, WAIT, LATE }; /* sent after RACK.segment; before it, but perhaps only reordered; lost */
+
+static enum verdict judge(const struct tcp_conn *c, const struct tcp_rec *r, uint32_t now_us, uint32_t wnd_us,
+			  uint32_t *wait_us)
+{
+	int32_t left;
+
+	if (!sent_after(c->rack_xmit_us, c->rack_end, r->sent_us, r->seq + r->len))
+		return KEEP;
+	left = (int32_t)(r->sent_us + c->rack_rtt_us + wnd_us - now_us);
+	if (left <= 0)
+		return LATE;
+	*wait_us = min_u32(*wait_us, (uint32_t)left);
+	return WAIT;
+}
+
+/* Left of lost_mark: retransmissions. Those sent again once are in order of time. */
+static bool detect_again(struct tcp_env *env, struct tcp_conn *c, uint32_t now_us, uint32_t wnd_us, uint32_t *wait_us)
+{
+	uint32_t vain = 0;
+	bool any = false;
+
+	for (uint32_t i = 0; i < c->recs.count && vain < WALK_MAX; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (seq_geq(r->seq, c->lost_mark))
+			break;
+		vain++;
+		if (r->flags & (TCP_REC_SACKED | TCP_REC_LOST))
+			continue;
+		switch (judge(c, r, now_us, wnd_us, wait_us)) {
+		case LATE:
+			loss_mark(c, r);
+			any = true;
+			vain--;
+			break;
+		case KEEP:
+			if (r->rtx == 1)
+				return any;
+			break;
+		case WAIT: break;
+		}
+	}
+	return any;
+}
+
+/* Right of lost_mark: sent in order, so the first that is not late ends the walk. */
+static bool detect_first(struct tcp_env *env, struct tcp_conn *c, uint32_t now_us, uint32_t wnd_us, uint32_t *wait_us)
+{
+	bool any = false;
+
+	for (uint32_t i = recs_find(env, c, c->lost_mark); i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (!(r->flags & (TCP_REC_SACKED | TCP_REC_LOST))) {
+			if (judge(c, r, now_us, wnd_us, wait_us) != LATE)
+				break;
+			loss_mark(c, r);
+			any = true;
+		}
+		c->lost_mark = r->seq + r->len;
+	}
+	return any;
+}
+
+bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = UINT32_MAX;
+	bool any;
+
+	if (!c->recs.count)
+		return false;
+	any = detect_again(env, c, now_us, wnd_us, &wait_us);
+	any |= detect_first(env, c, now_us, wnd_us, &wait_us);
+	if (wait_us != UINT32_MAX)
+		c->probe_deadline = now_ns + 1000ull * wait_us;
+	return any;
+}
+
+void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint32_t now_us = tcp_us(now_ns), wnd_us;
+
+	c->flags |= TCP_F_LOSS;
+	wnd_us = reo_wnd(c);
+	for (uint32_t i = 0; i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+		bool late = (int32_t)(r->sent_us + c->rack_rtt_us + wnd_us - now_us) <= 0;
+
+		if (r->flags & TCP_REC_SACKED || (i && !late && !(r->flags & TCP_REC_LOST)))
+			continue;
+		loss_mark(c, r);
+		c->lost_mark = seq_max(c->lost_mark, r->seq + r->len);
+	}
+}

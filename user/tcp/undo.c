@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * undo.c - taking back a reduction of cwnd that turns out to have been needless:
+ *
+ *   RFC 3522   Eifel detection: an acknowledgement that moves snd_una echoes a timestamp
+ *              older than the first retransmission, so the original has arrived
+ *   RFC 2883   by DSACK: each retransmission is reported as a duplicate
+ *   RFC 4015   the response: cwnd and ssthresh as they were before
+ *
+ * What had been marked lost is in flight again; RACK judges it anew, with a wider window,
+ * for what happened was delay or reordering.
+ */
+#include "tcp/internal.h"
+
+void undo_begin(struct tcp_conn *c)
+{
+	bool again = c->loss_flags & TCP_L_UNDO && c->flags & TCP_F_RECOVERY; /* a timeout during recovery */
+
+	if (!(c->flags & TCP_F_SYN_ACKED))
+		return;
+	c->loss_flags |= TCP_L_UNDO;
+	if (again)
+		return;
+	c->undo_una = c->snd_una;
+	c->undo_cwnd = c->cwnd;
+	c->undo_ssthresh = c->ssthresh;
+	c->undo_rtx = 0;
+}
+
+void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns)
+{
+	if (!(c->loss_flags & TCP_L_UNDO) || !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+		return;
+	if (!c->undo_rtx)
+		c->undo_ts = tcp_ts_now(c, now_ns);
+	if (++c->undo_rtx == UINT16_MAX) /* too many to count */
+		c->loss_flags &= (uint16_t)~TCP_L_UNDO;
+}
+
+static void unmark(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = 0; c->lost && i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (r->flags & TCP_REC_LOST)
+			c->lost -= r->len;
+		r->flags &= (uint8_t)~TCP_REC_LOST;
+	}
+	c->lost_mark = c->snd_una;
+}
+
+static void undo(struct tcp_env *env, struct tcp_conn *c)
+{
+	tcp_count(env, spurious_losses);
+	unmark(env, c);
+	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
+	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
+	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
+	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
+	c->loss_flags |= TCP_L_REORDERING;
+	if (!(c->flags & TCP_F_SACK))
+		c->sacked = c->dup_acks = 0;
+}
+
+/* Every retransmission since the reduction has been reported as a duplicate. */
+static bool all_needless(struct tcp_conn *c, const struct ack_info *a)
+{
+	uint32_t n = (a->twice.end - a->twice.start + c->mss - 1) / c->mss;
+
+	if (!c->undo_rtx || seq_lt(a->twice.start, c->undo_una))
+		return false;
+	c->undo_rtx = (uint16_t)(c->undo_rtx - min_u32(n, c->undo_rtx));
+	return !c->undo_rtx;
+}
+
+bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
+{
+	if (!(c->loss_flags & TCP_L_UNDO) || !c->undo_rtx)
+		return false;
+	if (a->dsack) {
+		if (!all_needless(c, a))
+			return false;
+	} else if (!(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) || !a->acked || !a->has_tsecr ||
+		   !seq_lt(a->tsecr, c->undo_ts)) {
+		return false;
+	}
+	undo(env, c);
+	return true;
+}
