@@ -50,17 +50,18 @@ static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, str
 	}
 }
 
-static void take_rtt(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, const struct rtt_pick *p,
-		     uint64_t now_ns)
+/* The sample in microseconds, or 0. */
+static uint32_t pick_rtt(const struct tcp_conn *c, const struct tcp_seg *seg, const struct rtt_pick *p, uint64_t now_ns)
 {
-	if (p->have && !p->retransmitted) {
-		rtt_sample(env, c, tcp_us(now_ns) - p->sent_us);
-	} else if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr) {
+	if (p->have && !p->retransmitted)
+		return max_u32(tcp_us(now_ns) - p->sent_us, 1);
+	if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seg->opts.tsecr) {
 		uint32_t ticks = tcp_ts_now(c, now_ns) - seg->opts.tsecr; /* RFC 7323 4.1 */
 
 		if (ticks < 1u << 20)
-			rtt_sample(env, c, (ticks ? ticks : 1) << 10);
+			return (ticks ? ticks : 1) << 10;
 	}
+	return 0;
 }
 
 /* Acknowledged text leaves the send buffer. */
@@ -99,13 +100,16 @@ static void clamp_marks(struct tcp_conn *c)
 		c->flags &= ~(uint32_t)TCP_F_URG_OUT;
 }
 
-void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+uint32_t ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	struct rtt_pick p = { 0 };
+	uint32_t rtt_us;
 
 	c->snd_una = seg->ack;
 	pop_acked(env, c, seg->ack, &p);
-	take_rtt(env, c, seg, &p, now_ns);
+	rtt_us = pick_rtt(c, seg, &p, now_ns);
+	if (rtt_us)
+		rtt_sample(env, c, rtt_us);
 	drop_text(env, c);
 	clamp_marks(c);
 	c->retrans_start = 0;
@@ -114,6 +118,7 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.3 */
 	else
 		c->rtx_deadline = TCP_NEVER; /* 5.2; output arms it for the persist timer when that is due */
+	return rtt_us;
 }
 
 /* RFC 9293: only the newest segment's window counts. */
@@ -161,9 +166,19 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 	}
 }
 
+/* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight. */
+static void tell_cc(struct tcp_conn *c, uint32_t acked, uint32_t prior, uint32_t rtt_us, uint64_t now_ns)
+{
+	struct tcp_cc_event ev = { .now_ns = now_ns, .acked = acked, .prior_flight = prior, .rtt_us = rtt_us };
+
+	ev.srtt_us = c->srtt_us_x8 >> 3;
+	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
+	tcp_cc_table[c->cc]->ack(c, &ev);
+}
+
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
-	uint32_t acked, prior = tcp_flight(c);
+	uint32_t acked, rtt_us = 0, prior = tcp_flight(c);
 	bool dup, news = false;
 
 	take_probe(c, seg);
@@ -182,16 +197,13 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 	if (c->flags & TCP_F_SACK && seg->opts.nsack && c->recs.count)
 		news = sack_update(env, c, &seg->opts);
 	if (acked)
-		ack_advance(env, c, seg, now_ns);
+		rtt_us = ack_advance(env, c, seg, now_ns);
 	if (seq_geq(seg->ack, c->snd_una))
 		ack_window(c, seg);
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
-	if (acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
-		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = acked, .prior_flight = prior };
-
-		tcp_cc_table[c->cc]->ack(c, &ev);
-	}
+	if (acked && !(c->flags & TCP_F_RECOVERY))
+		tell_cc(c, acked, prior, rtt_us, now_ns);
 	if (acked || dup || news)
 		loss_ack(env, c, acked, dup, news, now_ns);
 	return true;

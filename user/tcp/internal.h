@@ -130,8 +130,8 @@ void rtt_backoff(struct tcp_env *env, struct tcp_conn *c);
 
 /* RFC 9293 3.10.7.4, fifth step, the common part. False: the segment is to be dropped. */
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
-/* The cumulative acknowledgement moved to ack: records, RTT, buffer. */
-void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+/* The cumulative acknowledgement moved to ack: records, RTT, buffer. Returns the RTT sample in microseconds, or 0. */
+uint32_t ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
 
 /* ---- recvq.c ---- */
