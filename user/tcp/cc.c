@@ -5,7 +5,8 @@
 #include "tcp/internal.h"
 
 const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS] = {
-	&tcp_cc_reno,
+	[TCP_CC_RENO] = &tcp_cc_reno,
+	[TCP_CC_CUBIC] = &tcp_cc_cubic,
 };
 
 uint32_t tcp_initial_window(uint32_t mss)

@@ -32,9 +32,11 @@ struct tcp_cc_ops {
 	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 };
 
-#define TCP_CC_ALGORITHMS 1
+enum { TCP_CC_RENO, TCP_CC_CUBIC }; /* numbers in the table */
+#define TCP_CC_ALGORITHMS 2
 extern const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS];
 extern const struct tcp_cc_ops tcp_cc_reno;
+extern const struct tcp_cc_ops tcp_cc_cubic;
 
 /* IW10 (RFC 6928 2), bytes. */
 uint32_t tcp_initial_window(uint32_t mss);

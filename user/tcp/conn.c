@@ -33,7 +33,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.syn_timeout_ns = 180000000000ull,
 		.r2_ns = 900000000000ull,
 		.fixed_isn = -1,
-		.cc = 0,
+		.cc = TCP_CC_CUBIC,
 		.ttl = 64,
 	};
 }
