@@ -83,7 +83,7 @@ struct xtcp_conf {
 	uint32_t chunks; /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
 	uint32_t time_wait_ms; /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
 	uint32_t syn_queue;    /* half-open connections of one listener; default 1,024; 1..65,536 */
-	const char *cc;	       /* congestion control for new connections: "reno"; default "reno" */
+	const char *cc;	       /* congestion control for new connections: "reno", "cubic"; default "cubic" */
 	int64_t isn;	       /* >= 0: fixed initial sequence number of every connection, for teaching only;
 				     default -1: keyed SipHash and a clock (RFC 6528) */
 	bool no_pin;	       /* do not pin maps under bpffs */

@@ -66,7 +66,7 @@ bad 1 'route' connect -i vb 192.0.2.1:80
 bad 1 'another host' connect -i vb "$B4:80"
 bad 1 'multicast' connect -i vb 224.0.0.1:80
 bad 1 'broadcast' connect -i vb 10.9.0.255:80
-bad 1 'reno' listen -i vb --cc cubicle 7000
+bad 1 "no congestion control 'cubicle'; there is: reno, cubic" listen -i vb --cc cubicle 7000
 bad 1 'nothing of xtcp' detach -i vb
 # Permissions.
 cp "$XTCP" "$LOGS/xtcp"

@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "rng.h"
+#include "tcp/cc.h"
 
 uint64_t scenario_bytes(const struct scenario *s)
 {
@@ -244,6 +245,15 @@ static void make_again(struct scenario *s, struct rng *r)
 			s->engine[i].tcp.time_wait_ns = 20 * SIM_S;
 }
 
+/* A stream of its own: so a further algorithm changes nothing else of what a seed means. */
+static void make_cc(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 3);
+
+	for (int i = 0; i < 2; i++)
+		s->engine[i].tcp.cc = (uint8_t)rng_below(&r, TCP_CC_ALGORITHMS);
+}
+
 void scenario_make(struct scenario *s, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -264,6 +274,7 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	make_faults(s, &r);
 	make_engine(s, &r, 0);
 	make_engine(s, &r, 1);
+	make_cc(s);
 	make_others(s, &r);
 	if (rng_percent(&r, 30))
 		s->mtu[1] = s->mtu[0];
@@ -347,9 +358,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 	for (int i = 0; i < 2; i++) {
 		const struct engine_conf *e = &s->engine[i];
 
-		fprintf(f, "# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, delack %.0f ms, time-wait %.1f s, ",
+		fprintf(f,
+			"# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, %s, delack %.0f ms, time-wait %.1f s, ",
 			"AB"[i], s -> mtu[i], e -> tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
-			(double)e->tcp.delack_ns / 1e6, (double)e->tcp.time_wait_ns / 1e9);
+			tcp_cc_name(e->tcp.cc), (double)e->tcp.delack_ns / 1e6, (double)e->tcp.time_wait_ns / 1e9);
 		fprintf(f, "memory %llu, backlog %u, syn queue %u, turn %.1f us, tx %u, fill %u, neigh %.3f ms\n",
 			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3,
 			s->tx_max[i], s->rx_fill[i], (double)s->neigh_ns[i] / 1e6);

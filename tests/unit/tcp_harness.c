@@ -32,6 +32,7 @@ int th_setup(void **state)
 	th.env.stats = th.stats;
 	tcp_conf_default(&th.env.conf);
 	th.env.conf.fixed_isn = TH_ISS;
+	th.env.conf.cc = TCP_CC_RENO;
 	th.env.isn_key[0] = 0x0123456789abcdefull;
 	th.env.ts_key[1] = 0xfedcba9876543210ull;
 	th.now = 5000 * TH_S;

@@ -67,7 +67,7 @@ struct th {
 };
 extern struct th th;
 
-int th_setup(void **state);    /* memory, default configuration; nothing opened */
+int th_setup(void **state);    /* memory, default configuration, but Reno (scripts count its halves); nothing opened */
 int th_teardown(void **state); /* frees, and nothing is left */
 #define TEST(f) cmocka_unit_test_setup_teardown(f, th_setup, th_teardown)
 

@@ -18,6 +18,7 @@ static void test_cc_every_algorithm_is_found_by_name(void **state)
 		assert_non_null(tcp_cc_table[i]->ack);
 		assert_non_null(tcp_cc_table[i]->loss);
 		assert_non_null(tcp_cc_table[i]->rto);
+		assert_non_null(tcp_cc_table[i]->undo);
 	}
 	assert_int_equal(tcp_cc_find("reno"), 0);
 	assert_int_equal(tcp_cc_find("ren"), -1);
@@ -82,6 +83,29 @@ static void test_cc_reno_loss_halves_the_flight(void **state)
 	assert_int_equal(th.c->ssthresh, 2 * 1460); /* two segments at least */
 }
 
+static void test_cc_reno_undo_brings_both_back_once(void **state)
+{
+	struct tcp_cc_event ev = { .prior_flight = 20000 };
+
+	th_active();
+	tcp_cc_table[0]->undo(th.c, &ev); /* nothing to undo yet */
+	assert_int_equal(th.c->ssthresh, TCP_SSTHRESH_NONE);
+	th.c->cwnd = 20000;
+	th.c->ssthresh = 30000;
+	tcp_cc_table[0]->rto(th.c, &ev);
+	th.c->cwnd = th.c->mss;
+	tcp_cc_table[0]->undo(th.c, &ev);
+	assert_int_equal(th.c->cwnd, 20000);
+	assert_int_equal(th.c->ssthresh, 30000);
+	th.c->cwnd = 5000;
+	tcp_cc_table[0]->undo(th.c, &ev);
+	assert_int_equal(th.c->cwnd, 5000);
+	tcp_cc_table[0]->loss(th.c, &ev);
+	th.c->cwnd = 50000; /* grown past it in the meantime */
+	tcp_cc_table[0]->undo(th.c, &ev);
+	assert_int_equal(th.c->cwnd, 50000);
+}
+
 /* cwnd grows only while it is what holds us back. */
 static void test_cc_window_unused_does_not_grow(void **state)
 {
@@ -107,6 +131,7 @@ int main(void)
 		TEST(test_cc_reno_avoidance_grows_one_segment_a_window),
 		TEST(test_cc_reno_slow_start_ends_exactly_at_ssthresh),
 		TEST(test_cc_reno_loss_halves_the_flight),
+		TEST(test_cc_reno_undo_brings_both_back_once),
 		TEST(test_cc_window_unused_does_not_grow),
 	};
 

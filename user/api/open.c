@@ -6,6 +6,7 @@
 #include "api/private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
@@ -47,6 +48,16 @@ static int field32(const char *name, uint32_t *value, uint32_t dflt, uint32_t lo
 	return err;
 }
 
+static int no_such_cc(const char *name)
+{
+	char all[128] = "";
+	size_t at = 0;
+
+	for (unsigned int i = 0; tcp_cc_name(i) && at < sizeof(all); i++)
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? ", " : "", tcp_cc_name(i));
+	return fail(EINVAL, "no congestion control '%s'; there is: %s", name, all);
+}
+
 static int check_enums(struct xtcp_conf *c)
 {
 	if (!c->ifname || !*c->ifname)
@@ -58,9 +69,9 @@ static int check_enums(struct xtcp_conf *c)
 	if (c->isn > UINT32_MAX)
 		return fail(EINVAL, "conf.isn %lld is no sequence number: 0 to 4294967295", (long long)c->isn);
 	if (!c->cc)
-		c->cc = "reno";
+		c->cc = "cubic";
 	if (tcp_cc_find(c->cc) < 0)
-		return fail(EINVAL, "no congestion control '%s'; there is: %s", c->cc, tcp_cc_name(0));
+		return no_such_cc(c->cc);
 	return 0;
 }
 

@@ -126,7 +126,7 @@ static const struct row rows[] = {
 	{ OPT_TRACE, 0, "trace", NULL, "print a ladder of all segments on stderr", set_trace },
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
 	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
-	{ OPT_CC, 0, "cc", "NAME", "congestion control algorithm (default reno)", set_cc },
+	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno or cubic (default cubic)", set_cc },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
 	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
 };

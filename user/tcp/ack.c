@@ -57,16 +57,18 @@ static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, str
 	}
 }
 
-static void take_rtt(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a, const struct rtt_pick *p)
+/* The sample in microseconds, or 0. */
+static uint32_t pick_rtt(const struct tcp_conn *c, const struct ack_info *a, const struct rtt_pick *p)
 {
-	if (p->have && !p->retransmitted) {
-		rtt_sample(env, c, tcp_us(a->now_ns) - p->sent_us);
-	} else if (a->has_tsecr) {
+	if (p->have && !p->retransmitted)
+		return max_u32(tcp_us(a->now_ns) - p->sent_us, 1);
+	if (a->has_tsecr) {
 		uint32_t ticks = tcp_ts_now(c, a->now_ns) - a->tsecr; /* RFC 7323 4.1 */
 
 		if (ticks < 1u << 20)
-			rtt_sample(env, c, (ticks ? ticks : 1) << 10);
+			return (ticks ? ticks : 1) << 10;
 	}
+	return 0;
 }
 
 /* Acknowledged text leaves the send buffer. */
@@ -127,7 +129,9 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 
 	c->snd_una = seg->ack;
 	pop_acked(env, c, seg->ack, &p, a);
-	take_rtt(env, c, a, &p);
+	a->rtt_us = pick_rtt(c, a, &p);
+	if (a->rtt_us)
+		rtt_sample(env, c, a->rtt_us);
 	drop_text(env, c);
 	clamp_marks(c);
 	c->retrans_start = 0;
@@ -183,6 +187,16 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 	}
 }
 
+/* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight. */
+static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior)
+{
+	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
+
+	ev.srtt_us = c->srtt_us_x8 >> 3;
+	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
+	tcp_cc_table[c->cc]->ack(c, &ev);
+}
+
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	uint32_t prior = tcp_flight(c);
@@ -209,11 +223,8 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		ack_window(c, seg);
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
-	if (a.acked && !(c->flags & TCP_F_RECOVERY) && (c->flags & TCP_F_CWND_LIMITED || prior >= c->cwnd)) {
-		struct tcp_cc_event ev = { .now_ns = now_ns, .acked = a.acked, .prior_flight = prior };
-
-		tcp_cc_table[c->cc]->ack(c, &ev);
-	}
+	if (a.acked && !(c->flags & TCP_F_RECOVERY))
+		tell_cc(c, &a, prior);
 	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);
 	return true;

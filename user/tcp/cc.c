@@ -5,12 +5,25 @@
 #include "tcp/internal.h"
 
 const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS] = {
-	&tcp_cc_reno,
+	[TCP_CC_RENO] = &tcp_cc_reno,
+	[TCP_CC_CUBIC] = &tcp_cc_cubic,
 };
 
 uint32_t tcp_initial_window(uint32_t mss)
 {
 	return min_u32(10 * mss, max_u32(2 * mss, 14600));
+}
+
+/*
+ * The limit L of RFC 3465 2.2 is not applied: acknowledgements of whole bursts are the rule here (GRO at the peer, and our
+ * own receiver acknowledges a burst once), and L would make slow start linear.
+ */
+uint32_t tcp_slow_start(struct tcp_conn *c, uint32_t acked)
+{
+	uint32_t step = c->cwnd < c->ssthresh ? min_u32(acked, c->ssthresh - c->cwnd) : 0;
+
+	c->cwnd += step;
+	return acked - step;
 }
 
 static bool same(const char *a, const char *b)

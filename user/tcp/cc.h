@@ -9,26 +9,38 @@
 
 #include "tcp/tcp.h"
 
+/* "ssthresh arbitrarily high" (RFC 5681 3.1): no loss so far, the initial slow start. */
+#define TCP_SSTHRESH_NONE (1u << 30)
+
 struct tcp_cc_event {
 	uint64_t now_ns;
 	uint32_t acked;	       /* bytes newly acknowledged, cumulatively */
 	uint32_t prior_flight; /* bytes in flight before this acknowledgement */
+	uint32_t rtt_us;       /* sample that this acknowledgement gave; 0: none */
+	uint32_t srtt_us;      /* smoothed, this sample included; 0: no sample yet */
 	bool in_recovery;
+	bool app_limited; /* cwnd was not what held us back: it has not been tested, and must not grow */
 };
 
 struct tcp_cc_ops {
 	const char *name;
 	void (*init)(struct tcp_conn *c);
-	void (*ack)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* outside recovery; cwnd was in use */
+	void (*ack)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* outside recovery: let cwnd grow */
 	void (*loss)(struct tcp_conn *c, const struct tcp_cc_event *ev); /* recovery begins: set ssthresh */
 	void (*rto)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* the timer fired: set ssthresh */
+	/* The last loss or rto was none: cwnd (unless it is larger by now) and ssthresh as before it. Once only. */
+	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 };
 
-#define TCP_CC_ALGORITHMS 1
+enum { TCP_CC_RENO, TCP_CC_CUBIC }; /* numbers in the table */
+#define TCP_CC_ALGORITHMS 2
 extern const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS];
 extern const struct tcp_cc_ops tcp_cc_reno;
+extern const struct tcp_cc_ops tcp_cc_cubic;
 
 /* IW10 (RFC 6928 2), bytes. */
 uint32_t tcp_initial_window(uint32_t mss);
+/* Slow start (RFC 5681 3.1) by `acked` bytes, ending exactly at ssthresh. Returns what it did not use. */
+uint32_t tcp_slow_start(struct tcp_conn *c, uint32_t acked);
 
 #endif

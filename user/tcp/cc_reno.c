@@ -4,25 +4,20 @@
  * bytes, so that an acknowledgement of a whole burst counts for all of it.
  *
  * cc_priv[0]: bytes acknowledged in congestion avoidance since cwnd last grew.
+ * cc_priv[1]: cwnd before the last reduction, cc_priv[2]: ssthresh; 0 both: nothing to undo.
  */
 #include "tcp/internal.h"
 
 static void reno_init(struct tcp_conn *c)
 {
-	c->cc_priv[0] = 0;
+	c->cc_priv[0] = c->cc_priv[1] = c->cc_priv[2] = 0;
 }
 
 static void reno_ack(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
-	uint32_t acked = ev->acked;
-
-	if (c->cwnd < c->ssthresh) {
-		uint32_t step = min_u32(acked, c->ssthresh - c->cwnd);
-
-		c->cwnd += step;
-		acked -= step;
-	}
-	c->cc_priv[0] += acked;
+	if (ev->app_limited)
+		return;
+	c->cc_priv[0] += tcp_slow_start(c, ev->acked);
 	if (c->cwnd >= c->ssthresh && c->cc_priv[0] >= c->cwnd) { /* RFC 5681 (3), by byte counting */
 		c->cc_priv[0] -= c->cwnd;
 		c->cwnd += c->mss;
@@ -32,8 +27,20 @@ static void reno_ack(struct tcp_conn *c, const struct tcp_cc_event *ev)
 /* RFC 5681 (4): ssthresh = max(FlightSize / 2, 2 * SMSS). */
 static void reno_loss(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
+	c->cc_priv[1] = c->cwnd;
+	c->cc_priv[2] = c->ssthresh;
 	c->ssthresh = max_u32(ev->prior_flight / 2, 2u * c->mss);
 	c->cc_priv[0] = 0;
+}
+
+static void reno_undo(struct tcp_conn *c, const struct tcp_cc_event *ev)
+{
+	(void)ev;
+	if (!c->cc_priv[2])
+		return;
+	c->cwnd = max_u32(c->cwnd, (uint32_t)c->cc_priv[1]);
+	c->ssthresh = (uint32_t)c->cc_priv[2];
+	c->cc_priv[1] = c->cc_priv[2] = 0;
 }
 
 const struct tcp_cc_ops tcp_cc_reno = {
@@ -42,4 +49,5 @@ const struct tcp_cc_ops tcp_cc_reno = {
 	.ack = reno_ack,
 	.loss = reno_loss,
 	.rto = reno_loss,
+	.undo = reno_undo,
 };

@@ -33,7 +33,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.syn_timeout_ns = 180000000000ull,
 		.r2_ns = 900000000000ull,
 		.fixed_isn = -1,
-		.cc = 0,
+		.cc = TCP_CC_CUBIC,
 		.ttl = 64,
 	};
 }
@@ -98,7 +98,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->last_rx_ns = c->last_tx_ns = now_ns;
 	c->rtx_deadline = c->probe_deadline = c->delack_deadline = TCP_NEVER;
 	c->idle_deadline = c->misc_deadline = TCP_NEVER;
-	c->ssthresh = 1u << 30;
+	c->ssthresh = TCP_SSTHRESH_NONE;
 	conn_update_mss(c);
 	c->cwnd = tcp_initial_window(c->mss);
 	tcp_cc_table[c->cc]->init(c);
@@ -121,7 +121,7 @@ void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	/* RFC 6928 3: a lost SYN restarts from one segment */
 	c->cwnd = c->rto_count ? c->mss : tcp_initial_window(c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_FORCE_RTX);
-	c->ssthresh = 1u << 30;
+	c->ssthresh = TCP_SSTHRESH_NONE;
 	if (c->rto_count && !c->srtt_us_x8)
 		c->rto_us = 3000000; /* RFC 6298 5.7 */
 	c->backoff = 0;

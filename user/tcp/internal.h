@@ -118,6 +118,7 @@ struct ack_info {
 	uint32_t delivered; /* bytes newly acknowledged or SACKed */
 	uint32_t fack;	    /* high_sacked before it */
 	uint32_t tsecr;	    /* echoed timestamp */
+	uint32_t rtt_us;    /* sample taken from it; 0: none */
 	bool has_tsecr;
 	uint32_t ack;
 	struct tcp_range twice; /* what the DSACK reports */

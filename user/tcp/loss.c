@@ -28,7 +28,7 @@ void loss_mark(struct tcp_conn *c, struct tcp_rec *r)
 
 static struct tcp_cc_event cc_event(const struct tcp_conn *c, uint64_t now_ns)
 {
-	return (struct tcp_cc_event){ .now_ns = now_ns, .prior_flight = tcp_flight(c) };
+	return (struct tcp_cc_event){ .now_ns = now_ns, .prior_flight = tcp_flight(c), .srtt_us = c->srtt_us_x8 >> 3 };
 }
 
 /* A loss that is mended already costs as much as one that is not (RFC 8985 7.4.2). */

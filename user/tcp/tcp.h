@@ -294,7 +294,7 @@ struct tcp_conn {
 	uint64_t last_rx_ns;	/* last segment received (keepalive) */
 	uint64_t last_tx_ns;	/* last data sent (restart after idle, RFC 5681 4.1) */
 	uint64_t challenge_ns;	/* start of the current interval of challenge ACKs */
-	uint64_t cc_priv[6];	/* the algorithm's own */
+	uint64_t cc_priv[10];	/* the algorithm's own */
 	uint32_t iss;
 	uint32_t irs;
 	uint32_t fin_seq; /* sequence number of our FIN once FIN_QUEUED */

@@ -49,10 +49,13 @@ static void unmark(struct tcp_env *env, struct tcp_conn *c)
 	c->lost_mark = c->snd_una;
 }
 
-static void undo(struct tcp_env *env, struct tcp_conn *c)
+static void undo(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
+	struct tcp_cc_event ev = { .now_ns = now_ns, .srtt_us = c->srtt_us_x8 >> 3 };
+
 	tcp_count(env, spurious_losses);
 	unmark(env, c);
+	tcp_cc_table[c->cc]->undo(c, &ev);
 	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
 	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
@@ -84,6 +87,6 @@ bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 		   !seq_lt(a->tsecr, c->undo_ts)) {
 		return false;
 	}
-	undo(env, c);
+	undo(env, c, a->now_ns);
 	return true;
 }
