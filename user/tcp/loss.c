@@ -4,8 +4,8 @@
  * recovery with SACK by time (rack.c; until that has a first sample by RFC 6675: a
  * segment is lost when DupThresh segments, or more than (DupThresh - 1) * SMSS bytes,
  * above it have been SACKed), without SACK by duplicate acknowledgements (RFC 5681
- * 3.2, NewReno RFC 6582), and the
- * retransmission timeout (RFC 6298 5.4 to 5.7, RFC 5681 3.1).
+ * 3.2, NewReno RFC 6582), and the retransmission timeout (RFC 6298 5.4 to 5.7, RFC
+ * 5681 3.1). How much may be sent meanwhile is in prr.c, what was needless in undo.c.
  *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
