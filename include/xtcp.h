@@ -8,11 +8,12 @@
  * How a program uses it:
  *
  *     struct xtcp_conf conf = XTCP_CONF_INIT;
+ *     xtcp_listener l;
  *     struct xtcp *x;
  *     conf.ifname = "eth0";
  *     if (xtcp_open(&x, &conf) < 0)
  *             errx(1, "%s", xtcp_errmsg());
- *     xtcp_listen(x, NULL, 7, NULL, NULL);
+ *     xtcp_listen(x, NULL, 7, NULL, &l);
  *     for (;;) {
  *             struct xtcp_event ev[64];
  *             int n = xtcp_wait(x, ev, 64, -1);
@@ -22,7 +23,7 @@
  * Rules for every call, unless its comment says otherwise:
  *   - Threads: an engine belongs to one thread at a time; the caller serialises. Different
  *     engines are independent. xtcp_wake() and xtcp_errmsg() may be called from any thread.
- *   - Blocking: no call blocks but xtcp_wait() and xtcp_open(); the others return -EAGAIN.
+ *   - Blocking: no call blocks but xtcp_wait(), xtcp_drain() and xtcp_open(); the others return -EAGAIN.
  *   - Return: 0 or a count on success, a negative errno value on failure. xtcp_errmsg() then
  *     tells the last failure of this thread in a sentence.
  *   - Handles: connections and listeners are 64-bit numbers, never 0, never reused while
@@ -157,7 +158,7 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 
 struct xtcp_event {
 	uint64_t handle; /* xtcp_conn or xtcp_listener */
-	void *user;	 /* as given to xtcp_set_user or xtcp_listen / xtcp_connect */
+	void *user;	 /* as given to xtcp_set_user or xtcp_connect; NULL before */
 	uint32_t events; /* XTCP_EV_*; edge-triggered: each is reported when it becomes true. After ERROR or CLOSED the
 			    handle lives until xtcp_close, and what was received can still be read */
 	int32_t error;	 /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
@@ -165,8 +166,8 @@ struct xtcp_event {
 
 /*
  * One turn without waiting: receive a burst, run input, timers, output, transmit. Returns the number
- * of events now ready, or -ENODEV when the interface has been removed, -ENETDOWN never (a link that is down
- * is waited for).
+ * of events now ready, or -ENODEV when the interface has been removed. A link that is
+ * down is no error: it is waited for.
  */
 int xtcp_turn(struct xtcp *x);
 
@@ -183,7 +184,8 @@ int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms);
 /*
  * A descriptor that polls readable when xtcp_turn() has work: for poll, epoll and event loops of others. Before
  * sleeping on it call xtcp_arm(), which sets its timer to the next deadline and returns 1 if it is safe to sleep, 0 if
- * there is work already.
+ * there is work already. From the first xtcp_fd() on each frame also runs the wake-up of this descriptor: programs that
+ * only use xtcp_wait() do not call it. A descriptor, or -errno of epoll_ctl(2).
  */
 int xtcp_fd(struct xtcp *x);
 int xtcp_arm(struct xtcp *x);
