@@ -326,7 +326,30 @@ struct xtcp_info {
 	uint32_t in_flight; /* bytes */
 	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
 	uint32_t segs_out, segs_in, retrans, rto_count;
+
+	/* The rest of what Linux's TCP_INFO tells (tcpi_*), by its names; times in nanoseconds, amounts in bytes. */
+	char cc[16];			/* congestion control in force */
+	uint32_t pmtu;			/* largest IP packet on the path */
+	uint32_t unacked, sacked, lost; /* sent and not yet acknowledged; of that SACKed; of that taken for lost */
+	uint32_t notsent;		/* queued and never sent */
+	uint32_t rcv_queued;		/* received in order and not yet read */
+	uint32_t sndbuf, rcvbuf;	/* largest the buffers may become now */
+	uint32_t retransmits;		/* timeouts since something was last acknowledged */
+	uint32_t backoff;		/* doublings of the RTO in force */
+	uint32_t probes;		/* window or keepalive probes unanswered */
+	uint32_t rto_recoveries;	/* recoveries that a timeout began */
+	uint64_t rto_time_ns;		/* spent from a timeout to the next acknowledgement of something new */
+	uint64_t min_rtt_ns;		/* smallest of the last minutes; 0: no sample yet */
+	uint32_t data_segs_out, data_segs_in; /* segments with payload, retransmitted ones too */
+	uint32_t rcv_ooopack;		      /* segments that came out of order and were kept */
+	uint64_t last_data_sent_ns;	      /* since new data was last sent ... */
+	uint64_t last_data_recv_ns;	      /* ... received; UINT64_MAX: never */
+	uint64_t last_ack_recv_ns;	      /* since the last acknowledgement came; UINT64_MAX: never */
+	uint64_t busy_ns;		      /* something was unsent or unacknowledged ... */
+	uint64_t rwnd_limited_ns;	      /* ... held back by the peer's window */
+	uint64_t sndbuf_limited_ns;	      /* ... by a send buffer too small to give more */
 };
+/* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);
 
 /* ---- looking in ---- */

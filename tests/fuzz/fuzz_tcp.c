@@ -31,7 +31,8 @@ enum start { START_V6 = 1, START_PASSIVE = 2, START_RAW = 4, START_SMALL_MEM = 8
 static struct {
 	struct tcp_env env;
 	uint64_t stats[XTCP_USER_STATS];
-	struct tcp_conn c;
+	struct tcp_conn c __attribute__((aligned(TCP_COLD_ALIGN)));
+	struct tcp_cold cold;
 	struct tcp_tw tw;
 	bool in_tw, gone;
 	uint64_t now;
@@ -513,6 +514,7 @@ static void open_conn(uint8_t how, struct bytes *b)
 	uint8_t *piece[3];
 
 	addresses(how, &o);
+	tcp_cold_place(&t.c, &t.cold);
 	options(b, &s);
 	s.flags = TCP_SYN;
 	if (how & START_PASSIVE) {

@@ -25,6 +25,13 @@ void th_memory(uint64_t bytes)
 	mem_init(th.env.mem, bytes);
 }
 
+void th_fresh(void)
+{
+	memset(th.whole, 0, sizeof(*th.whole));
+	th.c = &th.whole->c;
+	tcp_cold_place(th.c, &th.whole->cold);
+}
+
 int th_setup(void **state)
 {
 	memset(&th, 0, sizeof(th));
@@ -44,7 +51,8 @@ int th_setup(void **state)
 	th.wscale = -1;
 	th.tsval = 0xfffff800;
 	th.wnd = 65535;
-	th.c = calloc(1, sizeof(*th.c));
+	th.whole = aligned_alloc(TCP_COLD_ALIGN, sizeof(*th.whole));
+	th_fresh();
 	return 0;
 }
 
@@ -54,7 +62,7 @@ int th_teardown(void **state)
 	assert_int_equal(mem_check(th.env.mem), 0);
 	assert_int_equal(th.env.mem->used, 0);
 	free(th.env.mem);
-	free(th.c);
+	free(th.whole);
 	th.env.mem = NULL;
 	return 0;
 }

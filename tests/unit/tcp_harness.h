@@ -43,6 +43,10 @@ struct th {
 	struct tcp_env env;
 	uint64_t stats[XTCP_USER_STATS];
 	struct tcp_conn *c;
+	struct {
+		struct tcp_conn c;
+		struct tcp_cold cold;
+	} * whole;
 	struct tcp_open open;
 	uint64_t now;		  /* ns */
 	enum tcp_verdict verdict; /* of the last segment put in */
@@ -72,6 +76,7 @@ int th_teardown(void **state); /* frees, and nothing is left */
 #define TEST(f) cmocka_unit_test_setup_teardown(f, th_setup, th_teardown)
 
 void th_memory(uint64_t bytes); /* a new, empty allocator of this size */
+void th_fresh(void);		/* another connection, never opened, in the place of the last */
 void th_ipv6(void);
 
 /* Opening; each leaves the connection ESTABLISHED with nothing to send. */

@@ -279,11 +279,11 @@ static void test_dst_route_gone_loses_segments_until_it_is_back(void **state)
 	kit_turn(0);
 	assert_int_equal(stat_of(0, out_no_route), 1);
 	pair_sleep(kp, SECOND);
-	assert_int_equal(engine_conn(eng(1), s)->bytes_received, 0);
+	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 0);
 	host.err = 0;
 	engine_host_routes_changed(eng(0));
 	pair_sleep(kp, 5 * SECOND);
-	assert_int_equal(engine_conn(eng(1), s)->bytes_received, 100);
+	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 100);
 	assert_int_equal(engine_conn(eng(0), c)->state, TCP_ESTABLISHED);
 }
 
@@ -449,7 +449,7 @@ static void test_dst_neighbour_failure_is_told_and_asked_again(void **state)
 	asked = host.neigh_asked;
 	pair_sleep(kp, 2 * SECOND); /* the retransmission asks, and all is well */
 	assert_int_equal(host.neigh_asked > asked, true);
-	assert_int_equal(engine_conn(eng(1), s)->bytes_received, 10);
+	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 10);
 }
 
 /* News that the address is not known is no failure: the host is asked which it is. */
@@ -469,7 +469,7 @@ static void test_dst_neighbour_not_known_any_more_waits_or_goes_on(void **state)
 	assert_int_equal(engine_conn(eng(0), c)->soft_error, 0);
 	engine_host_neigh(eng(0), kit_addr(1, 0), kp->side[1].mac);
 	pair_settle(kp);
-	assert_int_equal(engine_conn(eng(1), s)->bytes_received, 10);
+	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 10);
 }
 
 static void test_dst_port_detached_gives_held_frames_back(void **state)

@@ -92,7 +92,7 @@ static void test_end_orphans_are_those_with_something_to_lose(void **state)
 	kp->cut = false;
 	pair_sleep(kp, SECOND);
 	assert_int_equal(engine_orphans(eng(0)), 0);
-	assert_int_equal(engine_conn(eng(1), s)->bytes_received, 100);
+	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 100);
 }
 
 static void test_end_link_gone_fails_all_without_a_word(void **state)

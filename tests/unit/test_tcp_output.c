@@ -495,7 +495,7 @@ static void test_output_syn_without_memory_is_tried_again_then_given_up(void **s
 	tcp_close(&th.env, th.c, th.now);
 	grab[n] = mem_alloc(th.env.mem, 0);
 	n++;
-	memset(th.c, 0, sizeof(*th.c));
+	th_fresh();
 	th_connect();
 	advance(200000);
 	state_is(TCP_CLOSED);

@@ -3,6 +3,7 @@
 #include "api/private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include "lib/fail.h"
 
@@ -44,6 +45,45 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->frames_lost = n.frames_lost;
 }
 
+static uint64_t ago_ns(uint32_t ms)
+{
+	return ms == UINT32_MAX ? UINT64_MAX : ms * 1000000ull;
+}
+
+static void fill_account(struct xtcp_info *i, const struct tcp_conn *c, uint64_t now_ns)
+{
+	struct tcp_account a = tcp_account_now(c, now_ns);
+
+	i->bytes_sent = a.bytes_sent;
+	i->bytes_received = a.bytes_received;
+	i->bytes_retrans = a.bytes_retrans;
+	i->bytes_acked = a.bytes_acked;
+	i->retrans = a.retrans_segs;
+	i->retransmits = a.retransmits;
+	i->rto_recoveries = a.rto_recoveries;
+	i->rto_time_ns = a.rto_time_ms * 1000000ull;
+	i->data_segs_out = a.data_segs_out;
+	i->data_segs_in = a.data_segs_in;
+	i->rcv_ooopack = a.ooo_segs_in;
+	i->last_data_sent_ns = a.bytes_sent ? now_ns - c->last_tx_ns : UINT64_MAX;
+	i->last_data_recv_ns = ago_ns(a.data_rx_ms);
+	i->last_ack_recv_ns = c->flags & TCP_F_SYN_ACKED ? now_ns - c->last_rx_ns : UINT64_MAX;
+	i->busy_ns = a.busy_ns;
+	i->rwnd_limited_ns = a.rwnd_limited_ns;
+	i->sndbuf_limited_ns = a.sndbuf_limited_ns;
+}
+
+static void fill_queues(struct xtcp_info *i, const struct tcp_conn *c)
+{
+	i->unacked = c->snd_nxt - c->snd_una;
+	i->sacked = c->sacked;
+	i->lost = c->lost;
+	i->notsent = (uint32_t)tcp_send_unsent(c);
+	i->rcv_queued = c->rcvq.len;
+	i->sndbuf = tcp_send_limit(c);
+	i->rcvbuf = c->rcvbuf_max;
+}
+
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out)
 {
 	const struct tcp_conn *c = engine_conn(x->engine, handle);
@@ -76,14 +116,16 @@ int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info
 	i.iss = c->iss;
 	i.irs = c->irs;
 	i.in_flight = c->snd_nxt - c->snd_una - c->sacked - c->lost;
-	i.bytes_sent = c->bytes_sent;
-	i.bytes_received = c->bytes_received;
-	i.bytes_retrans = c->bytes_retrans;
-	i.bytes_acked = c->bytes_acked;
 	i.segs_out = c->segs_out;
 	i.segs_in = c->segs_in;
-	i.retrans = c->retrans_segs;
 	i.rto_count = c->rto_count;
+	snprintf(i.cc, sizeof(i.cc), "%s", tcp_cc_name(c->cc));
+	i.pmtu = c->path_mtu;
+	i.backoff = c->backoff;
+	i.probes = c->probes;
+	i.min_rtt_ns = c->min_rtt_us * 1000ull;
+	fill_queues(&i, c);
+	fill_account(&i, c, engine_now(x->engine));
 	memcpy(out, &i, size < sizeof(i) ? size : sizeof(i));
 	return 0;
 }

@@ -15,6 +15,7 @@ static void set_pointers(struct engine *e)
 	struct region *r = e->r;
 
 	e->conns = region_at(r, r->conns.off);
+	e->colds = region_at(r, r->off_colds);
 	e->tws = region_at(r, r->tws.off);
 	e->demux = region_at(r, r->off_demux);
 	e->frames = region_at(r, r->off_frames);

@@ -65,6 +65,7 @@ const char *list_check(const struct engine *e, const struct list *l, uint32_t li
 uint32_t conn_new(struct engine *e)
 {
 	uint32_t ref = pool_take(e->r, &e->r->conns);
+	struct tcp_cold *cold;
 	struct conn *c;
 	uint32_t generation;
 
@@ -72,7 +73,11 @@ uint32_t conn_new(struct engine *e)
 		return 0;
 	c = conn_at(e, ref);
 	generation = c->generation;
+	cold = &e->colds[ref - 1];
+	if (c->tcp.flags & TCP_F_COLD) /* else it was never written to, and need not exist */
+		memset(cold, 0, sizeof(*cold));
 	memset(c, 0, sizeof(*c));
+	tcp_cold_place(&c->tcp, cold);
 	c->generation = generation ? generation : 1;
 	c->life = CONN_USED;
 	return ref;

@@ -27,6 +27,7 @@ struct rx_item {
 struct engine {
 	struct region *r;
 	struct conn *conns;
+	struct tcp_cold *colds; /* one for each of conns */
 	struct tw *tws;
 	struct demux_slot *demux;
 	struct io_frames *frames;

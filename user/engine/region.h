@@ -96,7 +96,8 @@ struct region {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t header_bytes;
-	uint64_t bytes; /* of the whole region */
+	uint64_t bytes;	    /* of the whole region */
+	uint64_t off_colds; /* struct tcp_cold of each connection, in the order of conns */
 	uint64_t off_demux, off_listen_heads, off_dst_heads, off_port_use, off_frames, off_area, off_mem;
 	struct engine_conf conf;
 	uint64_t now_ns;

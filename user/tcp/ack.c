@@ -83,7 +83,7 @@ static void drop_text(struct tcp_env *env, struct tcp_conn *c)
 		return;
 	ring_drop(&c->sndq, n);
 	c->sndq_seq += n;
-	c->bytes_acked += n;
+	tcp_cold(c)->account.bytes_acked += n;
 	if (!c->sndq.len)
 		ring_release(env, &c->sndq, &c->snd_hint);
 	if (c->flags & TCP_F_WAS_FULL && tcp_send_space(c) >= tcp_sndbuf(c) / 3) {
@@ -136,10 +136,13 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 	clamp_marks(c);
 	c->retrans_start = 0;
 	c->probes = 0;
+	account_acked(c, now_ns);
 	if (c->recs.count)
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.3 */
 	else
 		c->rtx_deadline = TCP_NEVER; /* 5.2; output arms it for the persist timer when that is due */
+	if (!c->recs.count && !tcp_unsent(c) && !tcp_fin_due(c))
+		account_limit(c, TCP_LIMIT_IDLE, now_ns);
 }
 
 /* RFC 9293: only the newest segment's window counts. */
@@ -180,7 +183,7 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 	c->flags &= ~(uint32_t)TCP_F_PROBED;
 	if (tcp_unsent(c)) {
 		c->snd_nxt++;
-		c->bytes_sent++;
+		tcp_cold(c)->account.bytes_sent++;
 	} else if (tcp_fin_due(c)) {
 		c->snd_nxt++;
 		c->flags |= TCP_F_FIN_SENT;

@@ -330,7 +330,7 @@ static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const
 		ack_now(c);
 		return TCP_DONE;
 	}
-	c->bytes_received += got;
+	tcp_cold(c)->account.bytes_received += got;
 	tcp_count_n(env, in_bytes, got);
 	c->events |= TCP_EV_READABLE;
 	if (holes)
@@ -404,6 +404,8 @@ enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct
 {
 	c->segs_in++;
 	c->last_rx_ns = now_ns;
+	if (seg->len)
+		account_data(c, now_ns);
 	if (seg->opts.present & TCP_OPT_BAD)
 		tcp_count(env, in_opt_malformed);
 	if (c->state == TCP_CLOSED)

@@ -228,6 +228,17 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 
+/* ---- account.c ---- */
+
+void account_limit(struct tcp_conn *c, enum tcp_limit limit, uint64_t now_ns);
+/* Output has nothing more to make now: why? */
+void account_output(struct tcp_conn *c, uint64_t now_ns);
+/* A segment with payload came. */
+void account_data(struct tcp_conn *c, uint64_t now_ns);
+void account_rto(struct tcp_conn *c, uint64_t now_ns);
+/* snd_una moved. */
+void account_acked(struct tcp_conn *c, uint64_t now_ns);
+
 /* ---- timer.c ---- */
 
 void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);

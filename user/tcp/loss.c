@@ -228,7 +228,7 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
 	tcp_count(env, rto_fires);
-	c->rto_count++;
+	account_rto(c, now_ns);
 	if (!(c->flags & TCP_F_LOSS))
 		undo_begin(c);
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */

@@ -62,6 +62,8 @@ static void fill_text(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *o
 {
 	out->len = len;
 	out->nspans = ring_spans(env, &c->sndq, out->seq - c->sndq_seq, len, out->span);
+	if (len)
+		tcp_cold(c)->account.data_segs_out++;
 	if (len && out->seq + len == c->sndq_seq + c->sndq.len)
 		out->flags |= TCP_PSH; /* MUST-61: the last of what is queued */
 	if (c->flags & TCP_F_URG_OUT && seq_gt(c->snd_up, out->seq)) {
@@ -80,8 +82,8 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 		r->rtx++;
 	undo_retransmitted(c, now_ns);
 	c->prr_out += r->len;
-	c->retrans_segs++;
-	c->bytes_retrans += r->len;
+	tcp_cold(c)->account.retrans_segs++;
+	tcp_cold(c)->account.bytes_retrans += r->len;
 	tcp_count(env, retrans_segs);
 	tcp_count_n(env, retrans_bytes, r->len);
 	c->flags &= ~(uint32_t)TCP_F_FORCE_RTX;
@@ -263,7 +265,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
 	c->flags &= ~(uint32_t)(TCP_F_PROBE | TCP_F_PROBED);
 	c->last_tx_ns = now_ns;
-	c->bytes_sent += len;
+	tcp_cold(c)->account.bytes_sent += len;
 	tcp_count_n(env, out_bytes, len);
 	if (!(c->loss_flags & TCP_L_TLP_DUE))
 		tlp_arm(c, now_ns);
@@ -340,6 +342,7 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 			return 1;
 		if (out_new(env, c, out, now_ns))
 			return 1;
+		account_output(c, now_ns);
 		if (c->flags & TCP_F_PROBE && out_probe(env, c, out, now_ns))
 			return 1;
 	}

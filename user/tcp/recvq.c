@@ -154,7 +154,8 @@ void recvq_duplicate(struct tcp_env *env, struct tcp_conn *c, uint32_t start, ui
 	if (seq_lt(start, c->rcv_nxt)) {
 		uint64_t old = c->rcv_nxt - start;
 
-		if (old > c->bytes_received + !!(c->flags & TCP_F_FIN_RCVD) || old > 2ull * recvq_window_max(c))
+		if (old > tcp_cold_peek(c)->account.bytes_received + !!(c->flags & TCP_F_FIN_RCVD) ||
+		    old > 2ull * recvq_window_max(c))
 			return; /* never received, or so old that it says nothing */
 		c->dsack = (struct tcp_range){ start, seq_min(end, c->rcv_nxt) };
 		tcp_count(env, out_dsacks);
@@ -199,6 +200,7 @@ uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 			return 0;
 		}
 		tcp_count(env, in_ooo);
+		tcp_cold(c)->account.ooo_segs_in++;
 		copy_in(env, c, seg, start - seg->seq, off, end - start);
 		return 0;
 	}

@@ -211,6 +211,7 @@ enum {
 	TCP_F_RST = 1u << 24,	       /* a RST is owed, then the connection is gone */
 	TCP_F_SYN_ACKED = 1u << 25,    /* our SYN has been acknowledged */
 	TCP_F_FIN_SEEN = 1u << 26,     /* the peer's FIN is known to be at rcv_fin, perhaps out of order */
+	TCP_F_COLD = 1u << 28,	       /* its struct tcp_cold has been touched */
 	TCP_F_CWND_LIMITED = 1u << 27, /* cwnd, not the application or the peer, held the last segment back */
 };
 
@@ -239,6 +240,9 @@ enum {
 
 #define TCP_NEVER UINT64_MAX
 
+/* What holds the sender back (account.c). */
+enum tcp_limit { TCP_LIMIT_IDLE, TCP_LIMIT_CWND, TCP_LIMIT_RWND, TCP_LIMIT_SNDBUF };
+
 struct tcp_conn {
 	/* -- first cache line: what every segment reads -- */
 	uint8_t state;	    /* enum tcp_state */
@@ -259,6 +263,7 @@ struct tcp_conn {
 	uint16_t mss;	      /* payload bytes of a full segment we send, options of every segment taken off */
 	uint16_t rcv_mss;     /* MSS we announced */
 	uint32_t ooo_count;   /* ranges in the out-of-order list */
+	uint32_t cold_at;     /* distance to its struct tcp_cold, in units of TCP_COLD_ALIGN bytes */
 	/* -- second: sending -- */
 	uint32_t cwnd;	   /* bytes */
 	uint32_t ssthresh; /* bytes */
@@ -337,18 +342,68 @@ struct tcp_conn {
 	uint8_t probes;	    /* window or keepalive probes unanswered */
 	uint8_t backoff;    /* doublings of the RTO */
 	uint8_t challenges; /* challenge ACKs in the current interval */
+	uint8_t limit;	    /* enum tcp_limit */
 	uint8_t tclass;
 	uint8_t ttl;
 	uint16_t error; /* positive errno that ended the connection */
 	uint16_t soft_error;
-	uint32_t segs_in, segs_out, retrans_segs, rto_count;
-	uint64_t bytes_sent, bytes_received, bytes_retrans, bytes_acked;
+	uint32_t segs_in, segs_out, rto_count;
 	/* who it is */
 	struct xtcp_addr laddr;
 	struct xtcp_addr raddr;
 	uint16_t lport; /* network order, like rport */
 	uint16_t rport;
 };
+
+/* ---- what a connection needs only once it has carried data ---- */
+
+struct tcp_account {
+	uint64_t bytes_sent;	    /* payload, first time */
+	uint64_t bytes_retrans;	    /* sequence space sent again */
+	uint64_t bytes_acked;	    /* payload that left the send buffer */
+	uint64_t bytes_received;    /* payload, in order */
+	uint64_t busy_ns;	    /* something was unsent or unacknowledged */
+	uint64_t rwnd_limited_ns;   /* ... and the peer's window was shut */
+	uint64_t sndbuf_limited_ns; /* ... or all of it was sent, and the application had found no room for more */
+	uint64_t since_ns;	    /* up to here the three above are counted */
+	uint32_t data_segs_in, data_segs_out; /* segments with payload, all of them */
+	uint32_t retrans_segs;
+	uint32_t ooo_segs_in;	 /* segments out of order and kept */
+	uint32_t data_rx_ms;	 /* when the last data came, wraps */
+	uint32_t rto_recoveries; /* times that the timer began a recovery */
+	uint32_t rto_time_ms;	 /* from the timeout to the next acknowledgement of something new, all together */
+	uint32_t rto_since_ms;
+	uint8_t retransmits; /* timeouts since something was last acknowledged, saturating */
+};
+
+/*
+ * The cold part of a connection. It lies elsewhere in the same mapping, at a distance that the owner of the memory sets
+ * (cold_at) before the connection is opened; zeroed. Memory is committed when first touched, so a connection that
+ * has never carried data takes none for it: what the handshake, keepalive or an idle connection's timers need stays in
+ * struct tcp_conn.
+ */
+#define TCP_COLD_ALIGN 64u
+struct tcp_cold {
+	struct tcp_account account;
+} __attribute__((aligned(TCP_COLD_ALIGN)));
+
+/* Both aligned to TCP_COLD_ALIGN, cold behind c. */
+static inline void tcp_cold_place(struct tcp_conn *c, const struct tcp_cold *cold)
+{
+	c->cold_at = (uint32_t)((uint64_t)((const uint8_t *)cold - (const uint8_t *)c) / TCP_COLD_ALIGN);
+}
+
+static inline struct tcp_cold *tcp_cold(struct tcp_conn *c)
+{
+	c->flags |= TCP_F_COLD;
+	return (struct tcp_cold *)((uint8_t *)c + (uint64_t)TCP_COLD_ALIGN * c->cold_at);
+}
+
+/* To look only. */
+static inline const struct tcp_cold *tcp_cold_peek(const struct tcp_conn *c)
+{
+	return (const struct tcp_cold *)((const uint8_t *)c + (uint64_t)TCP_COLD_ALIGN * c->cold_at);
+}
 
 /* ---- the machine ---- */
 
@@ -380,13 +435,13 @@ struct tcp_open { /* what both ways of opening need; addresses in xtcp_addr, por
 	uint32_t path_mtu; /* bytes of IP packet */
 };
 
-/* Active OPEN: c is zeroed memory; becomes SYN-SENT with a SYN owed. */
+/* Active OPEN: c is zeroed memory but for cold_at; becomes SYN-SENT with a SYN owed. */
 void tcp_connect(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, uint64_t now_ns);
 
 /* RFC 9293 3.10.7.2, state LISTEN. */
 enum tcp_listen_verdict { TCP_LISTEN_DROP, TCP_LISTEN_RST, TCP_LISTEN_SYN };
 enum tcp_listen_verdict tcp_listen_input(struct tcp_env *env, const struct tcp_seg *seg);
-/* The SYN was accepted: c is zeroed memory; becomes SYN-RECEIVED with a SYN-ACK owed. */
+/* The SYN was accepted: c is zeroed memory but for cold_at; becomes SYN-RECEIVED with a SYN-ACK owed. */
 void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, const struct tcp_seg *syn,
 		    uint64_t now_ns);
 
@@ -411,6 +466,8 @@ void tcp_free(struct tcp_env *env, struct tcp_conn *c);
 /* An option changed that output depends on (NODELAY set, CORK cleared): let tcp_output look again. */
 size_t tcp_send_space(const struct tcp_conn *c);
 size_t tcp_send_queued(const struct tcp_conn *c);
+size_t tcp_send_unsent(const struct tcp_conn *c);  /* bytes of tcp_send_queued() that were never sent */
+uint32_t tcp_send_limit(const struct tcp_conn *c); /* bytes that the send buffer may hold now */
 int64_t tcp_urgent_mark(const struct tcp_conn *c);
 void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
 
@@ -467,6 +524,11 @@ enum tcp_tw_verdict tcp_tw_input(struct tcp_env *env, struct tcp_tw *tw, const s
 
 /* Parse options of len bytes; never fails: see TCP_OPT_BAD. */
 void tcp_options_parse(const uint8_t *p, size_t len, struct tcp_opts *out);
+
+/* ---- looking in ---- */
+
+/* The account as of now. data_rx_ms: milliseconds ago, UINT32_MAX never. */
+struct tcp_account tcp_account_now(const struct tcp_conn *c, uint64_t now_ns);
 
 /* ---- checks ---- */
 

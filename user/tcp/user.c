@@ -21,6 +21,16 @@ size_t tcp_send_queued(const struct tcp_conn *c)
 	return c->sndq.len;
 }
 
+size_t tcp_send_unsent(const struct tcp_conn *c)
+{
+	return tcp_unsent(c);
+}
+
+uint32_t tcp_send_limit(const struct tcp_conn *c)
+{
+	return tcp_sndbuf(c);
+}
+
 /* Why nothing can be sent: 0, or the errno of xtcp_send. */
 static int send_error(struct tcp_conn *c)
 {
