@@ -200,6 +200,44 @@ static void test_ack_of_everything_stops_the_timer(void **state)
 	assert_int_equal(th.c->recs.count, 0);
 }
 
+/*
+ * What lies left of our SYN's acknowledgement was never sent, however large the window: a ghost. Early in a connection the
+ * window of RFC 5961 5.2 alone would reach back before it.
+ */
+static void test_ack_of_what_was_never_sent_is_refused(void **state)
+{
+	th_active();
+	put(100);
+	out("P.", 1, 1, 100);
+	in(".", 1, 101, 0);
+	in("P.", 1, 1, 10); /* late, but real */
+	assert_int_equal(th.c->rcv_nxt - TH_IRS, 11);
+	count_is(in_ack_too_old, 0);
+	in("P.", 11, 0, 10);
+	in("P.", 11, (uint32_t)-5000, 10);
+	count_is(in_ack_too_old, 2);
+	count_is(challenge_acks, 2);
+	assert_int_equal(th.c->rcv_nxt - TH_IRS, 11);
+	out(".", 101, 11, 0);
+	in("P.", 11, 102, 10);
+	count_is(in_ack_too_new, 1);
+	assert_int_equal(th.c->rcv_nxt - TH_IRS, 11);
+}
+
+static void test_ack_of_what_was_never_sent_is_refused_after_our_fin(void **state)
+{
+	th_active();
+	put(10);
+	tcp_shutdown(&th.env, th.c, th.now);
+	out("FP.", 1, 1, 10);
+	in(".", 1, 12, 0);
+	state_is(TCP_FIN_WAIT_2);
+	in("P.", 1, 1, 10);
+	count_is(in_ack_too_old, 0);
+	in("P.", 11, 0, 10);
+	count_is(in_ack_too_old, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +255,8 @@ int main(void)
 		TEST(test_ack_with_absurd_timestamp_echo_does_no_harm),
 		TEST(test_ack_tells_the_application_when_a_full_buffer_drains),
 		TEST(test_ack_of_everything_stops_the_timer),
+		TEST(test_ack_of_what_was_never_sent_is_refused),
+		TEST(test_ack_of_what_was_never_sent_is_refused_after_our_fin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -144,6 +144,7 @@ static void test_rack_lost_retransmission_is_found(void **state)
 	no_out();
 	count_is(fast_recoveries, 1);
 	count_is(retrans_segs, 2);
+	count_is(lost_retransmits, 1);
 	count_is(rto_fires, 0);
 }
 
@@ -274,6 +275,74 @@ static void test_rack_window_narrows_after_sixteen_recoveries(void **state)
 	assert_int_equal(th.c->reo_mult, 0);
 }
 
+/* Step 5: one timer for all that may yet prove late, and so it is set for the last of them. */
+static void test_rack_timer_waits_for_the_last_of_the_late(void **state)
+{
+	uint64_t start;
+
+	open_sack(false);
+	th.c->loss_flags |= TCP_L_REORDERING;
+	th.c->reo_mult = 3; /* a window of 4 ms: all of min_RTT */
+	spaced(4);	    /* sent at 0, 1, 2, 3 ms */
+	advance(4);
+	start = th.now;
+	sack(0, 3, 4); /* at 7 ms, RACK.rtt 4: due at 8, 9, 10 ms */
+	th.c->cwnd = 100 * MSS;
+	advance(2);
+	no_out();
+	advance(1);
+	out(".", SEG(0), 1, MSS);
+	assert_int_equal((th.last_ns - start) / TH_MS, 3);
+	assert_int_equal(th.c->lost, 2 * MSS); /* the other two as well */
+}
+
+/* Step 2: RACK.rtt is that of the newest segment this ACK delivers, also when a later one was delivered before. */
+static void test_rack_rtt_is_of_the_latest_ack(void **state)
+{
+	open_sack(false);
+	spaced(3); /* sent at 0, 1, 2 ms */
+	advance(2);
+	sack(0, 2, 3);
+	assert_int_equal(th.c->rack_rtt_us, 2000);
+	advance(1);
+	sack(0, 1, 2); /* sent at 1 ms, here at 5 */
+	assert_int_equal(th.c->rack_rtt_us, 4000);
+	assert_int_equal(th.c->rack_end - TH_ISS, SEG(3));
+}
+
+static void test_rack_tells_how_far_reordering_went(void **state)
+{
+	open_sack(false);
+	spaced(6);
+	sack(0, 5, 6);
+	assert_int_equal(tcp_cold_peek(th.c)->reorder.reord_seen, 0);
+	sack(0, 1, 2);
+	assert_int_equal(tcp_cold_peek(th.c)->reorder.reord_seen, 1);
+	assert_int_equal(tcp_cold_peek(th.c)->reorder.reordering, 5);
+	sack(0, 3, 4);
+	assert_int_equal(tcp_cold_peek(th.c)->reorder.reord_seen, 2);
+	assert_int_equal(tcp_cold_peek(th.c)->reorder.reordering, 5);
+}
+
+/* Step 4: all of the product is divided, and never is it more than SRTT. */
+static void test_rack_window_is_at_most_srtt(void **state)
+{
+	uint64_t start;
+
+	open_sack(false);
+	th.c->loss_flags |= TCP_L_REORDERING;
+	th.c->reo_mult = 250;
+	spaced(1);
+	put(MSS);
+	out("P.", SEG(1), 1, MSS);
+	advance(4);
+	sack(0, 1, 2);
+	start = th.now;
+	advance(10);
+	out(".", SEG(0), 1, MSS);
+	assert_int_equal((th.last_ns - start) / 1000, th.c->srtt_us_x8 >> 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -290,6 +359,10 @@ int main(void)
 		TEST(test_rack_dsack_widens_the_window),
 		TEST(test_rack_window_narrows_after_sixteen_recoveries),
 		TEST(test_rack_each_hole_in_its_own_time),
+		TEST(test_rack_timer_waits_for_the_last_of_the_late),
+		TEST(test_rack_rtt_is_of_the_latest_ack),
+		TEST(test_rack_tells_how_far_reordering_went),
+		TEST(test_rack_window_is_at_most_srtt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

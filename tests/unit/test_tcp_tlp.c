@@ -137,6 +137,31 @@ static void test_tlp_needless_probe_leaves_cwnd(void **state)
 	assert_true(th.c->cwnd >= 4 * MSS);
 }
 
+/* 7.4.2: a DSACK clears the probe only if it reports the probe itself. */
+static void probe_and_dsack(uint32_t from)
+{
+	flight(4);
+	advance(PTO_MS);
+	out("P.", SEG(3), 1, MSS);
+	put(MSS);
+	th_sack(SEG(from), SEG(from + 1));
+	in(".", 1, SEG(4), 0);
+	th_drain();
+	in(".", 1, SEG(5), 0);
+}
+
+static void test_tlp_dsack_of_the_probe_leaves_cwnd(void **state)
+{
+	probe_and_dsack(3);
+	count_is(loss_probe_repairs, 0);
+}
+
+static void test_tlp_dsack_of_something_else_does_not_clear_it(void **state)
+{
+	probe_and_dsack(0);
+	count_is(loss_probe_repairs, 1);
+}
+
 static void test_tlp_less_than_two_segments_wait_for_a_delayed_ack(void **state)
 {
 	open_tlp(true);
@@ -246,6 +271,8 @@ int main(void)
 		TEST(test_tlp_no_second_probe_while_one_is_out),
 		TEST(test_tlp_sends_what_nagle_holds_back),
 		TEST(test_tlp_fin_is_probed),
+		TEST(test_tlp_dsack_of_the_probe_leaves_cwnd),
+		TEST(test_tlp_dsack_of_something_else_does_not_clear_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,7 +211,7 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		conn_challenge(env, c, now_ns);
 		return false;
 	}
-	if (seq_lt(seg->ack, c->snd_una - c->max_snd_wnd)) { /* RFC 5961 5.2 */
+	if (seq_lt(seg->ack, c->snd_una) && seq_lt(seg->ack, tcp_ack_floor(c))) { /* RFC 5961 5.2 */
 		tcp_count(env, in_ack_too_old);
 		conn_challenge(env, c, now_ns);
 		return false;

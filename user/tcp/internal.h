@@ -69,6 +69,18 @@ static inline uint32_t tcp_us(uint64_t now_ns)
 	return (uint32_t)(now_ns / 1000);
 }
 
+/*
+ * The oldest acknowledgement that can be a late one of this connection: a window back (RFC 5961 5.2), but no farther than
+ * to where its SYN was acknowledged. What lies left of it was never sent (a ghost).
+ */
+static inline uint32_t tcp_ack_floor(const struct tcp_conn *c)
+{
+	uint64_t text = tcp_cold_peek(c)->account.bytes_acked;
+	uint32_t fin = c->flags & TCP_F_FIN_SENT && (int32_t)(c->snd_una - c->fin_seq) > 0;
+
+	return c->snd_una - (text + fin < c->max_snd_wnd ? (uint32_t)text + fin : c->max_snd_wnd);
+}
+
 static inline uint32_t min_u32(uint32_t a, uint32_t b)
 {
 	return a < b ? a : b;
@@ -126,6 +138,9 @@ struct ack_info {
 	bool dsack;		/* the first of them reports a duplicate (RFC 2883) */
 	bool dup;		/* a duplicate by RFC 5681 2 */
 	bool new_sack;		/* it SACKed something for the first time */
+	bool newest;		/* it delivered something whose time of sending is certain ... */
+	uint32_t newest_us;	/* ... the last of that was sent then */
+	uint32_t newest_end;	/* ... and ends there */
 };
 
 /* ---- sack.c ---- */
@@ -136,7 +151,7 @@ void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
 /* ---- rack.c: RFC 8985 ---- */
 
 /* A record is acknowledged or SACKed for the first time; its marks are still those from before. */
-void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a);
+void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a);
 /* Marks what must be lost by now, sets the timer for what may be. True: something was marked. */
 bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 /* Step 4: the reordering window grows with DSACKs, and shrinks again after recoveries without. */

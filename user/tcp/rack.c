@@ -15,8 +15,9 @@
  * ends the walk. Left of it only retransmissions are still open, the first ones again in
  * order, and the walk is bounded besides: what it does not reach waits for a later ACK.
  *
- * The reordering timer is set for the segment that is late first, where the RFC waits
- * for the last one: a hole is mended when its own time is up.
+ * The reordering timer is set for the last of the segments that may yet prove late, as the
+ * RFC says: one expiry judges them all, and recovery does not begin for what a reordered
+ * flight is still about to deliver.
  */
 #include "tcp/internal.h"
 
@@ -24,7 +25,8 @@
 #define MIN_RTT_WINDOW_US 300000000u
 #define REO_PERSIST 16u
 #define REO_MULT_MAX 250u
-#define WALK_MAX 256u /* records looked at in vain left of lost_mark for one acknowledgement */
+#define REORDERING_MAX 300u /* segments; farther than that it is told no better */
+#define WALK_MAX 256u	    /* records looked at in vain left of lost_mark for one acknowledgement */
 
 /* RACK_sent_after() */
 static bool sent_after(uint32_t us1, uint32_t end1, uint32_t us2, uint32_t end2)
@@ -40,7 +42,18 @@ static bool ambiguous(const struct tcp_conn *c, uint32_t rtt_us, const struct ac
 	return !c->min_rtt_us || rtt_us < c->min_rtt_us;
 }
 
-void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ack_info *a)
+/* Step 3, and how far: for what is told of the connection, in segments. */
+static void reordered(struct tcp_conn *c, uint32_t seq, uint32_t fack)
+{
+	struct tcp_reorder *o = &tcp_cold(c)->reorder;
+	uint32_t segs = (fack - seq + c->mss - 1) / c->mss;
+
+	c->loss_flags |= TCP_L_REORDERING;
+	o->reord_seen++;
+	o->reordering = (uint16_t)min_u32(max_u32(o->reordering, segs), REORDERING_MAX);
+}
+
+void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a)
 {
 	uint32_t now_us = tcp_us(a->now_ns), rtt_us = now_us - r->sent_us, end = r->seq + r->len;
 
@@ -53,12 +66,18 @@ void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, const struct ac
 			c->min_rtt_at_us = now_us;
 		}
 		if (seq_lt(end, a->fack))
-			c->loss_flags |= TCP_L_REORDERING;
+			reordered(c, r->seq, a->fack);
+	}
+	if (!a->newest ||
+	    sent_after(r->sent_us, end, a->newest_us, a->newest_end)) { /* RACK.rtt: of this ACK's newest */
+		a->newest = true;
+		a->newest_us = r->sent_us;
+		a->newest_end = end;
+		c->rack_rtt_us = rtt_us;
 	}
 	if (c->loss_flags & TCP_L_RACK && !sent_after(r->sent_us, end, c->rack_xmit_us, c->rack_end))
 		return;
 	c->loss_flags |= TCP_L_RACK;
-	c->rack_rtt_us = rtt_us;
 	c->rack_xmit_us = r->sent_us;
 	c->rack_end = end;
 }
@@ -69,7 +88,7 @@ static uint32_t reo_wnd(const struct tcp_conn *c)
 	if (!(c->loss_flags & TCP_L_REORDERING) &&
 	    (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS) || c->sacked_segs >= DUP_THRESH))
 		return 0;
-	return min_u32(c->min_rtt_us / 4 * (c->reo_mult + 1u), c->srtt_us_x8 >> 3);
+	return (uint32_t)min_u64((uint64_t)c->min_rtt_us * (c->reo_mult + 1u) / 4, c->srtt_us_x8 >> 3);
 }
 
 void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
@@ -98,7 +117,7 @@ static enum verdict judge(const struct tcp_conn *c, const struct tcp_rec *r, uin
 	left = (int32_t)(r->sent_us + c->rack_rtt_us + wnd_us - now_us);
 	if (left <= 0)
 		return LATE;
-	*wait_us = min_u32(*wait_us, (uint32_t)left);
+	*wait_us = max_u32(*wait_us, (uint32_t)left);
 	return WAIT;
 }
 
@@ -118,6 +137,8 @@ static bool detect_again(struct tcp_env *env, struct tcp_conn *c, uint32_t now_u
 			continue;
 		switch (judge(c, r, now_us, wnd_us, wait_us)) {
 		case LATE:
+			if (r->flags & TCP_REC_RTX)
+				tcp_count(env, lost_retransmits);
 			loss_mark(c, r);
 			any = true;
 			vain--;
@@ -132,6 +153,34 @@ static bool detect_again(struct tcp_env *env, struct tcp_conn *c, uint32_t now_u
 	return any;
 }
 
+/*
+ * The last one right of i that was sent before RACK.segment and is still missing: in the order of sending, so halving
+ * finds where they end. The walk back over what is SACKed is bounded; where it stops, the time is only a little late.
+ */
+static void wait_for_last(struct tcp_env *env, struct tcp_conn *c, uint32_t i, uint32_t now_us, uint32_t wnd_us,
+			  uint32_t *wait_us)
+{
+	uint32_t lo = i, hi = c->recs.count, first = i;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+		const struct tcp_rec *r = recs_at(env, c, mid);
+
+		if (sent_after(c->rack_xmit_us, c->rack_end, r->sent_us, r->seq + r->len))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	for (uint32_t steps = 0; lo-- > first; steps++) {
+		const struct tcp_rec *r = recs_at(env, c, lo);
+
+		if (steps < WALK_MAX && r->flags & (TCP_REC_SACKED | TCP_REC_LOST))
+			continue;
+		judge(c, r, now_us, wnd_us, wait_us);
+		return;
+	}
+}
+
 /* Right of lost_mark: sent in order, so the first that is not late ends the walk. */
 static bool detect_first(struct tcp_env *env, struct tcp_conn *c, uint32_t now_us, uint32_t wnd_us, uint32_t *wait_us)
 {
@@ -141,7 +190,11 @@ static bool detect_first(struct tcp_env *env, struct tcp_conn *c, uint32_t now_u
 		struct tcp_rec *r = recs_at(env, c, i);
 
 		if (!(r->flags & (TCP_REC_SACKED | TCP_REC_LOST))) {
-			if (judge(c, r, now_us, wnd_us, wait_us) != LATE)
+			enum verdict v = judge(c, r, now_us, wnd_us, wait_us);
+
+			if (v == WAIT)
+				wait_for_last(env, c, i, now_us, wnd_us, wait_us);
+			if (v != LATE)
 				break;
 			loss_mark(c, r);
 			any = true;
@@ -153,14 +206,14 @@ static bool detect_first(struct tcp_env *env, struct tcp_conn *c, uint32_t now_u
 
 bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = UINT32_MAX;
+	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = 0;
 	bool any;
 
 	if (!c->recs.count)
 		return false;
 	any = detect_again(env, c, now_us, wnd_us, &wait_us);
 	any |= detect_first(env, c, now_us, wnd_us, &wait_us);
-	if (wait_us != UINT32_MAX)
+	if (wait_us)
 		c->probe_deadline = now_ns + 1000ull * wait_us;
 	return any;
 }

@@ -40,7 +40,7 @@ static bool is_dsack(const struct tcp_conn *c, const struct tcp_opts *o, uint32_
 	if (!seq_lt(b.start, b.end) || seq_gt(b.end, c->snd_nxt) || b.end - b.start > c->max_snd_wnd)
 		return false;
 	if (seq_leq(b.end, ack)) /* not older than a window, or it is forged or says nothing any more */
-		return seq_geq(b.start, c->snd_una - c->max_snd_wnd);
+		return seq_geq(b.start, tcp_ack_floor(c));
 	return o->nsack > 1 && seq_geq(b.start, o->sack[1].start) && seq_leq(b.end, o->sack[1].end);
 }
 
@@ -49,6 +49,7 @@ void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts 
 	a->dsack = is_dsack(c, o, a->ack);
 	if (a->dsack) {
 		a->twice = o->sack[0];
+		tcp_cold(c)->reorder.dsack_dups += (a->twice.end - a->twice.start + c->mss - 1) / c->mss;
 		tcp_count(env, in_dsacks);
 	}
 	if (!c->recs.count)
@@ -69,6 +70,7 @@ void sack_update(struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts 
 
 void sack_reneged(struct tcp_env *env, struct tcp_conn *c)
 {
+	tcp_count(env, sack_reneges);
 	for (uint32_t i = 0; i < c->recs.count; i++)
 		recs_at(env, c, i)->flags &= (uint8_t)~TCP_REC_SACKED;
 	c->sacked = c->sacked_segs = 0;

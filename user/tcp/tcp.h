@@ -224,7 +224,11 @@ enum {
 	TCP_L_TLP = 16,	      /* one is out: tlp_end is valid */
 	TCP_L_TLP_RTX = 32,   /* it was a retransmission */
 	TCP_L_DSACK_ROUND = 64,
-	TCP_L_UNDO = 128, /* undo_* are valid */
+	TCP_L_UNDO = 128,     /* undo_* are valid */
+	TCP_L_PARTIAL = 256,  /* without SACK: this recovery has had its first partial ACK */
+	TCP_L_FRTO_1 = 512,   /* F-RTO waits for the first ACK after a timeout (frto.c) */
+	TCP_L_FRTO_2 = 1024,  /* it has let new data go and waits for the second */
+	TCP_L_RESCUED = 2048, /* RFC 6675 NextSeg() rule 4 has been used in this recovery */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
@@ -376,6 +380,13 @@ struct tcp_account {
 	uint8_t retransmits; /* timeouts since something was last acknowledged, saturating */
 };
 
+/* Reordering and duplicates seen by the sender, as Linux's TCP_INFO tells them (rack.c, sack.c). */
+struct tcp_reorder {
+	uint32_t reord_seen; /* segments delivered out of order */
+	uint32_t dsack_dups; /* duplicates that the peer reported (RFC 2883), segments */
+	uint16_t reordering; /* the farthest that one was late, segments; 0: none seen */
+};
+
 /*
  * The cold part of a connection. It lies elsewhere in the same mapping, at a distance that the owner of the memory sets
  * (cold_at) before the connection is opened; zeroed. Memory is committed when first touched, so a connection that
@@ -385,6 +396,7 @@ struct tcp_account {
 #define TCP_COLD_ALIGN 64u
 struct tcp_cold {
 	struct tcp_account account;
+	struct tcp_reorder reorder;
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 /* Both aligned to TCP_COLD_ALIGN, cold behind c. */

@@ -71,7 +71,7 @@ bool tlp_ack(struct tcp_conn *c, const struct ack_info *a)
 {
 	if (!(c->loss_flags & TCP_L_TLP) || seq_lt(a->ack, c->tlp_end))
 		return false;
-	if (!(c->loss_flags & TCP_L_TLP_RTX) || a->dsack) {
+	if (!(c->loss_flags & TCP_L_TLP_RTX) || (a->dsack && a->twice.end == c->tlp_end)) {
 		c->loss_flags &= (uint16_t)~TCP_L_TLP;
 		return false;
 	}
