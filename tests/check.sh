@@ -199,7 +199,7 @@ group_asan() {
 
 group_netns() {
 	local t name
-	build all tests-netns
+	build all tests-netns tests-bench
 	for t in tests/netns/test_*.sh; do
 		[ -e "$t" ] || continue
 		name=$(basename "$t" .sh)

@@ -37,6 +37,7 @@
 struct bench {
 	const char *role;
 	const char *ifname;
+	const char *cc;	  /* kernel_tcp: TCP_CONGESTION; NULL: the system's */
 	const char *mode; /* of XDP: auto, native, generic */
 	struct sockaddr_storage addr;
 	uint16_t port;
@@ -91,14 +92,23 @@ static inline const uint8_t *bench_request(unsigned int id)
 /* --- Options --- */
 
 static const struct option bench_options[] = {
-	{ "iface", required_argument, NULL, 'i' },   { "mode", required_argument, NULL, 'm' },
-	{ "addr", required_argument, NULL, 'a' },    { "port", required_argument, NULL, 'p' },
-	{ "ports", required_argument, NULL, 'P' },   { "conns", required_argument, NULL, 'c' },
-	{ "size", required_argument, NULL, 's' },    { "ack", required_argument, NULL, 'A' },
-	{ "seconds", required_argument, NULL, 't' }, { "warmup", required_argument, NULL, 'w' },
-	{ "cpu", required_argument, NULL, 'C' },     { "limit", required_argument, NULL, 'l' },
-	{ "spin", no_argument, NULL, 'S' },	     { "zero-copy", no_argument, NULL, 'z' },
-	{ "verbose", no_argument, NULL, 'v' },	     { 0 },
+	{ "iface", required_argument, NULL, 'i' },
+	{ "mode", required_argument, NULL, 'm' },
+	{ "addr", required_argument, NULL, 'a' },
+	{ "port", required_argument, NULL, 'p' },
+	{ "ports", required_argument, NULL, 'P' },
+	{ "conns", required_argument, NULL, 'c' },
+	{ "size", required_argument, NULL, 's' },
+	{ "ack", required_argument, NULL, 'A' },
+	{ "seconds", required_argument, NULL, 't' },
+	{ "warmup", required_argument, NULL, 'w' },
+	{ "cpu", required_argument, NULL, 'C' },
+	{ "limit", required_argument, NULL, 'l' },
+	{ "cc", required_argument, NULL, 'G' },
+	{ "spin", no_argument, NULL, 'S' },
+	{ "zero-copy", no_argument, NULL, 'z' },
+	{ "verbose", no_argument, NULL, 'v' },
+	{ 0 },
 };
 
 static inline _Noreturn void bench_usage(const char *roles)
@@ -110,6 +120,7 @@ static inline _Noreturn void bench_usage(const char *roles)
 		"  --conns N --size BYTES                    connections or frames in flight; request and answer\n"
 		"  --seconds S --warmup S --limit S          measured, before that, and end of patience\n"
 		"  --cpu N --spin                            pin to N; poll instead of sleeping\n"
+		"  --cc NAME                                 kernel: congestion control\n"
 		"  --zero-copy --ack N --verbose             peek and reserve; raw: a frame back for N; counters\n",
 		program_invocation_short_name, roles);
 	exit(2);
@@ -151,6 +162,7 @@ static inline void bench_address(struct bench *b, const char *text)
 static inline void bench_option(struct bench *b, int opt, const char *arg, const char *roles)
 {
 	switch (opt) {
+	case 'G': b->cc = arg; break;
 	case 'i': b->ifname = arg; break;
 	case 'm': b->mode = arg; break;
 	case 'a': bench_address(b, arg); break;
@@ -192,7 +204,7 @@ static inline void bench_start(struct bench *b, int argc, char **argv, const cha
 		bench_usage(roles);
 	b->role = argv[1];
 	optind = 2;
-	while ((opt = getopt_long(argc, argv, "i:m:a:p:P:c:s:A:t:w:C:l:Szv", bench_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "G:i:m:a:p:P:c:s:A:t:w:C:l:Szv", bench_options, NULL)) != -1)
 		bench_option(b, opt, optarg, roles);
 	if (optind != argc)
 		bench_usage(roles);

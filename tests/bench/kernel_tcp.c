@@ -127,6 +127,8 @@ static void open_all(struct poller *p, struct bench *b, uint32_t events)
 		const struct sockaddr *sa = bench_sockaddr(b, (uint16_t)(b->port + i % b->ports));
 		struct conn *c = new_conn(socket(b->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
 
+		if (b->cc && setsockopt(c->fd, IPPROTO_TCP, TCP_CONGESTION, b->cc, (socklen_t)strlen(b->cc)))
+			err(1, "--cc %s", b->cc);
 		if (c->fd < 0 || connect(c->fd, sa, bench_addrlen(b)))
 			err(1, "connection %u of %u", i + 1, b->conns);
 		c->id = i;

@@ -117,6 +117,50 @@ static int set_addr(struct opts *o, const char *arg)
 	return 0;
 }
 
+/* 0 to 3600 seconds, with a fraction. */
+static int seconds(const char *name, const char *arg, double least, double *out)
+{
+	char *end;
+
+	*out = strtod(arg, &end);
+	if (!isdigit((unsigned char)arg[0]) || *end || *out > 3600 || *out < least)
+		return fail(EINVAL, "--%s: '%s' is no time from %g to 3600 seconds", name, arg, least);
+	return 0;
+}
+
+static int set_seconds(struct opts *o, const char *arg)
+{
+	return seconds("seconds", arg, 0.01, &o->seconds);
+}
+
+static int set_warmup(struct opts *o, const char *arg)
+{
+	return seconds("warmup", arg, 0, &o->warmup_s);
+}
+
+static int set_connections(struct opts *o, const char *arg)
+{
+	uint64_t n;
+
+	if (number(arg, 1000000, &n) || !n)
+		return fail(EINVAL, "--connections: '%s' is no number from 1 to 1000000", arg);
+	o->connections = (uint32_t)n;
+	return 0;
+}
+
+static int set_wait(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "latency"))
+		o->conf.waiting = XTCP_WAIT_LATENCY;
+	else if (!strcmp(arg, "balanced"))
+		o->conf.waiting = XTCP_WAIT_BALANCED;
+	else if (!strcmp(arg, "power"))
+		o->conf.waiting = XTCP_WAIT_POWER;
+	else
+		return fail(EINVAL, "--wait: '%s' is none of latency, balanced, power", arg);
+	return 0;
+}
+
 static const struct row rows[] = {
 	{ OPT_INTERFACE, 'i', "interface", "IFACE", "network interface to use", set_interface },
 	{ OPT_PORT, 'p', "port", "PORT", "port to listen on", set_port },
@@ -127,6 +171,10 @@ static const struct row rows[] = {
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
 	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
 	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno or cubic (default cubic)", set_cc },
+	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
+	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },
+	{ OPT_CONNECTIONS, 0, "connections", "N", "connections at once (default 1)", set_connections },
+	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
 	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
 };
@@ -230,7 +278,7 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 	char letters[2 * ROWS + 2];
 	int got;
 
-	*o = (struct opts){ .conf = XTCP_CONF_INIT };
+	*o = (struct opts){ .conf = XTCP_CONF_INIT, .seconds = 5, .warmup_s = 1, .connections = 1 };
 	getopt_tables(use->takes | OPT_HELP, letters, longs);
 	opterr = 0;
 	optind = 0; /* GNU: start afresh */

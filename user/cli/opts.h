@@ -26,19 +26,25 @@
 #include "lib/addr.h"
 
 /* -h is always taken. */
-#define OPT_INTERFACE (1u << 0) /* -i, --interface IFACE -> conf.ifname */
-#define OPT_MODE (1u << 1)	/* --mode auto|native|generic -> conf.mode */
-#define OPT_JSON (1u << 2)	/* --json */
-#define OPT_TRACE (1u << 3)	/* --trace */
-#define OPT_PCAP (1u << 4)	/* --pcap FILE -> conf.pcap */
-#define OPT_ISN (1u << 5)	/* --isn N -> conf.isn */
-#define OPT_CC (1u << 6)	/* --cc NAME -> conf.cc */
-#define OPT_VERBOSE (1u << 7)	/* -v, --verbose */
-#define OPT_PORT (1u << 8)	/* -p, --port PORT */
-#define OPT_ADDR (1u << 9)	/* -a, --address ADDR */
+#define OPT_INTERFACE (1u << 0)	   /* -i, --interface IFACE -> conf.ifname */
+#define OPT_MODE (1u << 1)	   /* --mode auto|native|generic -> conf.mode */
+#define OPT_JSON (1u << 2)	   /* --json */
+#define OPT_TRACE (1u << 3)	   /* --trace */
+#define OPT_PCAP (1u << 4)	   /* --pcap FILE -> conf.pcap */
+#define OPT_ISN (1u << 5)	   /* --isn N -> conf.isn */
+#define OPT_CC (1u << 6)	   /* --cc NAME -> conf.cc */
+#define OPT_VERBOSE (1u << 7)	   /* -v, --verbose */
+#define OPT_PORT (1u << 8)	   /* -p, --port PORT */
+#define OPT_ADDR (1u << 9)	   /* -a, --address ADDR */
+#define OPT_SECONDS (1u << 20)	   /* --seconds S */
+#define OPT_WARMUP (1u << 21)	   /* --warmup S */
+#define OPT_CONNECTIONS (1u << 22) /* --connections N */
+#define OPT_WAIT (1u << 23)	   /* --wait latency|balanced|power -> conf.waiting */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE (OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_VERBOSE)
+
+#define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 
 struct opts_use {
 	const char *name; /* of the subcommand, as in commands[] */
@@ -55,6 +61,8 @@ struct opts {
 	bool has_addr;
 	uint16_t port; /* -p, host order */
 	bool json, trace, verbose;
+	double seconds, warmup_s; /* to be measured, and before that */
+	uint32_t connections;
 	uint32_t given; /* OPT_* seen */
 	int argc;	/* positional arguments */
 	char **argv;

@@ -89,7 +89,7 @@ struct sockaddr_storage report_sockaddr(const struct xtcp_addr *addr, uint16_t p
 	return ss;
 }
 
-static void print_json(FILE *to, json_t *o)
+void report_json(FILE *to, struct json_t *o)
 {
 	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
@@ -108,14 +108,14 @@ void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 	memset(&i, 0, sizeof(i));
 	if (xtcp_get_info(x, c, sizeof(i), &i) < 0)
 		return;
-	print_json(stderr,
-		   json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "result", result,
-			     "state", xtcp_state_name(i.state), "local", report_addr(&i.local, local), "remote",
-			     report_addr(&i.remote, remote), "bytes_in", (json_int_t)i.bytes_received, "bytes_out",
-			     (json_int_t)i.bytes_sent, "bytes_retransmitted", (json_int_t)i.bytes_retrans,
-			     "retransmits", (json_int_t)i.retrans, "timeouts", (json_int_t)i.rto_count, "segments_in",
-			     (json_int_t)i.segs_in, "segments_out", (json_int_t)i.segs_out, "srtt_us",
-			     (json_int_t)(i.srtt_ns / 1000), "mss", (json_int_t)i.mss));
+	report_json(stderr,
+		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "result", result,
+			      "state", xtcp_state_name(i.state), "local", report_addr(&i.local, local), "remote",
+			      report_addr(&i.remote, remote), "bytes_in", (json_int_t)i.bytes_received, "bytes_out",
+			      (json_int_t)i.bytes_sent, "bytes_retransmitted", (json_int_t)i.bytes_retrans,
+			      "retransmits", (json_int_t)i.retrans, "timeouts", (json_int_t)i.rto_count, "segments_in",
+			      (json_int_t)i.segs_in, "segments_out", (json_int_t)i.segs_out, "srtt_us",
+			      (json_int_t)(i.srtt_ns / 1000), "mss", (json_int_t)i.mss));
 }
 
 FILE *report_summary_to(const struct xtcp_conf *conf)
@@ -131,5 +131,5 @@ void report_server_json(FILE *to, const struct report_server *s)
 
 	if (o && s->http)
 		json_object_set_new(o, "requests", json_integer((json_int_t)s->requests));
-	print_json(to, o);
+	report_json(to, o);
 }

@@ -25,6 +25,10 @@ const char *report_addr(const struct sockaddr_storage *ss, char *out);
 /* The socket address of addr and port (host order). */
 struct sockaddr_storage report_sockaddr(const struct xtcp_addr *addr, uint16_t port);
 
+/* An object on a line of its own; it is freed. */
+struct json_t;
+void report_json(FILE *to, struct json_t *o);
+
 /* One connection as a JSON object on stderr (stdout carries its data). result: "closed", "reset", ... */
 void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result);
 

@@ -66,6 +66,8 @@ int stop_install(void)
 	struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction old;
 
+	if (wake_fd >= 0) /* installed before */
+		return 0;
 	wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	if (wake_fd < 0)
 		return -errno;

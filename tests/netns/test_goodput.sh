@@ -1,0 +1,77 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Goodput over a lossy wire beside Linux's own with the same algorithm: 1 % loss and 20 ms each way, both ways; xtcp sends to
+# Linux, Linux sends to xtcp, and Linux to Linux is the yardstick. The receiver measures. Many connections at once, so that
+# the luck of single losses averages out.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/xtcp.sh"
+
+LOAD=$BUILD/tests/bench/kernel_tcp
+[ -x "$LOAD" ] || { fail "build/tests/bench/kernel_tcp is built"; exit 1; }
+window='--seconds 6 --warmup 2'
+port=7100
+ns_relay --loss 1 --delay 20 --rate 300 --limit 1500000 --seed 11
+
+# The receiver's figure in kbit/s, when it ends; the sender is stopped.
+figure() {
+	wait_exit sink 15 || fail "$1: the receiver measures" "$(tail -n 1 "$LOGS/sink.err")"
+	stop src
+	grep -a '^{' "$LOGS/sink.out" | jq '.gbps * 1e6 | round'
+}
+
+# kernel_sink in_a|in_b
+kernel_sink() {
+	port=$((port + 1))
+	# shellcheck disable=SC2086 # options are words
+	spawn sink "$1" "$LOAD" sink --addr 0.0.0.0 --port $port --limit 20 $window
+	wait_line "$LOGS/sink.out" ready 5
+}
+
+linux_to_linux() {
+	kernel_sink in_b
+	spawn src in_a "$LOAD" source --addr "$B4" --port $port --conns "$2" --cc "$1" --limit 20
+	figure "Linux to Linux, $1"
+}
+
+xtcp_to_linux() {
+	kernel_sink in_a
+	x_spawn src bench source -i vb --cc "$1" --connections "$2" --seconds 20 "$A4:$port"
+	figure "xtcp to Linux, $1"
+}
+
+linux_to_xtcp() {
+	port=$((port + 1))
+	# shellcheck disable=SC2086 # options are words
+	x_spawn sink bench sink -i vb -p $port --json $window
+	x_ready sink
+	spawn src in_a "$LOAD" source --addr "$B4" --port $port --conns "$2" --cc "$1" --limit 20
+	figure "Linux to xtcp, $1"
+}
+
+# within WHAT GOT YARDSTICK: 0.8 to 1.25 times.
+within() {
+	local ratio
+	ratio=$(awk -v x="${2:-0}" -v y="${3:-0}" 'BEGIN { printf "%.2f", y ? x / y : 0 }')
+	echo "# $1: $2 kbit/s, $ratio of Linux to Linux ($3)"
+	if awk -v r="$ratio" 'BEGIN { exit !(r >= 0.8 && r <= 1.25) }'; then pass "$1"; else fail "$1" "$ratio of $3 kbit/s"; fi
+}
+
+# beside CC CONNECTIONS
+beside() {
+	local yard
+	yard=$(linux_to_linux "$1" "$2" | tail -n 1)
+	within "$1: xtcp to Linux" "$(xtcp_to_linux "$1" "$2" | tail -n 1)" "$yard"
+	within "$1: Linux to xtcp" "$(linux_to_xtcp "$1" "$2" | tail -n 1)" "$yard"
+}
+
+beside cubic 24
+
+# One line for each algorithm there is, against a sink that takes any number of connections.
+spawn any in_a socat -u TCP4-LISTEN:7002,fork,reuseaddr OPEN:/dev/null
+wait_listen in_a 7002
+table=$(in_b "$XTCP" bench source -i vb --cc all --seconds 0.5 --warmup 0.2 "$A4:7002" 2>&1)
+eq "a line for each algorithm" "$(sed -n '2,$s/ .*//p' <<<"$table" | tr '\n' ' ')" \
+	"$(in_b "$XTCP" bench source -i vb --cc all --seconds 0.1 --warmup 0 --json "$A4:7002" | jq -r .cc | tr '\n' ' ')"
+match "cubic among them" "$table" '^cubic +1 '
+match "none without a figure" "$table" '^reno +1 +[0-9.]+ '
+no_xdp vb

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* bench_source.c - xtcp bench source: connections that always have something to send. */
+#include "cli/bench.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/report.h"
+#include "cli/stop.h"
+
+struct source {
+	struct session *s;
+	const struct opts *o;
+	const struct sockaddr_storage *to;
+	xtcp_conn *conn;
+	uint32_t open;
+	struct bench_window window;
+};
+
+/* What the connections tell, summed up. */
+struct totals {
+	uint64_t acked, sent, retransmitted;
+	uint64_t cwnd, srtt_ns, min_rtt_ns; /* means */
+	uint64_t rwnd_limited_ns, busy_ns;
+	uint32_t retransmits, timeouts;
+	uint32_t conns; /* that told */
+};
+
+static struct totals add_up(const struct source *b)
+{
+	struct totals t = { 0 };
+	struct xtcp_info i;
+
+	for (uint32_t n = 0; n < b->o->connections; n++) {
+		if (xtcp_get_info(b->s->x, b->conn[n], sizeof(i), &i) < 0)
+			continue;
+		t.conns++;
+		t.acked += i.bytes_acked;
+		t.sent += i.bytes_sent;
+		t.retransmitted += i.bytes_retrans;
+		t.retransmits += i.retrans;
+		t.timeouts += i.rto_count;
+		t.cwnd += i.cwnd;
+		t.srtt_ns += i.srtt_ns;
+		t.min_rtt_ns += i.min_rtt_ns;
+		t.rwnd_limited_ns += i.rwnd_limited_ns;
+		t.busy_ns += i.busy_ns;
+	}
+	if (t.conns) {
+		t.srtt_ns /= t.conns;
+		t.min_rtt_ns /= t.conns;
+		t.cwnd /= t.conns;
+	}
+	return t;
+}
+
+static void feed(const struct source *b, xtcp_conn c)
+{
+	static const char data[64 * 1024];
+
+	while (xtcp_send(b->s->x, c, data, sizeof(data), 0) > 0)
+		;
+}
+
+static int open_all(struct source *b)
+{
+	for (uint32_t n = 0; n < b->o->connections; n++)
+		if (xtcp_connect(b->s->x, (const struct sockaddr *)b->to, NULL, NULL, &b->conn[n]) < 0)
+			return report_fail("%s", xtcp_errmsg());
+	return EXIT_DONE;
+}
+
+static int take_event(struct source *b, const struct xtcp_event *ev)
+{
+	char peer[ADDR_TEXT];
+
+	if (ev->events & XTCP_EV_ERROR)
+		return report_fail("%s: %s", report_addr(b->to, peer), report_error(ev->error));
+	if (ev->events & XTCP_EV_PEER_FIN)
+		return report_fail("%s: the peer closed before the time to be measured was over",
+				   report_addr(b->to, peer));
+	if (ev->events & XTCP_EV_OPEN)
+		b->open++;
+	feed(b, ev->handle);
+	return EXIT_DONE;
+}
+
+/* Until the window is over; it begins when all connections are open. */
+static int measure(struct source *b)
+{
+	struct xtcp_event ev[64];
+
+	for (;;) {
+		int n = bench_wait(b->s->x, &b->window, ev, 64);
+
+		if (n < 0 && n != -EINTR)
+			return report_engine(b->s->x, n);
+		for (int i = 0; i < n; i++)
+			if (take_event(b, &ev[i]) != EXIT_DONE)
+				return EXIT_FAILED;
+		if (stop_asked())
+			return report_fail("interrupted: not measured");
+		if (b->open == b->o->connections && bench_due(&b->window) &&
+		    bench_tick(&b->window, b->o, add_up(b).acked))
+			return EXIT_DONE;
+	}
+}
+
+void bench_header(void)
+{
+	printf("%-8s %6s %10s %9s %9s %9s %12s %8s\n", "cc", "conns", "Mbit/s", "sent again", "timeouts", "RTT ms",
+	       "min RTT ms", "cwnd KB");
+}
+
+static void print_json(const struct source *b, const struct totals *t, const char *cc)
+{
+	json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "role", "source",
+			      "cc", cc, "connections", (json_int_t)b->o->connections, "seconds",
+			      (double)(b->window.ended_ns - b->window.began_ns) / 1e9, "bytes",
+			      (json_int_t)b->window.bytes, "gbps", bench_gbps(&b->window), "bytes_retransmitted",
+			      (json_int_t)t->retransmitted, "retransmits", (json_int_t)t->retransmits, "timeouts",
+			      (json_int_t)t->timeouts, "srtt_us", (json_int_t)(t->srtt_ns / 1000), "min_rtt_us",
+			      (json_int_t)(t->min_rtt_ns / 1000), "cwnd", (json_int_t)t->cwnd, "rwnd_limited_us",
+			      (json_int_t)(t->rwnd_limited_ns / 1000));
+
+	report_json(report_summary_to(&b->o->conf), o);
+}
+
+static void print_line(const struct source *b, const struct totals *t, const char *cc)
+{
+	printf("%-8s %6u %10.3f %8.2f %% %9u %9.2f %12.2f %8.0f\n", cc, b->o->connections, bench_gbps(&b->window) * 1e3,
+	       t->sent ? (double)t->retransmitted * 100 / (double)t->sent : 0, t->timeouts, (double)t->srtt_ns / 1e6,
+	       (double)t->min_rtt_ns / 1e6, (double)t->cwnd / 1e3);
+	fflush(stdout);
+}
+
+static void tell(const struct source *b)
+{
+	struct totals t = add_up(b);
+	struct xtcp_info i;
+
+	if (xtcp_get_info(b->s->x, b->conn[0], sizeof(i), &i) < 0)
+		return;
+	if (b->o->json)
+		print_json(b, &t, i.cc);
+	else
+		print_line(b, &t, i.cc);
+}
+
+int bench_source(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
+{
+	struct source b = { .s = s, .o = o, .to = to };
+	int rc;
+
+	b.conn = calloc(o->connections, sizeof(*b.conn));
+	if (!b.conn)
+		return report_fail("no memory for %u connections", o->connections);
+	rc = open_all(&b);
+	if (rc == EXIT_DONE)
+		rc = measure(&b);
+	if (rc == EXIT_DONE)
+		tell(&b);
+	free(b.conn);
+	return rc;
+}
