@@ -138,6 +138,7 @@ struct ack_info {
 	bool dsack;		/* the first of them reports a duplicate (RFC 2883) */
 	bool dup;		/* a duplicate by RFC 5681 2 */
 	bool new_sack;		/* it SACKed something for the first time */
+	bool original;		/* it delivered something never sent again, from before the recovery began */
 	bool newest;		/* it delivered something whose time of sending is certain ... */
 	uint32_t newest_us;	/* ... the last of that was sent then */
 	uint32_t newest_end;	/* ... and ends there */
@@ -176,13 +177,21 @@ void prr_begin(struct tcp_conn *c, uint32_t delivered);
 /* cwnd for what the next acknowledgement lets go; safe: snd_una moved and nothing more was found lost. */
 void prr_update(struct tcp_conn *c, uint32_t delivered, bool safe);
 
+/* ---- frto.c: RFC 5682 ---- */
+
+/* The retransmission timer fired; before anything is marked. */
+void frto_begin(struct tcp_conn *c);
+/* True: the acknowledgement shows that the timeout was needless. */
+bool frto_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
+void frto_over(struct tcp_conn *c);
+
 /* ---- undo.c: RFC 3522, 4015 ---- */
 
-/* A loss is about to reduce cwnd. */
-void undo_begin(struct tcp_conn *c);
+/* A loss, or a timeout, is about to reduce cwnd. */
+void undo_begin(struct tcp_conn *c, bool timeout);
 /* Something was sent again. */
 void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns);
-/* True: the acknowledgement shows that the reduction was needless; it is undone. */
+/* True: the acknowledgement shows that the reduction was needless (undo.c, frto.c); it is undone. */
 bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
 
 /* ---- loss.c ---- */

@@ -5,7 +5,8 @@
  * segment is lost when DupThresh segments, or more than (DupThresh - 1) * SMSS bytes,
  * above it have been SACKed), without SACK by duplicate acknowledgements (RFC 5681
  * 3.2, NewReno RFC 6582), and the retransmission timeout (RFC 6298 5.4 to 5.7, RFC
- * 5681 3.1). How much may be sent meanwhile is in prr.c, what was needless in undo.c.
+ * 5681 3.1). How much may be sent meanwhile is in prr.c, what was needless in undo.c and
+ * frto.c.
  *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
@@ -49,7 +50,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
 
-	undo_begin(c);
+	undo_begin(c, false);
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
 	if (c->flags & TCP_F_SACK)
@@ -117,6 +118,7 @@ static void leave_recovery(struct tcp_conn *c)
 	else if (c->flags & TCP_F_RECOVERY) /* RFC 6582 3.2 (3), option 1 */
 		c->cwnd = min_u32(c->ssthresh, max_u32(tcp_flight(c), c->mss) + c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
+	frto_over(c);
 	if (!(c->flags & TCP_F_SACK))
 		c->sacked = c->dup_acks = 0;
 }
@@ -229,8 +231,9 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 
 	tcp_count(env, rto_fires);
 	account_rto(c, now_ns);
+	frto_begin(c);
 	if (!(c->flags & TCP_F_LOSS))
-		undo_begin(c);
+		undo_begin(c, true);
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
 	if (!(c->flags & TCP_F_SACK))

@@ -169,6 +169,8 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 	uint32_t text;
 	bool force = c->flags & TCP_F_FORCE_RTX;
 
+	if (c->loss_flags & TCP_L_FRTO_2)
+		return 0; /* first the next acknowledgement has to show whether anything was lost */
 	if (!c->lost || (!force && tcp_pipe(c) >= c->cwnd))
 		return 0;
 	r = next_lost(env, c);
@@ -207,7 +209,7 @@ static bool hold_partial(struct tcp_env *env, struct tcp_conn *c, uint32_t len, 
 			timer_persist_arm(env, c, now_ns); /* the override timer of 3.8.6.2.1 */
 		return true;
 	}
-	if (fin || c->flags & TCP_F_URG_OUT || c->loss_flags & TCP_L_TLP_DUE)
+	if (fin || c->flags & TCP_F_URG_OUT || c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2))
 		return false;
 	if (c->flags & TCP_F_CORK) {
 		if (c->misc_deadline == TCP_NEVER)
@@ -246,7 +248,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	restart_idle(c, now_ns);
 	pipe = tcp_pipe(c);
 	len = min_u32(min_u32(unsent, full), room);
-	if (pipe && pipe + len > c->cwnd && !(c->loss_flags & TCP_L_TLP_DUE)) {
+	if (pipe && pipe + len > c->cwnd && !(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2))) {
 		c->flags |= TCP_F_CWND_LIMITED;
 		return 0;
 	}
@@ -294,6 +296,21 @@ static int out_tlp(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 }
 
 /*
+ * Step 2 of F-RTO: two new segments and nothing else, whatever cwnd and Nagle say. Should none go out after all,
+ * recovery goes on as usual.
+ */
+static int out_frto(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	if (c->snd_nxt - c->recover > c->mss)
+		return 0;
+	if (out_new(env, c, out, now_ns))
+		return 1;
+	if (c->snd_nxt == c->recover)
+		frto_over(c);
+	return 0;
+}
+
+/*
  * A probe: one byte (or FIN) past the window when something waits for it (MUST-36), else the
  * keepalive of 3.8.4: an old sequence number without data (SHLD-12).
  */
@@ -336,11 +353,13 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_ACK_NOW)))
 		return out_syn(env, c, out, now_ns);
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
+		if (c->loss_flags & TCP_L_FRTO_2 && out_frto(env, c, out, now_ns))
+			return 1;
 		if (out_retransmit(env, c, out, now_ns))
 			return 1;
 		if (c->loss_flags & TCP_L_TLP_DUE && out_tlp(env, c, out, now_ns))
 			return 1;
-		if (out_new(env, c, out, now_ns))
+		if (!(c->loss_flags & TCP_L_FRTO_2) && out_new(env, c, out, now_ns))
 			return 1;
 		account_output(c, now_ns);
 		if (c->flags & TCP_F_PROBE && out_probe(env, c, out, now_ns))

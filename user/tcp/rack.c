@@ -67,6 +67,7 @@ void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info
 		}
 		if (seq_lt(end, a->fack))
 			reordered(c, r->seq, a->fack);
+		a->original |= seq_leq(end, c->recover);
 	}
 	if (!a->newest ||
 	    sent_after(r->sent_us, end, a->newest_us, a->newest_end)) { /* RACK.rtt: of this ACK's newest */

@@ -224,11 +224,12 @@ enum {
 	TCP_L_TLP = 16,	      /* one is out: tlp_end is valid */
 	TCP_L_TLP_RTX = 32,   /* it was a retransmission */
 	TCP_L_DSACK_ROUND = 64,
-	TCP_L_UNDO = 128,     /* undo_* are valid */
-	TCP_L_PARTIAL = 256,  /* without SACK: this recovery has had its first partial ACK */
-	TCP_L_FRTO_1 = 512,   /* F-RTO waits for the first ACK after a timeout (frto.c) */
-	TCP_L_FRTO_2 = 1024,  /* it has let new data go and waits for the second */
-	TCP_L_RESCUED = 2048, /* RFC 6675 NextSeg() rule 4 has been used in this recovery */
+	TCP_L_UNDO = 128,      /* undo_* are valid */
+	TCP_L_PARTIAL = 256,   /* without SACK: this recovery has had its first partial ACK */
+	TCP_L_FRTO_1 = 512,    /* F-RTO waits for the first ACK after a timeout (frto.c) */
+	TCP_L_FRTO_2 = 1024,   /* it has let new data go and waits for the second */
+	TCP_L_UNDO_RTO = 2048, /* with TCP_L_UNDO: of a timeout */
+	TCP_L_RESCUED = 4096,  /* RFC 6675 NextSeg() rule 4 has been used in this recovery */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */

@@ -4,6 +4,7 @@
  *
  *   RFC 3522   Eifel detection: an acknowledgement that moves snd_una echoes a timestamp
  *              older than the first retransmission, so the original has arrived
+ *   RFC 5682   F-RTO, where neither of these can tell (frto.c)
  *   RFC 2883   by DSACK: each retransmission is reported as a duplicate
  *   RFC 4015   the response: cwnd and ssthresh as they were before
  *
@@ -12,13 +13,14 @@
  */
 #include "tcp/internal.h"
 
-void undo_begin(struct tcp_conn *c)
+void undo_begin(struct tcp_conn *c, bool timeout)
 {
 	bool again = c->loss_flags & TCP_L_UNDO && c->flags & TCP_F_RECOVERY; /* a timeout during recovery */
 
 	if (!(c->flags & TCP_F_SYN_ACKED))
 		return;
-	c->loss_flags |= TCP_L_UNDO;
+	c->loss_flags &= (uint16_t)~TCP_L_UNDO_RTO;
+	c->loss_flags |= TCP_L_UNDO | (timeout ? TCP_L_UNDO_RTO : 0);
 	if (again)
 		return;
 	c->undo_una = c->snd_una;
@@ -49,17 +51,33 @@ static void unmark(struct tcp_env *env, struct tcp_conn *c)
 	c->lost_mark = c->snd_una;
 }
 
-static void undo(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+/*
+ * RFC 4015 3.2 (7): after a needless timeout cwnd allows what is in flight, and no more of a burst than an initial window,
+ * however much this acknowledgement took; below ssthresh it is back within a round trip.
+ */
+static void no_burst(struct tcp_conn *c, uint32_t acked)
 {
-	struct tcp_cc_event ev = { .now_ns = now_ns, .srtt_us = c->srtt_us_x8 >> 3 };
+	uint32_t burst = max_u32(min_u32(acked, tcp_initial_window(c->mss)), c->mss);
+
+	c->cwnd = min_u32(c->cwnd, tcp_flight(c) + burst);
+}
+
+static void undo(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
+{
+	struct tcp_cc_event ev = { .now_ns = a->now_ns, .srtt_us = c->srtt_us_x8 >> 3 };
 
 	tcp_count(env, spurious_losses);
+	if (c->loss_flags & TCP_L_UNDO_RTO)
+		tcp_count(env, spurious_rtos);
 	unmark(env, c);
 	tcp_cc_table[c->cc]->undo(c, &ev);
 	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
 	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
+	if (c->flags & TCP_F_LOSS)
+		no_burst(c, a->acked);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
 	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
+	frto_over(c);
 	c->loss_flags |= TCP_L_REORDERING;
 	if (!(c->flags & TCP_F_SACK))
 		c->sacked = c->dup_acks = 0;
@@ -76,17 +94,24 @@ static bool all_needless(struct tcp_conn *c, const struct ack_info *a)
 	return !c->undo_rtx;
 }
 
+/* RFC 3522: the acknowledgement was caused by something older than the first retransmission. */
+static bool eifel(const struct tcp_conn *c, const struct ack_info *a)
+{
+	return c->flags & (TCP_F_RECOVERY | TCP_F_LOSS) && a->acked && a->has_tsecr && seq_lt(a->tsecr, c->undo_ts);
+}
+
 bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	if (!(c->loss_flags & TCP_L_UNDO) || !c->undo_rtx)
-		return false;
-	if (a->dsack) {
-		if (!all_needless(c, a))
-			return false;
-	} else if (!(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) || !a->acked || !a->has_tsecr ||
-		   !seq_lt(a->tsecr, c->undo_ts)) {
-		return false;
+	bool known = c->loss_flags & TCP_L_UNDO && c->undo_rtx;
+
+	if (known && (a->dsack ? all_needless(c, a) : eifel(c, a))) {
+		undo(env, c, a);
+		return true;
 	}
-	undo(env, c, a->now_ns);
-	return true;
+	if (frto_ack(env, c, a) && known) {
+		tcp_count(env, frto_detections);
+		undo(env, c, a);
+		return true;
+	}
+	return false;
 }
