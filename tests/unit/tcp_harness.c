@@ -230,6 +230,12 @@ void th_out_full(const char *file, int line, uint32_t n, uint32_t seq, uint32_t 
 	th_no_out(file, line);
 }
 
+void th_interactive(void)
+{
+	tcp_cold(th.c)->acks =
+		(struct tcp_acks){ .begun = true, .interactive = true, .data_ms = (uint32_t)(th.now / TH_MS) };
+}
+
 void th_drain(void)
 {
 	make(__FILE__, __LINE__, TH_QUEUE);

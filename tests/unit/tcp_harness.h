@@ -85,6 +85,8 @@ void th_listen(void);  /* a listener took the peer's SYN */
 void th_active(void);
 void th_passive(void);
 void th_modern(void); /* active with timestamps, SACK and a window scale of 7 on both sides */
+/* As after a request and its answer: the quick acknowledgements of the beginning are over. */
+void th_interactive(void);
 /* From nothing to a state, by segments. Orderly: our side closed first where that matters. */
 void th_goto(enum tcp_state state);
 /* For tables: the stream positions in each state of th_goto(). */

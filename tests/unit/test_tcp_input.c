@@ -447,6 +447,7 @@ static void test_input_urgent_after_fin_is_ignored(void **state)
 static void test_input_lone_segment_is_acknowledged_after_40_ms(void **state)
 {
 	th_active();
+	th_interactive();
 	in("P.", 1, 1, 1460);
 	no_out();
 	advance(39);
@@ -461,6 +462,7 @@ static void test_input_lone_segment_is_acknowledged_after_40_ms(void **state)
 static void test_input_second_full_segment_is_acknowledged_at_once(void **state)
 {
 	th_active();
+	th_interactive();
 	in(".", 1, 1, 1460);
 	no_out();
 	in(".", 1461, 1, 1460);
@@ -478,6 +480,7 @@ static void test_input_second_full_segment_is_acknowledged_at_once(void **state)
 static void test_input_second_segment_smaller_by_options_is_acknowledged_at_once(void **state)
 {
 	th_modern();
+	th_interactive();
 	in(".", 1, 1, 1448);
 	no_out();
 	in(".", 1449, 1, 1448);

@@ -225,6 +225,7 @@ static void test_timer_keepalive_does_not_kill_a_shut_window(void **state)
 static void test_timer_deadline_is_the_earliest(void **state)
 {
 	th_active();
+	th_interactive();
 	tcp_keepalive_set(th.c, true, th.now);
 	assert_int_equal(tcp_deadline(th.c), th.now + 7200 * TH_S);
 	put(1);

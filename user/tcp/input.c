@@ -166,7 +166,7 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 	} else if (tcp_seg_len(seg)) {
 		if (!(seg->flags & TCP_SYN))
 			recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
-		ack_now(c); /* a duplicate: the ACK for it was lost */
+		delack_quick(c); /* a duplicate: the ACK for it was lost */
 	} else {
 		conn_challenge(env, c, now_ns);
 	}
@@ -294,20 +294,6 @@ static void step_urg(struct tcp_conn *c, const struct tcp_seg *seg)
 
 /* ---- seventh: text ---- */
 
-/* ACK every second full segment, the rest within delack_ns (RFC 9293 3.8.6.3, RFC 5681 4.2). */
-static void owe_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
-{
-	c->rcv_unacked += len;
-	if (len > c->rcv_seg_max)
-		c->rcv_seg_max = (uint16_t)min_u32(len, c->rcv_mss);
-	if (c->rcv_unacked >= 2u * c->rcv_seg_max || c->flags & TCP_F_QUICKACK) {
-		ack_now(c);
-	} else if (!(c->flags & TCP_F_ACK_DELAYED)) {
-		c->flags |= TCP_F_ACK_DELAYED;
-		c->delack_deadline = now_ns + env->conf.delack_ns;
-	}
-}
-
 static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	uint32_t got, holes = c->ooo_count;
@@ -327,15 +313,15 @@ static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const
 	}
 	got = recvq_put(env, c, seg);
 	if (!got) { /* out of order, or no room: say at once what is expected (RFC 5681 4.2) */
-		ack_now(c);
+		delack_quick(c);
 		return TCP_DONE;
 	}
 	tcp_cold(c)->account.bytes_received += got;
 	tcp_count_n(env, in_bytes, got);
 	c->events |= TCP_EV_READABLE;
 	if (holes)
-		ack_now(c); /* a hole was filled, wholly or in part */
-	owe_ack(env, c, got, now_ns);
+		delack_quick(c); /* a hole was filled, wholly or in part */
+	delack_data(env, c, got, now_ns);
 	return TCP_DONE;
 }
 

@@ -252,6 +252,18 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 
+/* ---- delack.c ---- */
+
+/* Text in order, len bytes of it: an ACK is owed, now or later. */
+void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns);
+/* Something out of order or twice: at once, and so the next ones. */
+void delack_quick(struct tcp_conn *c);
+/* A segment with ACK is made. */
+void delack_sent(struct tcp_conn *c);
+/* New data of ours leaves. */
+void delack_answered(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void delack_expired(struct tcp_env *env, struct tcp_conn *c);
+
 /* ---- account.c ---- */
 
 void account_limit(struct tcp_conn *c, enum tcp_limit limit, uint64_t now_ns);

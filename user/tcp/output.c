@@ -48,10 +48,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 		options_put(env, c, out, len < c->mss ? c->mss - len : 0, now_ns);
 	if (flags & TCP_ACK) {
 		out->ack = c->rcv_nxt;
-		c->last_ack_sent = c->rcv_nxt;
-		c->rcv_unacked = 0;
-		c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
-		c->delack_deadline = TCP_NEVER;
+		delack_sent(c);
 	}
 	out->wnd = flags & TCP_SYN ? (uint16_t)min_u32(recvq_window(c), 65535) : announce(c);
 	c->segs_out++;
@@ -267,6 +264,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		c->flags &= ~(uint32_t)TCP_F_CWND_LIMITED;
 	c->flags &= ~(uint32_t)(TCP_F_PROBE | TCP_F_PROBED);
 	c->last_tx_ns = now_ns;
+	if (len)
+		delack_answered(env, c, now_ns);
 	tcp_cold(c)->account.bytes_sent += len;
 	tcp_count_n(env, out_bytes, len);
 	if (!(c->loss_flags & TCP_L_TLP_DUE))

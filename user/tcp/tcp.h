@@ -388,6 +388,14 @@ struct tcp_reorder {
 	uint16_t reordering; /* the farthest that one was late, segments; 0: none seen */
 };
 
+/* When to acknowledge (delack.c). */
+struct tcp_acks {
+	uint32_t data_ms; /* when the last data in order came, wraps */
+	uint8_t quick;	  /* acknowledgements still to be sent at once */
+	bool begun;	  /* data_ms is valid */
+	bool interactive; /* an answer is likely to carry the acknowledgement */
+};
+
 /*
  * The cold part of a connection. It lies elsewhere in the same mapping, at a distance that the owner of the memory sets
  * (cold_at) before the connection is opened; zeroed. Memory is committed when first touched, so a connection that
@@ -398,6 +406,7 @@ struct tcp_reorder {
 struct tcp_cold {
 	struct tcp_account account;
 	struct tcp_reorder reorder;
+	struct tcp_acks acks;
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 /* Both aligned to TCP_COLD_ALIGN, cold behind c. */

@@ -131,13 +131,8 @@ static void expire_misc(struct tcp_env *env, struct tcp_conn *c)
 
 void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	if (c->delack_deadline <= now_ns) {
-		c->delack_deadline = TCP_NEVER;
-		if (c->flags & TCP_F_ACK_DELAYED) {
-			c->flags |= TCP_F_ACK_NOW;
-			tcp_count(env, delayed_acks);
-		}
-	}
+	if (c->delack_deadline <= now_ns)
+		delack_expired(env, c);
 	if (c->probe_deadline <= now_ns && c->loss_flags & TCP_L_PTO)
 		tlp_expired(env, c, now_ns);
 	else if (c->probe_deadline <= now_ns)
