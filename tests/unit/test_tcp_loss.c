@@ -224,6 +224,44 @@ static void test_loss_sack_new_data_flows_as_the_pipe_drains(void **state)
 	no_out();
 }
 
+/* The tail of the flight is lost too: the retransmission's delivery shows it, without a timeout. */
+static void test_loss_sack_lost_tail_in_recovery_needs_no_timer(void **state)
+{
+	flight_sack(10);
+	th_sack(SEG(1), SEG(4));
+	in(".", 1, 1, 0);
+	out(".", 1, 1, MSS);
+	no_out();
+	advance(1);
+	in(".", 1, SEG(4), 0);
+	for (uint32_t ack = 4; ack < 10; ack++) {
+		th_drain();
+		advance(1);
+		in(".", 1, SEG(ack + 1), 0);
+	}
+	count_is(retrans_segs, 7);
+	count_is(rto_fires, 0);
+	count_is(fast_recoveries, 1);
+	assert_int_equal(th.c->snd_una, th.c->snd_nxt);
+}
+
+/* RFC 3042 with SACK: what the first two duplicates take out of the network lets new data go. */
+static void test_loss_sack_limited_transmit(void **state)
+{
+	flight_sack(4);
+	put(10 * MSS);
+	no_out();
+	th_sack(SEG(1), SEG(2));
+	in(".", 1, 1, 0);
+	out(".", SEG(4), 1, MSS);
+	no_out();
+	th_sack(SEG(1), SEG(3));
+	in(".", 1, 1, 0);
+	out(".", SEG(5), 1, MSS);
+	no_out();
+	assert_int_equal(th.c->cwnd, 4 * MSS);
+}
+
 /* ---- the timeout (RFC 6298 5, RFC 5681 3.1) ---- */
 
 static void test_loss_timeout_sends_the_first_and_slow_starts(void **state)
@@ -301,13 +339,58 @@ static void test_loss_timeout_after_reneging_forgets_sack(void **state)
 	advance(400);
 	out(".", SEG(1), 1, MSS);
 	assert_int_equal(th.c->sacked, 0);
+	count_is(sack_reneges, 1);
 	in(".", 1, SEG(2), 0);
 	out(".", SEG(2), 1, MSS);
 }
 
-static void test_loss_timer_restarts_with_each_new_ack(void **state)
+/* RFC 7765: fewer than four segments left, sent or not, can bring no fast retransmit: the timer counts from their sending. */
+static void test_loss_timer_of_the_last_three_counts_from_their_sending(void **state)
 {
 	flight(4);
+	advance(150);
+	in(".", 1, SEG(1), 0);
+	advance(49);
+	no_out();
+	advance(1);
+	out(".", SEG(1), 1, MSS);
+}
+
+static void test_loss_timer_restarts_where_unsent_data_makes_four(void **state)
+{
+	flight(3);
+	put(3 * MSS);
+	advance(150);
+	th.wnd = 2 * MSS;
+	in(".", 1, SEG(1), 0); /* two in flight, three more wait */
+	advance(199);
+	no_out();
+	advance(1);
+	out(".", SEG(1), 1, MSS);
+}
+
+/* RFC 6582 3.2 step 3: a recovery that needs many partial ACKs gives way to the timeout. */
+static void test_loss_newreno_only_the_first_partial_ack_restarts_the_timer(void **state)
+{
+	flight(10);
+	for (int i = 0; i < 3; i++)
+		in(".", 1, 1, 0);
+	th_drain();
+	advance(50);
+	in(".", 1, SEG(2), 0); /* at 50 ms: due at 250 */
+	th_drain();
+	advance(150);
+	in(".", 1, SEG(4), 0);
+	th_drain();
+	advance(49);
+	count_is(rto_fires, 0);
+	advance(1);
+	count_is(rto_fires, 1);
+}
+
+static void test_loss_timer_restarts_with_each_new_ack(void **state)
+{
+	flight(6);
 	advance(150);
 	in(".", 1, SEG(1), 0);
 	advance(199);
@@ -372,11 +455,16 @@ int main(void)
 		TEST(test_loss_sack_a_late_block_takes_the_mark_back),
 		TEST(test_loss_sack_judges_each_hole_once),
 		TEST(test_loss_sack_new_data_flows_as_the_pipe_drains),
+		TEST(test_loss_sack_lost_tail_in_recovery_needs_no_timer),
+		TEST(test_loss_sack_limited_transmit),
 		TEST(test_loss_timeout_sends_the_first_and_slow_starts),
 		TEST(test_loss_timeout_backs_off_and_keeps_ssthresh),
 		TEST(test_loss_timeout_spares_what_was_sacked),
 		TEST(test_loss_timeout_after_reneging_forgets_sack),
 		TEST(test_loss_timer_restarts_with_each_new_ack),
+		TEST(test_loss_timer_of_the_last_three_counts_from_their_sending),
+		TEST(test_loss_timer_restarts_where_unsent_data_makes_four),
+		TEST(test_loss_newreno_only_the_first_partial_ack_restarts_the_timer),
 		TEST(test_loss_fin_is_retransmitted),
 		TEST(test_loss_data_with_fin_is_retransmitted_as_it_was),
 		TEST(test_loss_syn_ack_is_retransmitted),

@@ -107,6 +107,32 @@ static void test_recs_resegment_without_memory_changes_nothing(void **state)
 	assert_int_equal(recs_at(&th.env, th.c, 59)->len, 1000);
 }
 
+/* A flight of one-byte segments fills the records; what comes then waits for an acknowledgement, and goes in one. */
+static void test_recs_full_of_tiny_segments_wait_for_an_ack(void **state)
+{
+	uint32_t n = 4096;
+
+	th_active();
+	th.c->flags |= TCP_F_NODELAY;
+	th.c->cwnd = 1 << 20;
+	th.c->sndbuf_max = 64 * n;
+	for (uint32_t i = 0; i < n; i++) {
+		put(1);
+		out("P.", 1 + i, 1, 1);
+	}
+	count_is(recs_limit, 0);
+	put(1);
+	put(100);
+	no_out();
+	assert_true(th.stats[XTCP_USER_recs_limit] > 0);
+	assert_int_equal(th.c->recs.count, n);
+	in(".", 1, 3, 0);
+	out("P.", 1 + n, 1, 101);
+	in(".", 1, 102 + n, 0);
+	no_out();
+	assert_int_equal(th.env.mem->used, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +143,7 @@ int main(void)
 		TEST(test_recs_resegment_cuts_to_the_mss),
 		TEST(test_recs_resegment_grows_the_ring),
 		TEST(test_recs_resegment_without_memory_changes_nothing),
+		TEST(test_recs_full_of_tiny_segments_wait_for_an_ack),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -138,7 +138,7 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 	c->probes = 0;
 	account_acked(c, now_ns);
 	if (c->recs.count)
-		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.3 */
+		timer_rtx_restart(env, c, now_ns);
 	else
 		c->rtx_deadline = TCP_NEVER; /* 5.2; output arms it for the persist timer when that is due */
 	if (!c->recs.count && !tcp_unsent(c) && !tcp_fin_due(c))

@@ -8,6 +8,10 @@
  * 5681 3.1). How much may be sent meanwhile is in prr.c, what was needless in undo.c and
  * frto.c.
  *
+ * The rescue retransmission of RFC 6675 (NextSeg() rule 4) has no place here: in recovery the first
+ * retransmission that is delivered is a sample for RACK, and what was sent before it and is still missing,
+ * the tail as well, is lost by its time.
+ *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
  *
@@ -59,7 +63,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 		c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
-	c->loss_flags &= (uint16_t)~TCP_L_TLP;
+	c->loss_flags &= (uint16_t) ~(TCP_L_TLP | TCP_L_PARTIAL);
 	tcp_count(env, fast_recoveries);
 }
 
@@ -174,6 +178,7 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 		c->sacked = 0;
 		return;
 	}
+	c->loss_flags |= TCP_L_PARTIAL;
 	c->sacked -= min_u32(c->sacked, acked > c->mss ? acked - c->mss : 0);
 	mark_first(env, c); /* NewReno: the next hole is lost too (RFC 6582 3.2 (5)) */
 	if (c->sacked + c->lost > tcp_flight(c))

@@ -8,6 +8,8 @@
 
 #define RECS_MIN 16u	    /* one block of MEM_MIN bytes */
 #define RECS_MAX (1u << 20) /* bounded: 1 GiB of 1,024-byte segments */
+#define RECS_FEW 4096u
+#define RECS_SEG 64u
 
 static unsigned int recs_order(uint32_t cap)
 {
@@ -37,10 +39,21 @@ static bool recs_grow(struct tcp_env *env, struct tcp_conn *c, uint32_t cap)
 	return true;
 }
 
+/* For one connection: what its send buffer holds in segments of RECS_SEG bytes, a few always. Tiny segments can be more. */
+static bool full(const struct tcp_conn *c)
+{
+	return c->recs.cap >= max_u32(RECS_FEW, c->sndbuf_max / RECS_SEG);
+}
+
+/* NULL: the records are full (then acknowledgements make room), or there is no memory. */
 struct tcp_rec *recs_push(struct tcp_env *env, struct tcp_conn *c)
 {
 	struct tcp_rec *r;
 
+	if (c->recs.count == c->recs.cap && full(c)) {
+		tcp_count(env, recs_limit);
+		return NULL;
+	}
 	if (c->recs.count == c->recs.cap && !recs_grow(env, c, c->recs.cap ? 2 * c->recs.cap : RECS_MIN))
 		return NULL;
 	r = recs_at(env, c, c->recs.count++);

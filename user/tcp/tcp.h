@@ -229,7 +229,6 @@ enum {
 	TCP_L_FRTO_1 = 512,    /* F-RTO waits for the first ACK after a timeout (frto.c) */
 	TCP_L_FRTO_2 = 1024,   /* it has let new data go and waits for the second */
 	TCP_L_UNDO_RTO = 2048, /* with TCP_L_UNDO: of a timeout */
-	TCP_L_RESCUED = 4096,  /* RFC 6675 NextSeg() rule 4 has been used in this recovery */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */

@@ -2,7 +2,7 @@
 /*
  * timer.c - what happens when time passes. The timers of a connection:
  *
- *   rtx     something is in flight: retransmission timeout (RFC 6298), for SYN too;
+ *   rtx     something is in flight: retransmission timeout (RFC 6298, 7765), for SYN too;
  *           nothing is in flight but data waits for the peer's window: persist,
  *           a window probe with back-off, for ever while the peer answers
  *           (RFC 9293 3.8.6.1, MUST-37), until R2 when it does not
@@ -18,11 +18,31 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
+#define RR_THRESH 4u	  /* segments: rrthresh of RFC 7765 */
+#define RTO_LEFT_US 1000u /* what is left of the timer at least */
 
 void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	(void)env;
 	c->rtx_deadline = now_ns + 1000ull * c->rto_us;
+}
+
+/*
+ * An acknowledgement moved snd_una: the timer starts again (RFC 6298 5.3). With so few segments that no three duplicate
+ * ACKs can come, only the timer repairs a loss; then it counts from when the oldest was sent (RFC 7765 3). Without SACK only
+ * the first partial ACK of a recovery starts it again (RFC 6582 3.2 step 3, "Impatient"): many holes, one found each
+ * round trip, are better served by the timeout and slow start.
+ */
+void timer_rtx_restart(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint32_t now_us = tcp_us(now_ns), since_us = 0, segs = c->recs.count + tcp_fin_due(c);
+
+	if (c->flags & TCP_F_RECOVERY && c->loss_flags & TCP_L_PARTIAL)
+		return;
+	if (segs < RR_THRESH && tcp_unsent(c) <= (RR_THRESH - 1 - segs) * c->mss &&
+	    !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) && !c->lost)
+		since_us = now_us - recs_at(env, c, 0)->sent_us;
+	c->rtx_deadline = now_ns + 1000ull * (c->rto_us > since_us + RTO_LEFT_US ? c->rto_us - since_us : RTO_LEFT_US);
 }
 
 /* First probe after one RTO, then exponential back-off (SHLD-29, SHLD-30). */
