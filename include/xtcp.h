@@ -68,6 +68,13 @@ enum xtcp_waiting {
 	XTCP_WAIT_POWER,    /* sleep at once */
 };
 
+/* Path MTU discovery by the fate of segments (RFC 4821), besides ICMP, which is always listened to. */
+enum xtcp_mtu_probing {
+	XTCP_MTU_PROBING_AUTO, /* from when full segments are lost again and again without an ICMP error: a black hole */
+	XTCP_MTU_PROBING_OFF,  /* never */
+	XTCP_MTU_PROBING_ALWAYS, /* from the start, with packets of 1,280 bytes at first */
+};
+
 /* Size-versioned: set size (XTCP_CONF_INIT does); new fields are appended; 0 or NULL means the default. */
 struct xtcp_conf {
 	size_t size;		   /* sizeof(struct xtcp_conf) */
@@ -92,6 +99,7 @@ struct xtcp_conf {
 	const char *pcap;      /* capture file, pcap with nanosecond stamps; "-" standard output; default none */
 	uint32_t first_queue;  /* first receive queue served; default 0 */
 	uint32_t queues;       /* receive queues served; default 0: all from first_queue on */
+	enum xtcp_mtu_probing mtu_probing; /* default XTCP_MTU_PROBING_AUTO */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \

@@ -117,6 +117,12 @@ static const char *flags_text(uint8_t flags, char *text)
 
 /* ---- what the core sends ---- */
 
+/* The path's MTU, or what probes it. */
+static uint32_t largest(void)
+{
+	return th.c->mtu_state == TCP_MTU_PROBING ? tcp_cold_peek(th.c)->plpmtud.probe_mtu : th.c->path_mtu;
+}
+
 /* What every segment of ours must hold to, whatever the test is about. */
 static const char *check_segment(const struct tcp_seg *s)
 {
@@ -135,7 +141,7 @@ static const char *check_segment(const struct tcp_seg *s)
 		return "timestamps not as agreed";
 	if (o.nsack && !(th.c->flags & TCP_F_SACK))
 		return "SACK not agreed";
-	if (header + s->opt_len + s->len > th.c->path_mtu)
+	if (header + s->opt_len + s->len > largest())
 		return "larger than the path's MTU";
 	if (s->len > th.c->peer_mss)
 		return "larger than the peer's MSS";

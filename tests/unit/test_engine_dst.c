@@ -472,6 +472,84 @@ static void test_dst_neighbour_not_known_any_more_waits_or_goes_on(void **state)
 	assert_int_equal(tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received, 10);
 }
 
+/* A router says that connection c's segment was too big. */
+static void too_big(uint64_t c, uint32_t mtu)
+{
+	kit_send(0, c, 2000);
+	kit_turn(0);
+	assert_true(tcp_icmp_input(engine_env(eng(0)), engine_conn(eng(0), c), TCP_ICMP_TOO_BIG,
+				   engine_conn(eng(0), c)->snd_una, mtu, kp->now));
+	engine_touch(eng(0), c);
+	pair_settle(kp);
+}
+
+static uint32_t mtu_of(uint64_t c)
+{
+	return engine_conn(eng(0), c)->path_mtu;
+}
+
+static void test_dst_mtu_told_by_icmp_is_shared_and_forgotten_after_ten_minutes(void **state)
+{
+	uint64_t l = kit_listen(80), a, b, later, s;
+
+	kit_join(0, 80, l, &a, &s);
+	kit_join(0, 80, l, &b, &s);
+	assert_int_equal(mtu_of(b), 1500);
+	too_big(a, 1300);
+	assert_int_equal(mtu_of(a), 1300);
+	assert_int_equal(mtu_of(b), 1300);
+	kit_join(0, 80, l, &later, &s);
+	assert_int_equal(mtu_of(later), 1300);
+	assert_int_equal(engine_conn(eng(0), later)->rcv_mss, 1460);
+	pair_sleep(kp, 599 * SECOND);
+	kit_send(0, a, 10);
+	pair_settle(kp);
+	assert_int_equal(mtu_of(a), 1300);
+	pair_sleep(kp, 2 * SECOND);
+	kit_send(0, a, 10);
+	pair_settle(kp);
+	assert_int_equal(mtu_of(a), 1500);
+	assert_int_equal(mtu_of(later), 1500);
+}
+
+static void test_dst_mtu_found_by_probing_is_where_the_next_connection_begins(void **state)
+{
+	uint64_t l = kit_listen(80), a, b, later, s;
+	struct tcp_conn *c;
+
+	kit_join(0, 80, l, &a, &s);
+	kit_join(0, 80, l, &b, &s);
+	kp->cut = true;
+	kit_send(0, a, 5000);
+	pair_sleep(kp, 5 * SECOND); /* a black hole, as far as it can tell */
+	kp->cut = false;
+	assert_int_equal(mtu_of(a), 1280);
+	assert_int_equal(mtu_of(b), 1280);
+	assert_int_equal(stat_of(0, mtu_black_holes), 1);
+	kit_join(0, 80, l, &later, &s);
+	c = engine_conn(eng(0), later);
+	assert_int_equal(c->path_mtu, 1280);
+	assert_int_equal(c->mtu_state, TCP_MTU_DONE); /* no probe before the ten minutes are over */
+	pair_sleep(kp, 700 * SECOND);
+	kit_join(0, 80, l, &later, &s);
+	c = engine_conn(eng(0), later);
+	assert_int_equal(c->path_mtu, 1280); /* not forgotten: nobody tells of a black hole */
+	assert_int_equal(c->mtu_state, TCP_MTU_SEARCH);
+}
+
+static void test_dst_another_route_forgets_what_was_learned(void **state)
+{
+	uint64_t l = kit_listen(80), a, s;
+
+	kit_join(0, 80, l, &a, &s);
+	too_big(a, 1300);
+	host.mtu = 1400;
+	engine_host_routes_changed(eng(0));
+	kit_send(0, a, 10);
+	pair_settle(kp);
+	assert_int_equal(mtu_of(a), 1400);
+}
+
 static void test_dst_port_detached_gives_held_frames_back(void **state)
 {
 	host.neigh_err = -EAGAIN;
@@ -530,6 +608,9 @@ int main(void)
 		TEST(test_dst_held_oldest_gives_way_and_pool_is_bounded),
 		TEST(test_dst_neighbour_failure_is_told_and_asked_again),
 		TEST(test_dst_neighbour_not_known_any_more_waits_or_goes_on),
+		TEST(test_dst_mtu_told_by_icmp_is_shared_and_forgotten_after_ten_minutes),
+		TEST(test_dst_mtu_found_by_probing_is_where_the_next_connection_begins),
+		TEST(test_dst_another_route_forgets_what_was_learned),
 		TEST(test_dst_port_detached_gives_held_frames_back),
 		TEST(test_dst_forgotten_one_takes_its_frames_along),
 	};

@@ -66,6 +66,8 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.mode %d is none of auto, native, generic", c->mode);
 	if (c->waiting > XTCP_WAIT_POWER)
 		return fail(EINVAL, "conf.waiting %d is none of balanced, latency, power", c->waiting);
+	if (c->mtu_probing > XTCP_MTU_PROBING_ALWAYS)
+		return fail(EINVAL, "conf.mtu_probing %d is none of auto, off, always", c->mtu_probing);
 	if (c->isn > UINT32_MAX)
 		return fail(EINVAL, "conf.isn %lld is no sequence number: 0 to 4294967295", (long long)c->isn);
 	if (!c->cc)
@@ -136,6 +138,12 @@ static void on_routes(void *arg)
 
 /* ---- the parts ---- */
 
+static const uint8_t mtu_probing[] = {
+	[XTCP_MTU_PROBING_AUTO] = 1,
+	[XTCP_MTU_PROBING_OFF] = 0,
+	[XTCP_MTU_PROBING_ALWAYS] = 2,
+};
+
 static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 {
 	struct engine_conf ec = {
@@ -155,6 +163,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.rcvbuf_max = c->rcvbuf_max;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;
+	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];
 	ec.tcp.cc = (uint8_t)tcp_cc_find(c->cc);
 	if (getrandom(ec.seed, sizeof(ec.seed), 0) != sizeof(ec.seed))
 		return fail(errno, "no random numbers from the kernel: %s", strerror(errno));

@@ -92,6 +92,19 @@ static int set_cc(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_mtu_probing(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "auto"))
+		o->conf.mtu_probing = XTCP_MTU_PROBING_AUTO;
+	else if (!strcmp(arg, "off"))
+		o->conf.mtu_probing = XTCP_MTU_PROBING_OFF;
+	else if (!strcmp(arg, "always"))
+		o->conf.mtu_probing = XTCP_MTU_PROBING_ALWAYS;
+	else
+		return fail(EINVAL, "--mtu-probing: '%s' is none of auto, off, always", arg);
+	return 0;
+}
+
 static int set_verbose(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -171,6 +184,8 @@ static const struct row rows[] = {
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
 	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
 	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno or cubic (default cubic)", set_cc },
+	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
+	  set_mtu_probing },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
 	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },
 	{ OPT_CONNECTIONS, 0, "connections", "N", "connections at once (default 1)", set_connections },

@@ -120,7 +120,7 @@ static int find_path(struct engine *e, const struct xtcp_addr *raddr, const stru
 		return err;
 	o->raddr = *raddr;
 	o->laddr = any ? dst_at(e, *dst)->src : *laddr;
-	o->path_mtu = dst_mtu(e, dst_at(e, *dst));
+	dst_open(e, *dst, o);
 	return 0;
 }
 

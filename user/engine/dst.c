@@ -13,7 +13,8 @@
 #include <errno.h>
 #include "lib/fail.h"
 
-#define POKE_NS 1000000000ull /* how often the host hears that a neighbour is in use */
+#define LEARNED_NS 600000000000ull /* how long a path MTU is believed (RFC 1191 6.3, RFC 8201 4: 10 minutes) */
+#define POKE_NS 1000000000ull	   /* how often the host hears that a neighbour is in use */
 
 static const struct xtcp_addr no_addr;
 
@@ -188,6 +189,8 @@ static int look_up_route(struct engine *e, struct dst *d)
 		return err;
 	if (!addr_eq(&d->next_hop, &route.next_hop))
 		d->state = DST_NEW;
+	if (d->mtu != route.mtu || !addr_eq(&d->next_hop, &route.next_hop))
+		d->learned_mtu = 0; /* it was another path's */
 	d->src = route.src;
 	d->next_hop = route.next_hop;
 	d->mtu = route.mtu;
@@ -204,18 +207,73 @@ uint32_t dst_mtu(const struct engine *e, const struct dst *d)
 	return d->mtu && d->mtu < mtu ? d->mtu : mtu;
 }
 
+static uint32_t path_mtu(const struct engine *e, const struct dst *d)
+{
+	uint32_t mtu = dst_mtu(e, d);
+
+	return d->learned_mtu && d->learned_mtu < mtu ? d->learned_mtu : mtu;
+}
+
+void dst_open(const struct engine *e, uint32_t ref, struct tcp_open *o)
+{
+	const struct dst *d = dst_at(e, ref);
+
+	o->path_mtu = dst_mtu(e, d);
+	o->learned_mtu = d->learned_mtu;
+	o->probe_again_ns = 0;
+	if (d->learned_by_probe)
+		o->probe_again_ns = d->learned_until_ns > e->r->now_ns ? d->learned_until_ns : 1;
+}
+
+/* The link or a route has changed. A connection that searches by itself is told the limit only. */
 static void set_mtu(struct engine *e, uint32_t ref, const void *arg)
 {
 	struct conn *c = conn_at(e, ref);
+	const struct dst *d;
 	uint32_t mtu;
 
 	if (!c->dst || (arg && dst_at(e, c->dst) != arg) || c->tcp.state == TCP_CLOSED)
 		return;
-	mtu = dst_mtu(e, dst_at(e, c->dst));
+	d = dst_at(e, c->dst);
+	mtu = c->tcp.mtu_state == TCP_MTU_FIXED ? path_mtu(e, d) : dst_mtu(e, d);
 	if (mtu == c->tcp.path_mtu)
 		return;
 	tcp_set_path_mtu(&e->env, &c->tcp, mtu);
 	conn_dirty(e, ref);
+}
+
+static void share_mtu(struct engine *e, uint32_t ref, const void *arg)
+{
+	if (conn_at(e, ref)->tcp.mtu_state == TCP_MTU_FIXED)
+		set_mtu(e, ref, arg);
+}
+
+void dst_learn_mtu(struct engine *e, uint32_t ref)
+{
+	const struct conn *c = conn_at(e, ref);
+	struct dst *d = dst_at(e, c->dst);
+	uint32_t mtu = c->tcp.path_mtu;
+
+	d->learned_until_ns = e->r->now_ns + LEARNED_NS;
+	d->learned_by_probe = c->tcp.mtu_state != TCP_MTU_FIXED;
+	if (mtu >= dst_mtu(e, d))
+		mtu = 0;
+	if (mtu == d->learned_mtu)
+		return;
+	d->learned_mtu = (uint16_t)mtu;
+	conn_each(e, share_mtu, d);
+}
+
+/*
+ * RFC 1191 6.3, RFC 8201 4: what ICMP told is forgotten, so that a path that has grown is used. Not what probing found:
+ * there nobody would tell that the larger packets get lost; who opens a connection then begins by probing.
+ */
+static void expire_learned(struct engine *e, struct dst *d)
+{
+	if (!d->learned_mtu || d->learned_by_probe || e->r->now_ns < d->learned_until_ns)
+		return;
+	d->learned_mtu = 0;
+	conn_each(e, share_mtu, d);
 }
 
 /* Routes have changed: ask again, and tell the connections when they may send more or less at once. */
@@ -314,8 +372,10 @@ bool dst_usable(struct engine *e, uint32_t ref)
 		refresh(e, d);
 	if (unlikely(d->no_route || !e->ops))
 		return false;
-	if (unlikely(d->state == DST_NEW || e->r->now_ns >= d->poke_ns))
+	if (unlikely(d->state == DST_NEW || e->r->now_ns >= d->poke_ns)) {
+		expire_learned(e, d);
 		resolve(e, d);
+	}
 	return true;
 }
 

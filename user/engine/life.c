@@ -288,6 +288,11 @@ bool conn_settle(struct engine *e, uint32_t ref)
 		conn_free(e, ref);
 		return false;
 	}
+	if (unlikely(c->tcp.events & TCP_EV_PATH_MTU)) {
+		c->tcp.events &= ~(uint32_t)TCP_EV_PATH_MTU;
+		if (c->dst)
+			dst_learn_mtu(e, ref);
+	}
 	arm(e, ref, c);
 	conn_ready(e, ref);
 	return true;

@@ -155,7 +155,7 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->dst = dst;
 	c->addr_index = (uint32_t)index;
 	c->listener = listener_ref(e, l);
-	o.path_mtu = dst_mtu(e, dst_at(e, dst));
+	dst_open(e, dst, &o);
 	tcp_accept_syn(&e->env, &c->tcp, &o, syn, e->r->now_ns);
 	if (dst_at(e, dst)->hop_limit)
 		c->tcp.ttl = dst_at(e, dst)->hop_limit;

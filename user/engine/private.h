@@ -157,7 +157,12 @@ int dst_get(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_a
 void dst_put(struct engine *e, uint32_t ref);
 /* Once before output: true when frames can be built for it (route valid). */
 bool dst_usable(struct engine *e, uint32_t ref);
+/* Bytes of IP packet that link and route allow. */
 uint32_t dst_mtu(const struct engine *e, const struct dst *d);
+/* What a new connection is told of the path. */
+void dst_open(const struct engine *e, uint32_t ref, struct tcp_open *o);
+/* A connection has learned its path's MTU: the others to that destination, and those to come, know it too. */
+void dst_learn_mtu(struct engine *e, uint32_t ref);
 /* Send a built frame, or hold it until the neighbour is known. */
 void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt);
 void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]);

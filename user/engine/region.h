@@ -62,13 +62,17 @@ struct dst {
 	struct xtcp_addr asked; /* source the route was asked for; :: none */
 	struct xtcp_addr src;
 	struct xtcp_addr next_hop;
-	uint64_t poke_ns; /* when to tell the host again that the neighbour is in use */
+	uint64_t learned_until_ns; /* when learned_mtu expires */
+	uint64_t poke_ns;	   /* when to tell the host again that the neighbour is in use */
 	uint32_t refs;
 	uint32_t hash;
 	uint32_t chain;		     /* next of its hash bucket; also: free list */
 	uint32_t lru_next, lru_prev; /* when nobody refers to it */
 	uint32_t mtu;		     /* of the route; 0: the link's */
-	uint32_t routes_gen;	     /* generation of the routing table it comes from */
+	uint16_t learned_mtu;	     /* smaller than that, told by ICMP or found by probing; 0: none */
+	uint8_t learned_by_probe;
+	uint8_t spare;
+	uint32_t routes_gen; /* generation of the routing table it comes from */
 	uint32_t held, held_tail, held_count;
 	uint8_t mac[6];
 	uint8_t state; /* enum dst_state */

@@ -222,6 +222,8 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		sack_update(env, c, &seg->opts, &a);
 	if (a.acked)
 		ack_advance(env, c, seg, &a);
+	if (c->mtu_state == TCP_MTU_PROBING)
+		plpmtud_ack(env, c);
 	if (seq_geq(seg->ack, c->snd_una))
 		ack_window(c, seg);
 	if (!c->snd_wnd)

@@ -50,6 +50,17 @@ static const char *check_ooo(const struct tcp_env *env, const struct tcp_conn *c
 	return NULL;
 }
 
+static const char *check_mtu(const struct tcp_conn *c)
+{
+	const struct tcp_plpmtud *p = &tcp_cold_peek(c)->plpmtud;
+
+	if (c->mtu_state == TCP_MTU_FIXED)
+		return NULL;
+	if (c->mtu_state == TCP_MTU_PROBING && !seq_in(p->probe_seq, c->snd_una, c->snd_nxt))
+		return "a path MTU probe that is not in flight";
+	return p->search_low <= c->path_mtu && c->path_mtu <= p->search_high ? NULL : "path MTU outside of its search";
+}
+
 const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c)
 {
 	const char *bad;
@@ -69,6 +80,8 @@ const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c)
 		return "a queue longer than its ring";
 	if (c->recs.count && c->rtx_deadline == TCP_NEVER)
 		return "data in flight and no timer";
-	bad = check_recs(env, c);
+	bad = check_mtu(c);
+	if (!bad)
+		bad = check_recs(env, c);
 	return bad ? bad : check_ooo(env, c);
 }

@@ -34,25 +34,42 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.r2_ns = 900000000000ull,
 		.fixed_isn = -1,
 		.cc = TCP_CC_CUBIC,
+		.mtu_probing = 1,
 		.ttl = 64,
 	};
-}
-
-static uint32_t header_bytes(const struct tcp_conn *c)
-{
-	return (c->flags & TCP_F_V6 ? 40u : 20u) + 20u;
 }
 
 /* Eff.snd.MSS of RFC 9293 3.7.1 (MUST-16): the peer's MSS, the path, our options. */
 void conn_update_mss(struct tcp_conn *c)
 {
-	uint32_t mss = c->peer_mss, path = c->path_mtu > header_bytes(c) ? c->path_mtu - header_bytes(c) : 0;
+	uint32_t mss = c->peer_mss, path = c->path_mtu > conn_header_bytes(c) ? c->path_mtu - conn_header_bytes(c) : 0;
 
 	mss = min_u32(min_u32(mss, path), c->mss_cap);
 	mss = max_u32(mss, TCP_MSS_FLOOR);
 	if (c->flags & TCP_F_TS && mss > 12 + 8)
 		mss -= 12;
 	c->mss = (uint16_t)mss;
+}
+
+void conn_set_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
+{
+	uint32_t old = c->mss;
+
+	c->path_mtu = (uint16_t)min_u32(mtu, 65535);
+	conn_update_mss(c);
+	if (c->mss >= old || !c->recs.count)
+		return;
+	for (uint32_t i = 0; i < c->recs.count; i++) { /* what was too big never arrived */
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (r->len - !!(r->flags & TCP_REC_FIN) > c->mss)
+			loss_mark(c, r);
+	}
+	if (c->sacked + c->lost > tcp_flight(c)) /* without SACK c->sacked is a guess (loss.c) */
+		c->sacked = tcp_flight(c) - c->lost;
+	recs_resegment(env, c);
+	c->lost_mark = c->snd_nxt;
+	c->flags |= TCP_F_FORCE_RTX;
 }
 
 static uint8_t scale_for(uint32_t rcvbuf)
@@ -62,6 +79,21 @@ static uint8_t scale_for(uint32_t rcvbuf)
 	while (shift < TCP_WSCALE_MAX && rcvbuf >> shift > 65535)
 		shift++;
 	return shift;
+}
+
+/* The size to begin with: all that the route allows, unless this path is known to carry less (rcv_mss stays: MUST-67). */
+static void start_mtu(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o)
+{
+	uint32_t limit = c->path_mtu, least = min_u32(limit, 1280);
+
+	if (o->learned_mtu && o->learned_mtu < limit) {
+		c->path_mtu = (uint16_t)o->learned_mtu;
+		if (o->probe_again_ns && env->conf.mtu_probing)
+			plpmtud_begin(c, o->learned_mtu, limit, o->probe_again_ns > 1 ? o->probe_again_ns : 0);
+	} else if (env->conf.mtu_probing == 2 && least < limit) {
+		c->path_mtu = (uint16_t)least;
+		plpmtud_begin(c, least, limit, 0);
+	}
 }
 
 /* What both ways of opening share. c is zeroed memory. */
@@ -81,7 +113,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->path_mtu = (uint16_t)min_u32(o->path_mtu, 65535);
 	c->mss_cap = 65535;
 	c->peer_mss = v4 ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
-	c->rcv_mss = (uint16_t)max_u32(c->path_mtu > header_bytes(c) ? c->path_mtu - header_bytes(c) : 0,
+	c->rcv_mss = (uint16_t)max_u32(c->path_mtu > conn_header_bytes(c) ? c->path_mtu - conn_header_bytes(c) : 0,
 				       TCP_MSS_FLOOR); /* MUST-67 */
 	c->rcv_seg_max = (uint16_t)min_u32(536, c->rcv_mss);
 	c->rcv_wscale = scale_for(c->rcvbuf_max);
@@ -99,6 +131,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->rtx_deadline = c->probe_deadline = c->delack_deadline = TCP_NEVER;
 	c->idle_deadline = c->misc_deadline = TCP_NEVER;
 	c->ssthresh = TCP_SSTHRESH_NONE;
+	start_mtu(env, c, o);
 	conn_update_mss(c);
 	c->cwnd = tcp_initial_window(c->mss);
 	tcp_cc_table[c->cc]->init(c);

@@ -26,23 +26,10 @@ static int icmp_errno(enum tcp_icmp type)
 
 void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 {
-	uint32_t old = c->mss;
-
-	c->path_mtu = (uint16_t)min_u32(mtu, 65535);
-	conn_update_mss(c);
-	if (c->mss >= old || !c->recs.count)
-		return;
-	for (uint32_t i = 0; i < c->recs.count; i++) { /* what was too big never arrived */
-		struct tcp_rec *r = recs_at(env, c, i);
-
-		if (r->len - !!(r->flags & TCP_REC_FIN) > c->mss)
-			loss_mark(c, r);
-	}
-	if (c->sacked + c->lost > tcp_flight(c)) /* without SACK c->sacked is a guess (loss.c) */
-		c->sacked = tcp_flight(c) - c->lost;
-	recs_resegment(env, c);
-	c->lost_mark = c->snd_nxt;
-	c->flags |= TCP_F_FORCE_RTX;
+	if (c->mtu_state != TCP_MTU_FIXED)
+		plpmtud_limit(env, c, min_u32(mtu, 65535), false);
+	else
+		conn_set_mtu(env, c, mtu);
 }
 
 static void too_big(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
@@ -52,8 +39,14 @@ static void too_big(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 	if (!mtu) /* an old router: RFC 1191 5 */
 		mtu = c->path_mtu > 1500 ? 1500 : c->path_mtu * 3u / 4;
 	mtu = max_u32(mtu, least);
-	if (mtu < c->path_mtu)
-		tcp_set_path_mtu(env, c, mtu);
+	if (c->mtu_state != TCP_MTU_FIXED)
+		plpmtud_limit(env, c, mtu, true);
+	else if (mtu < c->path_mtu)
+		conn_set_mtu(env, c, mtu);
+	else
+		return;
+	c->events |= TCP_EV_PATH_MTU;
+	tcp_count(env, mtu_icmp);
 }
 
 bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type, uint32_t seq, uint32_t mtu,

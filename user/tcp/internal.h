@@ -264,6 +264,22 @@ void delack_sent(struct tcp_conn *c);
 void delack_answered(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void delack_expired(struct tcp_env *env, struct tcp_conn *c);
 
+/* ---- plpmtud.c: RFC 4821, for c->mtu_state other than TCP_MTU_FIXED unless it says so ---- */
+
+/* Search between low and high, both bytes of IP packet; again_ns: not before then, 0 at once. From any state. */
+void plpmtud_begin(struct tcp_conn *c, uint32_t low, uint32_t high, uint64_t again_ns);
+/* Payload of the next full segment: full, or more when it is to be a probe (plpmtud_sent follows if it is sent). */
+uint32_t plpmtud_payload(struct tcp_conn *c, uint32_t full, uint64_t now_ns);
+void plpmtud_sent(struct tcp_env *env, struct tcp_conn *c, uint32_t seq);
+/* In TCP_MTU_PROBING: an acknowledgement came. */
+void plpmtud_ack(struct tcp_env *env, struct tcp_conn *c);
+/* In TCP_MTU_PROBING: something was marked lost. True: the probe alone, and that is no congestion. */
+bool plpmtud_lost(struct tcp_env *env, struct tcp_conn *c);
+/* The retransmission timer fired and records have been marked; from any state. */
+void plpmtud_timeout(struct tcp_env *env, struct tcp_conn *c);
+/* The host, or an ICMP error, says that larger packets do not pass. */
+void plpmtud_limit(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu, bool by_icmp);
+
 /* ---- account.c ---- */
 
 void account_limit(struct tcp_conn *c, enum tcp_limit limit, uint64_t now_ns);
@@ -290,6 +306,13 @@ uint32_t isn_ts_offset(const struct tcp_env *env, const struct tcp_conn *c);
 
 void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, uint64_t now_ns);
 void conn_update_mss(struct tcp_conn *c);
+/* Headers without options, bytes. */
+static inline uint32_t conn_header_bytes(const struct tcp_conn *c)
+{
+	return (c->flags & TCP_F_V6 ? 40u : 20u) + 20u;
+}
+/* The packets we send from now on; what is in flight and larger is taken for lost and cut. */
+void conn_set_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu);
 /* The end: CLOSED with this errno (0: clean), queues dropped but for what can still be read. */
 void conn_done(struct tcp_env *env, struct tcp_conn *c, int err);
 void conn_time_wait(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);

@@ -138,6 +138,8 @@ static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_
 		lost = rack_detect(env, c, a->now_ns);
 	else if (a->new_sack && c->sacked)
 		lost = mark_by_sack(env, c);
+	if (lost && c->mtu_state == TCP_MTU_PROBING && plpmtud_lost(env, c))
+		return;
 	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
 		enter_recovery(env, c, a->delivered, a->now_ns);
 	if (c->flags & TCP_F_RECOVERY && (lost || a->delivered))
@@ -159,8 +161,10 @@ static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_n
 		return;
 	if (seq_leq(c->snd_una, c->recover)) /* RFC 6582 3.2 (2): these may answer what was sent again needlessly */
 		return;
-	enter_recovery(env, c, 0, now_ns);
 	mark_first(env, c);
+	if (c->mtu_state == TCP_MTU_PROBING && plpmtud_lost(env, c))
+		return;
+	enter_recovery(env, c, 0, now_ns);
 	if (c->sacked + c->lost > tcp_flight(c))
 		c->sacked = tcp_flight(c) - c->lost;
 }
@@ -251,6 +255,7 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		rack_mark_on_rto(env, c, now_ns);
 	else
 		mark_all(env, c);
+	plpmtud_timeout(env, c);
 	c->recover = c->snd_nxt;
 	c->cwnd = c->mss;
 	c->flags &= ~(uint32_t)TCP_F_RECOVERY;

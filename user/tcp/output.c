@@ -237,6 +237,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 
 	if (!unsent && !fin)
 		return 0;
+	if (c->mtu_state != TCP_MTU_FIXED)
+		full = plpmtud_payload(c, full, now_ns);
 	room = c->snd_wnd > used ? c->snd_wnd - used : 0;
 	if (!room) {
 		persist(env, c, now_ns);
@@ -258,6 +260,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	fill_text(env, c, out, len);
 	if (len < full)
 		c->snd_sml = c->snd_nxt;
+	if (len > c->mss)
+		plpmtud_sent(env, c, c->snd_nxt - len);
 	if (fin)
 		c->flags |= TCP_F_FIN_SENT;
 	if (pipe + len + c->mss <= c->cwnd)

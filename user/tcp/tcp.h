@@ -133,6 +133,7 @@ struct tcp_conf {
 	int64_t fixed_isn;	 /* >= 0: use it (teaching); -1: RFC 6528 */
 	uint8_t cc;		 /* number in tcp_cc_table[] */
 	uint8_t ttl;		 /* default 64 */
+	uint8_t mtu_probing;	 /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
 void tcp_conf_default(struct tcp_conf *conf);
 
@@ -239,7 +240,8 @@ enum {
 	TCP_EV_PEER_FIN = 0x10,
 	TCP_EV_ERROR = 0x20,
 	TCP_EV_CLOSED = 0x40,
-	TCP_EV_URGENT = 0x80
+	TCP_EV_URGENT = 0x80,
+	TCP_EV_PATH_MTU = 0x8000 /* for the engine only: path_mtu has changed by what was learned */
 };
 
 #define TCP_NEVER UINT64_MAX
@@ -347,6 +349,7 @@ struct tcp_conn {
 	uint8_t backoff;    /* doublings of the RTO */
 	uint8_t challenges; /* challenge ACKs in the current interval */
 	uint8_t limit;	    /* enum tcp_limit */
+	uint8_t mtu_state;  /* enum tcp_mtu_state */
 	uint8_t tclass;
 	uint8_t ttl;
 	uint16_t error; /* positive errno that ended the connection */
@@ -360,6 +363,20 @@ struct tcp_conn {
 };
 
 /* ---- what a connection needs only once it has carried data ---- */
+
+/* Path MTU by the fate of segments (plpmtud.c): not at all; looking for a larger one; a probe is out; found for now. */
+enum tcp_mtu_state { TCP_MTU_FIXED, TCP_MTU_SEARCH, TCP_MTU_PROBING, TCP_MTU_DONE };
+
+struct tcp_plpmtud {
+	uint64_t again_ns;    /* when the search begins anew */
+	uint32_t probe_seq;   /* first byte of the probe in flight */
+	uint16_t probe_mtu;   /* bytes of IP packet, like the next three */
+	uint16_t search_low;  /* known to pass */
+	uint16_t search_high; /* may pass */
+	uint16_t limit;	      /* what the link and the route allow */
+	uint8_t losses;	      /* probes of this size lost in a row */
+	bool halving;	      /* the whole step has been tried */
+};
 
 struct tcp_account {
 	uint64_t bytes_sent;	    /* payload, first time */
@@ -404,6 +421,7 @@ struct tcp_acks {
 #define TCP_COLD_ALIGN 64u
 struct tcp_cold {
 	struct tcp_account account;
+	struct tcp_plpmtud plpmtud;
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
 } __attribute__((aligned(TCP_COLD_ALIGN)));
@@ -453,7 +471,9 @@ int tcp_reset_reply(const struct tcp_seg *seg, struct tcp_seg *out);
 struct tcp_open { /* what both ways of opening need; addresses in xtcp_addr, ports in network order */
 	struct xtcp_addr laddr, raddr;
 	uint16_t lport, rport;
-	uint32_t path_mtu; /* bytes of IP packet */
+	uint32_t path_mtu;	 /* bytes of IP packet: what the link and the route allow */
+	uint32_t learned_mtu;	 /* smaller, learned on this path; 0: nothing was */
+	uint64_t probe_again_ns; /* learned by probing: when to look for a larger one, 1 at once; 0: ICMP told */
 };
 
 /* Active OPEN: c is zeroed memory but for cold_at; becomes SYN-SENT with a SYN owed. */
@@ -510,7 +530,7 @@ enum tcp_icmp {
  */
 bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type, uint32_t seq, uint32_t mtu,
 		    uint64_t now_ns);
-/* The path's MTU changed (interface or route): larger or smaller. */
+/* The path's MTU changed (interface, route, or what other connections to that destination learned): larger or smaller. */
 void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu);
 
 /* ---- TIME-WAIT, in a table of its own ---- */
