@@ -356,6 +356,12 @@ struct xtcp_info {
 	uint64_t busy_ns;		      /* something was unsent or unacknowledged ... */
 	uint64_t rwnd_limited_ns;	      /* ... held back by the peer's window */
 	uint64_t sndbuf_limited_ns;	      /* ... by a send buffer too small to give more */
+	uint32_t reordering;		 /* the farthest that a segment came late to the peer, segments; 3 at least */
+	uint32_t reord_seen;		 /* segments of ours that came late to the peer */
+	uint32_t dsack_dups;		 /* segments that the peer says it had twice (RFC 2883) */
+	uint32_t unacked_segs;		 /* unacked, in segments; of that ... */
+	uint32_t sacked_segs, lost_segs; /* ... SACKed; taken for lost, and not yet sent again */
+	uint32_t retrans_segs;		 /* ... sent again, and neither SACKed nor lost since */
 };
 /* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);

@@ -5,6 +5,10 @@
  *
  *	relay [OPTIONS] IFACE IFACE	until SIGTERM; prints "ready", and counters at the end
  *
+ * --lose B:N and --stall B:MS meddle with one byte of the stream: the first N frames that carry it are lost; the first one,
+ * and all that follow it in that direction, are late together. Bytes count from 0, of the newest connection that
+ * sent a SYN in a direction that is impaired.
+ *
  * SIGUSR1 toggles a black hole: every frame is lost. What happens to the n-th frame of
  * a direction depends on the seed alone.
  *
@@ -38,6 +42,7 @@
 #define QUEUE_FRAMES 65536
 #define QUEUE_BYTES (256u << 20)
 #define BURST 64
+#define MEDDLES 8
 
 struct options {
 	double loss, dup, reorder, corrupt; /* percent of frames */
@@ -46,6 +51,12 @@ struct options {
 	uint64_t limit_bytes; /* what may wait for the rate limit */
 	uint64_t seed;
 	int directions; /* bit 0: first to second is impaired, bit 1: second to first */
+	struct meddle {
+		uint32_t byte;
+		uint32_t copies; /* still to be lost */
+		uint64_t stall_ns;
+	} meddle[MEDDLES];
+	int meddles;
 };
 
 struct frame {
@@ -60,6 +71,7 @@ struct dir {
 	uint64_t random;
 	uint64_t free_ns; /* when the rate-limited link has sent all that waits */
 	uint64_t last_ns; /* when the latest frame in order leaves */
+	uint32_t first;	  /* sequence number of byte 0 */
 	uint64_t frames, bytes, lost, duplicated, reordered, corrupted, overflow, failed;
 };
 
@@ -174,6 +186,57 @@ static int corrupt(struct dir *d, struct frame *f)
 	return 1;
 }
 
+/* The TCP segment in a frame: 0 and how many bytes it carries, or -1. */
+static int tcp_of(const uint8_t *data, uint32_t len, const uint8_t **tcp, uint32_t *text)
+{
+	const uint8_t *ip = data + sizeof(struct virtio_net_hdr) + ETH_HLEN;
+	uint32_t ip_len, header, room = len - (uint32_t)sizeof(struct virtio_net_hdr);
+
+	if (room < ETH_HLEN + 60)
+		return -1;
+	if (ip[-2] == 8 && ip[-1] == 0 && ip[9] == IPPROTO_TCP) {
+		header = (ip[0] & 15u) * 4;
+		ip_len = (uint32_t)(ip[2] << 8 | ip[3]);
+	} else if (ip[-2] == 0x86 && ip[-1] == 0xdd && ip[6] == IPPROTO_TCP) {
+		header = 40;
+		ip_len = 40 + (uint32_t)(ip[4] << 8 | ip[5]);
+	} else {
+		return -1;
+	}
+	*tcp = ip + header;
+	header += (uint32_t)((*tcp)[12] >> 4) * 4;
+	if (ip_len < header || ip_len + ETH_HLEN > room)
+		return -1;
+	*text = ip_len - header;
+	return 0;
+}
+
+/* 1: the frame is lost by --lose. */
+static int meddle(struct dir *d, const uint8_t *data, uint32_t len, uint64_t t)
+{
+	const uint8_t *tcp;
+	uint32_t text, seq;
+
+	if (!opt.meddles || tcp_of(data, len, &tcp, &text))
+		return 0;
+	seq = (uint32_t)tcp[4] << 24 | (uint32_t)tcp[5] << 16 | (uint32_t)tcp[6] << 8 | tcp[7];
+	if (tcp[13] & 2)
+		d->first = seq + 1;
+	for (struct meddle *m = opt.meddle; m < opt.meddle + opt.meddles; m++) {
+		if (d->first + m->byte - seq >= text)
+			continue;
+		if (m->stall_ns) {
+			d->last_ns = t + opt.delay_ns + m->stall_ns;
+			m->stall_ns = 0;
+		}
+		if (m->copies) {
+			m->copies--;
+			return 1;
+		}
+	}
+	return 0;
+}
+
 /* When the frame leaves; 0: no room for it in the rate limiter's queue. */
 static uint64_t schedule(struct dir *d, uint32_t len, uint64_t t)
 {
@@ -229,7 +292,7 @@ static void receive(int dir, const uint8_t *data, uint32_t len, uint64_t t)
 
 	d->frames++;
 	d->bytes += len;
-	if (black_hole || (opt.directions & 1 << dir && chance(d, opt.loss))) {
+	if (black_hole || (opt.directions & 1 << dir && (chance(d, opt.loss) | meddle(d, data, len, t)))) {
 		d->lost++;
 		return;
 	}
@@ -289,8 +352,25 @@ static const struct option long_options[] = {
 	{ "rate", 1, NULL, 'b' },			      /* Mbit/s */
 	{ "limit", 1, NULL, 'q' },			      /* bytes waiting for the rate limit (262144) */
 	{ "only", 1, NULL, 'o' },			      /* ab or ba: impair that direction alone */
+	{ "lose", 1, NULL, 'L' },    { "stall", 1, NULL, 'S' }, /* see above; several of them may be given */
 	{ "seed", 1, NULL, 's' },    { NULL, 0, NULL, 0 },
 };
+
+/* B:N or B:MS */
+static void parse_meddle(const char *text, int stall)
+{
+	struct meddle m = { 0 };
+	unsigned int byte, n;
+
+	if (opt.meddles == MEDDLES || sscanf(text, "%u:%u", &byte, &n) != 2)
+		exit(2);
+	m.byte = byte;
+	if (stall)
+		m.stall_ns = n * 1000000ull;
+	else
+		m.copies = n;
+	opt.meddle[opt.meddles++] = m;
+}
 
 static void parse(int argc, char **argv)
 {
@@ -309,6 +389,8 @@ static void parse(int argc, char **argv)
 		case 'c': opt.corrupt = v; break;
 		case 'b': opt.rate_bps = (uint64_t)(v * 1e6); break;
 		case 'q': opt.limit_bytes = (uint64_t)v; break;
+		case 'L': parse_meddle(optarg, 0); break;
+		case 'S': parse_meddle(optarg, 1); break;
 		case 's': opt.seed = strtoull(optarg, NULL, 0); break;
 		case 'o': opt.directions = optarg[0] == 'a' ? 1 : 2; break;
 		default: exit(2);
@@ -316,7 +398,7 @@ static void parse(int argc, char **argv)
 	}
 	if (argc - optind != 2) {
 		fputs("usage: relay [--delay MS] [--jitter MS] [--loss %] [--dup %] [--reorder % [--gap MS]] [--corrupt %]\n"
-		      "             [--rate MBIT/S [--limit BYTES]] [--only ab|ba] [--seed N] IFACE IFACE\n",
+		      "             [--rate MBIT/S [--limit BYTES]] [--only ab|ba] [--lose B:N] [--stall B:MS] [--seed N] IFACE IFACE\n",
 		      stderr);
 		exit(2);
 	}

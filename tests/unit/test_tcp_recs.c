@@ -107,6 +107,28 @@ static void test_recs_resegment_without_memory_changes_nothing(void **state)
 	assert_int_equal(recs_at(&th.env, th.c, 59)->len, 1000);
 }
 
+static void test_recs_tally_tells_what_became_of_the_flight(void **state)
+{
+	struct tcp_tally t;
+
+	th.sack = true;
+	th_active();
+	th.c->cwnd = 10 * 1460;
+	put(10 * 1460);
+	th_drain();
+	advance(1);
+	th_sack(1 + 6 * 1460, 1 + 10 * 1460);
+	in(".", 1, 1, 0); /* six are lost; PRR lets four go */
+	t = tcp_tally_now(&th.env, th.c);
+	assert_int_equal(t.lost, 6);
+	th_drain();
+	t = tcp_tally_now(&th.env, th.c);
+	assert_int_equal(t.all, 10);
+	assert_int_equal(t.sacked, 4);
+	assert_int_equal(t.lost, 2);
+	assert_int_equal(t.retrans, 4);
+}
+
 /* A flight of one-byte segments fills the records; what comes then waits for an acknowledgement, and goes in one. */
 static void test_recs_full_of_tiny_segments_wait_for_an_ack(void **state)
 {
@@ -143,6 +165,7 @@ int main(void)
 		TEST(test_recs_resegment_cuts_to_the_mss),
 		TEST(test_recs_resegment_grows_the_ring),
 		TEST(test_recs_resegment_without_memory_changes_nothing),
+		TEST(test_recs_tally_tells_what_became_of_the_flight),
 		TEST(test_recs_full_of_tiny_segments_wait_for_an_ack),
 	};
 

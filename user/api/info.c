@@ -84,6 +84,20 @@ static void fill_queues(struct xtcp_info *i, const struct tcp_conn *c)
 	i->rcvbuf = c->rcvbuf_max;
 }
 
+static void fill_recovery(struct xtcp_info *i, const struct tcp_env *env, const struct tcp_conn *c)
+{
+	const struct tcp_reorder *o = &tcp_cold_peek(c)->reorder;
+	struct tcp_tally t = tcp_tally_now(env, c);
+
+	i->reordering = o->reordering > 3 ? o->reordering : 3; /* DupThresh, until more was seen */
+	i->reord_seen = o->reord_seen;
+	i->dsack_dups = o->dsack_dups;
+	i->unacked_segs = t.all;
+	i->sacked_segs = t.sacked;
+	i->lost_segs = t.lost;
+	i->retrans_segs = t.retrans;
+}
+
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out)
 {
 	const struct tcp_conn *c = engine_conn(x->engine, handle);
@@ -125,6 +139,7 @@ int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info
 	i.probes = c->probes;
 	i.min_rtt_ns = c->min_rtt_us * 1000ull;
 	fill_queues(&i, c);
+	fill_recovery(&i, engine_env(x->engine), c);
 	fill_account(&i, c, engine_now(x->engine));
 	memcpy(out, &i, size < sizeof(i) ? size : sizeof(i));
 	return 0;

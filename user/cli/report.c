@@ -100,6 +100,18 @@ void report_json(FILE *to, struct json_t *o)
 	json_decref(o);
 }
 
+/* The engine's counters that are not 0, by name. */
+static json_t *counters(struct xtcp *x)
+{
+	json_t *o = json_object();
+	struct xtcp_stat s;
+
+	for (unsigned int i = 0; xtcp_stat_get(x, i, &s) == 0; i++)
+		if (s.value && !strcmp(s.half, "engine"))
+			json_object_set_new(o, s.name, json_integer((json_int_t)s.value));
+	return o;
+}
+
 void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 {
 	struct xtcp_info i;
@@ -109,13 +121,14 @@ void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 	if (xtcp_get_info(x, c, sizeof(i), &i) < 0)
 		return;
 	report_json(stderr,
-		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "result",
+		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "result",
 			      result, "state", xtcp_state_name(i.state), "local", report_addr(&i.local, local),
 			      "remote", report_addr(&i.remote, remote), "bytes_in", (json_int_t)i.bytes_received,
 			      "bytes_out", (json_int_t)i.bytes_sent, "bytes_retransmitted", (json_int_t)i.bytes_retrans,
 			      "retransmits", (json_int_t)i.retrans, "timeouts", (json_int_t)i.rto_count, "segments_in",
 			      (json_int_t)i.segs_in, "segments_out", (json_int_t)i.segs_out, "srtt_us",
-			      (json_int_t)(i.srtt_ns / 1000), "mss", (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu));
+			      (json_int_t)(i.srtt_ns / 1000), "mss", (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu,
+			      "counters", counters(x)));
 }
 
 FILE *report_summary_to(const struct xtcp_conf *conf)

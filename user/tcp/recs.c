@@ -91,6 +91,23 @@ uint32_t recs_find(struct tcp_env *env, const struct tcp_conn *c, uint32_t seq)
 	return lo;
 }
 
+struct tcp_tally tcp_tally_now(const struct tcp_env *env, const struct tcp_conn *c)
+{
+	struct tcp_tally t = { .all = c->recs.count };
+
+	for (uint32_t i = 0; i < c->recs.count; i++) {
+		uint8_t flags = recs_at((struct tcp_env *)(uintptr_t)env, c, i)->flags;
+
+		if (flags & TCP_REC_SACKED)
+			t.sacked++;
+		else if (flags & TCP_REC_LOST)
+			t.lost++;
+		else if (flags & TCP_REC_RTX)
+			t.retrans++;
+	}
+	return t;
+}
+
 /* How many pieces of at most mss bytes a record makes; FIN rides on the last. */
 static uint32_t pieces(const struct tcp_conn *c, const struct tcp_rec *r)
 {

@@ -571,6 +571,15 @@ void tcp_options_parse(const uint8_t *p, size_t len, struct tcp_opts *out);
 /* The account as of now. data_rx_ms: milliseconds ago, UINT32_MAX never. */
 struct tcp_account tcp_account_now(const struct tcp_conn *c, uint64_t now_ns);
 
+/* Segments in flight (RFC 9293's SND.UNA to SND.NXT), by their state. Looks at each of them. */
+struct tcp_tally {
+	uint32_t all;
+	uint32_t sacked;
+	uint32_t lost;	  /* and not yet sent again */
+	uint32_t retrans; /* sent again, neither SACKed nor lost since */
+};
+struct tcp_tally tcp_tally_now(const struct tcp_env *env, const struct tcp_conn *c);
+
 /* ---- checks ---- */
 
 /* NULL, or which invariant does not hold. For tests and the simulator. */
