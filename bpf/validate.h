@@ -71,7 +71,7 @@ static __always_inline enum xtcp_xdp_stat validate_csum(struct packet *pkt, stru
 	return XTCP_XDP_redirect_tcp;
 }
 
-static __always_inline enum xtcp_xdp_stat validate_flags(__u8 flags)
+static __always_inline enum xtcp_xdp_stat validate_flags(__u16 flags)
 {
 	switch (wire_flags_check(flags)) {
 	case WIRE_FLAGS_NONE: return XTCP_XDP_drop_tcp_flags_none;

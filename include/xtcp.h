@@ -387,8 +387,8 @@ struct xtcp_trace_seg {
 	bool out;    /* true: sent by us */
 	struct sockaddr_storage local, remote;
 	uint32_t seq, ack, wnd; /* wnd as on the wire, unscaled */
-	uint8_t flags; /* TCP flags as on the wire: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128 */
-	uint32_t len;  /* payload bytes */
+	uint16_t flags; /* TCP flags: FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128, AE 256 (RFC 9768) */
+	uint32_t len;	/* payload bytes */
 	const uint8_t *options; /* TCP options as on the wire */
 	uint32_t options_len;
 };

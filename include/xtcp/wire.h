@@ -30,7 +30,7 @@
 
 enum wire_family { WIRE_IP4 = 4, WIRE_IP6 = 6 };
 
-/* TCP flags as in the header's 14th byte. */
+/* TCP flags as in the header's 13th and 14th byte: AE (RFC 9768) is the 13th's last bit. */
 #define WIRE_FIN 0x01
 #define WIRE_SYN 0x02
 #define WIRE_RST 0x04
@@ -39,6 +39,7 @@ enum wire_family { WIRE_IP4 = 4, WIRE_IP6 = 6 };
 #define WIRE_URG 0x20
 #define WIRE_ECE 0x40
 #define WIRE_CWR 0x80
+#define WIRE_AE 0x100
 
 #define WIRE_IPPROTO_ICMP 1
 #define WIRE_IPPROTO_TCP 6
@@ -69,7 +70,7 @@ struct wire_tcp {
 	__u16 wnd;
 	__u16 urg;
 	__u16 csum;	   /* as on the wire (network order) */
-	__u8 flags;	   /* WIRE_* */
+	__u16 flags;	   /* WIRE_* */
 	__u8 doff;	   /* header length in bytes, 20..60 */
 	__u16 payload_off; /* from the frame's start */
 	__u32 payload_len; /* bytes */
@@ -399,7 +400,7 @@ WIRE_FN enum wire_result wire_parse_tcp(const void *data, const void *end, const
 	tcp->dport = wire_raw16(p + 2);
 	tcp->seq = wire_be32(p + 4);
 	tcp->ack = wire_be32(p + 8);
-	tcp->flags = p[13];
+	tcp->flags = wire_be16(p + 12) & 0x1ff;
 	tcp->wnd = wire_be16(p + 14);
 	tcp->csum = wire_raw16(p + 16);
 	tcp->urg = wire_be16(p + 18);
@@ -471,7 +472,7 @@ enum wire_flags_result {
 };
 
 /* Combinations no TCP sends; dropped without an answer in every state. */
-WIRE_FN enum wire_flags_result wire_flags_check(__u8 flags)
+WIRE_FN enum wire_flags_result wire_flags_check(__u16 flags)
 {
 	if (!(flags & (WIRE_SYN | WIRE_ACK | WIRE_RST | WIRE_FIN)))
 		return WIRE_FLAGS_NONE;

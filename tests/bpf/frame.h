@@ -29,7 +29,7 @@ struct frame_spec {
 	int family;		  /* 4 or 6 */
 	const uint8_t *src, *dst; /* 4 or 16 bytes */
 	uint16_t sport, dport;
-	uint8_t flags;
+	uint16_t flags;
 	int vlans;	 /* tags */
 	size_t ip_opts;	 /* bytes of IPv4 options, NOPs */
 	size_t tcp_opts; /* bytes of TCP options, NOPs */
@@ -160,8 +160,8 @@ static inline void frame_tcp(struct frame *f, const struct frame_spec *s)
 	put16(p, s->sport);
 	put16(p + 2, s->dport);
 	memcpy(p + 4, "\xff\xff\xff\xf0\x12\x34\x56\x78", 8);
-	p[12] = (uint8_t)(hlen / 4 << 4);
-	p[13] = s->flags;
+	p[12] = (uint8_t)(hlen / 4 << 4 | s->flags >> 8);
+	p[13] = (uint8_t)s->flags;
 	put16(p + 14, 0xfaf0);
 	memset(p + 20, 1, s->tcp_opts);
 	f->payload = f->l4 + hlen;

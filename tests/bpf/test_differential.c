@@ -184,7 +184,7 @@ static void make_frame(void)
 				.tcp_opts = rnd(2) * 4 * rnd(11) };
 	uint32_t hurts = rnd(4);
 
-	s.flags = rnd(2) ? usual[rnd(sizeof(usual))] : (uint8_t)rnd(256);
+	s.flags = rnd(2) ? usual[rnd(sizeof(usual))] : (uint16_t)rnd(512);
 	s.src = family == 4 ? remote4 : remote6;
 	s.dst = family == 4 ? local4 : local6;
 	s.vlans = (int)rnd(3);

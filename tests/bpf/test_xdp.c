@@ -30,7 +30,7 @@ static const int families[] = { 4, 6 };
 #define for_family(fam) for (const int *fp_ = families; fp_ < families + 2 && ((fam) = *fp_); fp_++)
 
 /* A good segment to us. */
-static struct frame_spec ours(int family, uint8_t flags)
+static struct frame_spec ours(int family, uint16_t flags)
 {
 	struct frame_spec s = { .family = family, .sport = 40000, .dport = 80, .flags = flags };
 
@@ -49,7 +49,7 @@ static struct frame_spec sent(int family)
 	return s;
 }
 
-static void build(int family, uint8_t flags)
+static void build(int family, uint16_t flags)
 {
 	struct frame_spec s = ours(family, flags);
 
@@ -520,8 +520,8 @@ static void test_flags_every_combination(void **state)
 
 	for_family(family)
 	{
-		for (unsigned int flags = 0; flags < 256; flags++) {
-			build(family, (uint8_t)flags);
+		for (unsigned int flags = 0; flags < 512; flags++) {
+			build(family, (uint16_t)flags);
 			kit_expect_at(&plain, &f, flags_stat(flags), -1, NULL, __FILE__, __LINE__);
 		}
 	}

@@ -10,13 +10,13 @@ static void print_time(const struct world *w)
 	printf("%14.6f ", (double)(w->now - w->s->start_ns) / 1e6);
 }
 
-static const char *flag_names(uint8_t flags, char *out)
+static const char *flag_names(uint16_t flags, char *out)
 {
-	static const char *const names[] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR" };
-	static const int order[] = { 1, 0, 2, 3, 4, 5, 6, 7 };
+	static const char *const names[] = { "FIN", "SYN", "RST", "PSH", "ACK", "URG", "ECE", "CWR", "AE" };
+	static const int order[] = { 1, 0, 2, 3, 4, 5, 6, 7, 8 };
 	char *p = out;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 9; i++)
 		if (flags & 1u << order[i])
 			p += sprintf(p, "%s%s", p == out ? "" : "+", names[order[i]]);
 	*p = 0;

@@ -224,8 +224,8 @@ uint32_t kit_tcp(uint8_t *frame, int to, const struct kit_seg *s)
 	put16(p + 2, s->dport ? s->dport : 80);
 	put32(p + 4, s->seq);
 	put32(p + 8, s->ack);
-	p[12] = (uint8_t)((20 + s->opt_len) / 4 << 4);
-	p[13] = s->flags;
+	p[12] = (uint8_t)((20 + s->opt_len) / 4 << 4 | s->flags >> 8);
+	p[13] = (uint8_t)s->flags;
 	put16(p + 14, s->wnd ? s->wnd : 8192);
 	if (s->opt_len)
 		memcpy(p + 20, s->opt, s->opt_len);

@@ -38,8 +38,8 @@ struct kit_seg {
 	const struct xtcp_addr *src, *dst;
 	uint16_t sport, dport; /* host order */
 	uint32_t seq, ack;
-	uint8_t flags; /* TCP_* */
-	uint16_t wnd;  /* 0: 8192 */
+	uint16_t flags; /* TCP_* */
+	uint16_t wnd;	/* 0: 8192 */
 	const uint8_t *opt;
 	uint32_t opt_len;
 	uint32_t len; /* of a payload of bytes 0, 1, 2 ... */

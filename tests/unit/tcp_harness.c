@@ -93,22 +93,22 @@ void th_check(const char *file, int line)
 
 /* ---- flags as tcpdump writes them ---- */
 
-static const char flag_letters[] = "FSRP.UEW";
+static const char flag_letters[] = "FSRP.UEWe";
 
-static uint8_t flags_of(const char *text)
+static uint16_t flags_of(const char *text)
 {
-	uint8_t flags = 0;
+	uint16_t flags = 0;
 
 	for (; *text; text++)
-		flags |= (uint8_t)(1u << (strchr(flag_letters, *text) - flag_letters));
+		flags |= (uint16_t)(1u << (strchr(flag_letters, *text) - flag_letters));
 	return flags;
 }
 
-static const char *flags_text(uint8_t flags, char *text)
+static const char *flags_text(uint16_t flags, char *text)
 {
 	char *p = text;
 
-	for (int i = 0; i < 8; i++)
+	for (int i = 0; i < 9; i++)
 		if (flags & 1u << i)
 			*p++ = flag_letters[i];
 	*p = '\0';
@@ -192,7 +192,7 @@ void th_out(const char *file, int line, const char *flags, uint32_t seq, uint32_
 {
 	struct tcp_seg *s = &th.last;
 	uint32_t want = flags_of(flags) & TCP_ACK ? ack + TH_IRS : ack;
-	char text[9];
+	char text[10];
 
 	if (!th.made_count)
 		make(file, line, 1);
@@ -216,7 +216,7 @@ void th_out(const char *file, int line, const char *flags, uint32_t seq, uint32_
 void th_no_out(const char *file, int line)
 {
 	const struct tcp_seg *s = &th.made[th.made_head].seg;
-	char text[9];
+	char text[10];
 
 	if (!th.made_count)
 		make(file, line, 1);

@@ -98,7 +98,7 @@ static void test_frame_tags_options_and_urgent_pointer_are_in_place(void **state
 
 		memcpy(l2 + 12, tags, 8);
 		seg_init(3);
-		seg.flags |= TCP_URG;
+		seg.flags |= TCP_URG | TCP_AE | TCP_CWR;
 		seg.urg = 0x1234;
 		seg.opt_len = 40;
 		memset(seg.opt, 1, 40);
@@ -107,6 +107,7 @@ static void test_frame_tags_options_and_urgent_pointer_are_in_place(void **state
 		assert_int_equal(f->ip.vlan_tags, 2);
 		assert_memory_equal(f->data, l2, 22);
 		assert_int_equal(f->tcp.urg, 0x1234);
+		assert_int_equal(f->tcp.flags, TCP_ACK | TCP_PSH | TCP_URG | TCP_AE | TCP_CWR);
 		assert_int_equal(f->tcp.doff, 60);
 		assert_memory_equal(f->data + f->ip.l4_off + 20, seg.opt, 40);
 		assert_memory_equal(f->data + f->tcp.payload_off, bytes, 3);

@@ -77,7 +77,7 @@ static void test_listen_reset_of_a_half_open_connection_frees_it(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
-static void reply_is(struct tcp_seg *s, int made, uint8_t flags, uint32_t seq, uint32_t ack)
+static void reply_is(struct tcp_seg *s, int made, uint16_t flags, uint32_t seq, uint32_t ack)
 {
 	struct tcp_seg r;
 

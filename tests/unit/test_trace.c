@@ -11,7 +11,7 @@
 #include "cli/report.c"
 #include "cli/trace.c"
 
-static struct xtcp_trace_seg seg(bool out, uint8_t flags, uint32_t seq, uint32_t ack, uint32_t len)
+static struct xtcp_trace_seg seg(bool out, uint16_t flags, uint32_t seq, uint32_t ack, uint32_t len)
 {
 	struct xtcp_trace_seg s = {
 		.ns = 5000000000ull, .out = out, .flags = flags, .seq = seq, .ack = ack, .len = len
@@ -80,6 +80,8 @@ static void test_flags_ack_is_last(void **state)
 	assert_string_equal(trace_flags(FIN | PSH | ACK, out), "FIN+PSH+ACK");
 	assert_string_equal(trace_flags(SYN | ECE | CWR, out), "SYN+ECE+CWR");
 	assert_string_equal(trace_flags(0xff, out), "SYN+FIN+RST+PSH+URG+ECE+CWR+ACK");
+	assert_string_equal(trace_flags(SYN | AE | CWR | ECE, out), "SYN+ECE+CWR+AE");
+	assert_string_equal(trace_flags(0x1ff, out), "SYN+FIN+RST+PSH+URG+ECE+CWR+AE+ACK");
 	assert_string_equal(trace_flags(0, out), "-");
 }
 

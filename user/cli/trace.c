@@ -17,20 +17,20 @@
 
 #include "cli/report.h"
 
-enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128 };
+enum { FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16, URG = 32, ECE = 64, CWR = 128, AE = 256 };
 
 void trace_init(struct trace *t)
 {
 	*t = (struct trace){ .to = stderr, .colour = isatty(STDERR_FILENO) && !getenv("NO_COLOR") };
 }
 
-const char *trace_flags(uint8_t flags, char *out)
+const char *trace_flags(uint16_t flags, char *out)
 {
 	static const struct {
-		uint8_t bit;
+		uint16_t bit;
 		char name[4];
-	} names[] = { { SYN, "SYN" }, { FIN, "FIN" }, { RST, "RST" }, { PSH, "PSH" },
-		      { URG, "URG" }, { ECE, "ECE" }, { CWR, "CWR" }, { ACK, "ACK" } };
+	} names[] = { { SYN, "SYN" }, { FIN, "FIN" }, { RST, "RST" }, { PSH, "PSH" }, { URG, "URG" },
+		      { ECE, "ECE" }, { CWR, "CWR" }, { AE, "AE" },   { ACK, "ACK" } };
 	char *p = out;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -38,8 +38,8 @@ const char *trace_flags(uint8_t flags, char *out)
 			continue;
 		if (p != out)
 			*p++ = '+';
-		memcpy(p, names[i].name, 3);
-		p += 3;
+		for (const char *n = names[i].name; *n; n++)
+			*p++ = *n;
 	}
 	if (p == out)
 		*p++ = '-';

@@ -21,7 +21,7 @@ struct trace {
 /* Write to stderr, in colour if that is a terminal. */
 void trace_init(struct trace *t);
 /* "SYN+ACK" of flags as on the wire, into out of 40 bytes; "-" when none is set. Returns out. */
-const char *trace_flags(uint8_t flags, char *out);
+const char *trace_flags(uint16_t flags, char *out);
 /* One line without newline into out of TRACE_LINE bytes; returns its length. */
 int trace_format(struct trace *t, const struct xtcp_trace_seg *seg, char *out);
 /* The xtcp_trace_fn; arg is the struct trace. */

@@ -57,8 +57,7 @@ static void put_tcp(uint8_t *p, const struct frame_to *to, const struct tcp_seg 
 	memcpy(p + 2, &to->rport, 2);
 	put32(p + 4, seg->seq);
 	put32(p + 8, seg->ack);
-	p[12] = (uint8_t)((20 + seg->opt_len) / 4 << 4);
-	p[13] = seg->flags;
+	put16(p + 12, (uint16_t)((20u + seg->opt_len) / 4 << 12 | seg->flags));
 	put16(p + 14, seg->wnd);
 	memset(p + 16, 0, 2);
 	put16(p + 18, seg->urg);

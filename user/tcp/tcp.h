@@ -60,7 +60,8 @@ enum {
 	TCP_ACK = 0x10,
 	TCP_URG = 0x20,
 	TCP_ECE = 0x40,
-	TCP_CWR = 0x80
+	TCP_CWR = 0x80,
+	TCP_AE = 0x100 /* RFC 9768; the nonce sum of RFC 3540 once */
 };
 
 /* ---- segments ---- */
@@ -100,8 +101,8 @@ struct tcp_seg {
 	uint32_t ack;
 	uint16_t wnd;	 /* as on the wire, unscaled */
 	uint16_t urg;	 /* urgent pointer as on the wire */
-	uint8_t flags;	 /* TCP_FIN ... */
-	uint8_t tclass;	 /* traffic class: received, or to be sent */
+	uint16_t flags;	 /* TCP_FIN ... */
+	uint8_t tclass;	 /* traffic class, the ECN field in its low bits: received, or to be sent */
 	uint8_t ttl;	 /* to be sent */
 	uint8_t opt_len; /* bytes in opt[], a multiple of 4 (to be sent) */
 	uint32_t len;	 /* bytes of payload */
