@@ -287,6 +287,8 @@ static void peer_segment(struct tcp_seg *s, const char *flags, uint32_t seq, uin
 	s->ack = s->flags & TCP_ACK ? ack + TH_ISS : 0;
 	s->wnd = (uint16_t)th.wnd;
 	s->urg = (uint16_t)th.urg;
+	s->tclass = th.tclass;
+	th.tclass = 0;
 	s->len = len;
 	if (len) { /* in two pieces, as from several buffers */
 		s->nspans = 2;
@@ -411,7 +413,7 @@ void th_listen(void)
 {
 	struct tcp_seg syn;
 
-	peer_segment(&syn, "S", 0, 0, 0);
+	peer_segment(&syn, th.syn ? th.syn : "S", 0, 0, 0);
 	assert_int_equal(tcp_listen_input(&th.env, &syn), TCP_LISTEN_SYN);
 	tcp_accept_syn(&th.env, th.c, &th.open, &syn, th.now);
 	th_check(__FILE__, __LINE__);

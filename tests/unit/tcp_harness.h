@@ -59,6 +59,8 @@ struct th {
 	uint32_t urg;	      /* urgent pointer of the next URG segment */
 	struct tcp_opts once; /* SACK blocks and the like of the next segment only */
 	bool no_ts;	      /* the next segment lacks its timestamp */
+	const char *syn;      /* flags of the SYN that th_listen() takes; NULL: "S" */
+	uint8_t tclass;	      /* traffic class of the next segment only */
 	/* ours */
 	struct tcp_seg last;  /* the segment that out() took */
 	struct tcp_opts opts; /* its options */

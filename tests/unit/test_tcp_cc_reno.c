@@ -122,9 +122,41 @@ static void test_cc_window_unused_does_not_grow(void **state)
 	assert_int_equal(th.c->cwnd, 29200);
 }
 
+/* RFC 8511: a mark costs less than a loss; a loss in the same window nothing more (RFC 3168 6.1.2), and undoing is no gain. */
+static void test_cc_marks_cost_a_part_once(void **state)
+{
+	static const struct {
+		uint8_t cc;
+		uint32_t left;
+	} t[] = { { TCP_CC_RENO, 80000 }, { TCP_CC_CUBIC, 85000 } };
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const struct tcp_cc_ops *cc = tcp_cc_table[t[i].cc];
+		struct tcp_cc_event ev = { .now_ns = th.now, .prior_flight = 100000, .acked = 1000, .ce = 1000 };
+
+		th.env.conf.cc = t[i].cc;
+		th_active();
+		th.c->cwnd = 100000;
+		cc->ecn(th.c, &ev);
+		assert_int_equal(th.c->cwnd, t[i].left);
+		assert_int_equal(th.c->ssthresh, t[i].left);
+		ev.ecn_reduced = true;
+		cc->loss(th.c, &ev);
+		cc->undo(th.c, &ev);
+		cc->ack(th.c, &ev); /* marked: no growth */
+		assert_int_equal(th.c->cwnd, t[i].left);
+		assert_int_equal(th.c->ssthresh, t[i].left);
+		cc->rto(th.c, &ev);
+		assert_true(th.c->ssthresh < t[i].left);
+		th_teardown(state);
+		th_setup(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_cc_marks_cost_a_part_once),
 		TEST(test_cc_every_algorithm_is_found_by_name),
 		TEST(test_cc_initial_window_is_rfc_6928s),
 		TEST(test_cc_reno_slow_start_grows_by_what_is_acknowledged),

@@ -23,6 +23,7 @@ static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick 
 		c->sacked_segs--;
 	} else {
 		a->delivered += r->len;
+		a->segs++;
 		rack_delivered(c, r, a);
 	}
 	if (r->flags & TCP_REC_RTX) {
@@ -195,6 +196,8 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 {
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
 
+	ev.ce = a->ce;
+
 	ev.srtt_us = c->srtt_us_x8 >> 3;
 	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
 	tcp_cc_table[c->cc]->ack(c, &ev);
@@ -228,6 +231,7 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		ack_window(c, seg);
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
+	ecn_ack(env, c, seg, &a, prior);
 	if (a.acked && !(c->flags & TCP_F_RECOVERY))
 		tell_cc(c, &a, prior);
 	if (a.acked || a.dup || a.new_sack || a.dsack)

@@ -7,6 +7,7 @@
 const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS] = {
 	[TCP_CC_RENO] = &tcp_cc_reno,
 	[TCP_CC_CUBIC] = &tcp_cc_cubic,
+	[TCP_CC_DCTCP] = &tcp_cc_dctcp,
 };
 
 uint32_t tcp_initial_window(uint32_t mss)

@@ -18,6 +18,8 @@ struct tcp_cc_event {
 	uint32_t prior_flight; /* bytes in flight before this acknowledgement */
 	uint32_t rtt_us;       /* sample that this acknowledgement gave; 0: none */
 	uint32_t srtt_us;      /* smoothed, this sample included; 0: no sample yet */
+	uint32_t ce;	       /* bytes that arrived with a congestion mark, by what this acknowledgement tells (ECN) */
+	bool ecn_reduced;      /* a loss in a window for which ecn() has reduced cwnd already (RFC 3168 6.1.2) */
 	bool in_recovery;
 	bool app_limited; /* cwnd was not what held us back: it has not been tested, and must not grow */
 };
@@ -28,15 +30,21 @@ struct tcp_cc_ops {
 	void (*ack)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* outside recovery: let cwnd grow */
 	void (*loss)(struct tcp_conn *c, const struct tcp_cc_event *ev); /* recovery begins: set ssthresh */
 	void (*rto)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* the timer fired: set ssthresh */
+	/*
+	 * Congestion marks, once for a window and outside recovery: set cwnd and ssthresh. NULL: it has no answer to marks, and
+	 * nothing is sent ECN-capable.
+	 */
+	void (*ecn)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 	/* The last loss or rto was none: cwnd (unless it is larger by now) and ssthresh as before it. Once only. */
 	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 };
 
-enum { TCP_CC_RENO, TCP_CC_CUBIC }; /* numbers in the table */
-#define TCP_CC_ALGORITHMS 2
+enum { TCP_CC_RENO, TCP_CC_CUBIC, TCP_CC_DCTCP }; /* numbers in the table */
+#define TCP_CC_ALGORITHMS 3
 extern const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS];
 extern const struct tcp_cc_ops tcp_cc_reno;
 extern const struct tcp_cc_ops tcp_cc_cubic;
+extern const struct tcp_cc_ops tcp_cc_dctcp;
 
 /* IW10 (RFC 6928 2), bytes. */
 uint32_t tcp_initial_window(uint32_t mss);

@@ -176,7 +176,7 @@ static void cubic_ack(struct tcp_conn *c, const struct tcp_cc_event *ev)
 		hystart_ack(&q->hystart, c, ev);
 		return;
 	}
-	if (ev->app_limited)
+	if (ev->app_limited || ev->ce)
 		return;
 	if (c->cwnd < c->ssthresh) {
 		q->stage.w_est = 0;
@@ -186,25 +186,43 @@ static void cubic_ack(struct tcp_conn *c, const struct tcp_cc_event *ev)
 		avoid(c, q, ev, acked);
 }
 
-/* 4.6, beta = 0.7. What was before is kept for undo. */
-static void reduce(struct tcp_conn *c, struct cubic *q, const struct tcp_cc_event *ev)
+/* 4.6, beta in hundredths: 0.7, for congestion marks 0.85 (RFC 8511 3.1). What was before is kept for undo. */
+static void reduce(struct tcp_conn *c, struct cubic *q, const struct tcp_cc_event *ev, uint32_t beta)
 {
 	q->undo = q->stage;
 	q->undo_thresh = c->ssthresh;
 	q->undo_prior = q->cwnd_prior;
 	q->cwnd_prior = c->cwnd;
 	q->stage.w_est = 0;
-	c->ssthresh = max_u32((uint32_t)((uint64_t)ev->prior_flight * 7 / 10), 2u * c->mss);
+	c->ssthresh = max_u32((uint32_t)((uint64_t)ev->prior_flight * beta / 100), 2u * c->mss);
 }
 
 /* Fast convergence (4.7): a flow that lost before it was back at W_max leaves room for others, (1 + beta) / 2 = 0.85. */
+static void set_w_max(const struct tcp_conn *c, struct cubic *q)
+{
+	uint32_t old = q->stage.w_max;
+
+	q->stage.w_max = c->cwnd < old ? (uint32_t)((uint64_t)c->cwnd * 17 / 20) : c->cwnd;
+}
+
 static void cubic_loss(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
 	struct cubic *q = cubic_of(c);
-	uint32_t old = q->stage.w_max;
 
-	reduce(c, q, ev);
-	q->stage.w_max = c->cwnd < old ? (uint32_t)((uint64_t)c->cwnd * 17 / 20) : c->cwnd;
+	if (ev->ecn_reduced)
+		return;
+	reduce(c, q, ev, 70);
+	set_w_max(c, q);
+}
+
+static void cubic_ecn(struct tcp_conn *c, const struct tcp_cc_event *ev)
+{
+	struct cubic *q = cubic_of(c);
+
+	reduce(c, q, ev, 85);
+	set_w_max(c, q);
+	c->cwnd = min_u32(c->cwnd, c->ssthresh);
+	q->undo_thresh = 0;
 }
 
 /* 4.8: the next stage begins with its plateau. */
@@ -212,7 +230,7 @@ static void cubic_rto(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
 	struct cubic *q = cubic_of(c);
 
-	reduce(c, q, ev);
+	reduce(c, q, ev, 70);
 	q->stage.w_max = 0;
 }
 
@@ -237,5 +255,6 @@ const struct tcp_cc_ops tcp_cc_cubic = {
 	.ack = cubic_ack,
 	.loss = cubic_loss,
 	.rto = cubic_rto,
+	.ecn = cubic_ecn,
 	.undo = cubic_undo,
 };

@@ -35,6 +35,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.fixed_isn = -1,
 		.cc = TCP_CC_CUBIC,
 		.mtu_probing = 1,
+		.ecn = TCP_ECN_PASSIVE,
 		.ttl = 64,
 	};
 }
@@ -107,6 +108,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->rport = o->rport;
 	c->flags = v4 ? 0 : TCP_F_V6;
 	c->cc = env->conf.cc;
+	c->ecn.want = env->conf.ecn;
 	c->ttl = env->conf.ttl;
 	c->sndbuf_max = env->conf.sndbuf_max;
 	c->rcvbuf_max = env->conf.rcvbuf_max;
@@ -120,7 +122,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->iss = isn_make(env, c, now_ns);
 	c->ts_offset = isn_ts_offset(env, c);
 	c->snd_una = c->snd_nxt = c->recover = c->lost_mark = c->high_sacked = c->iss;
-	c->rtx_seq = c->snd_sml = c->iss;
+	c->rtx_seq = c->snd_sml = c->ecn.cwr_end = c->iss;
 	c->sndq_seq = c->iss + 1;
 	c->rto_us = (uint32_t)(env->conf.rto_init_ns / 1000);
 	c->keepidle_s = 7200;
@@ -151,8 +153,8 @@ void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	c->state = c->flags & TCP_F_FIN_QUEUED ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED;
 	c->flags |= TCP_F_SYN_ACKED;
 	c->events |= TCP_EV_OPEN | TCP_EV_WRITABLE;
-	/* RFC 6928 3: a lost SYN restarts from one segment */
-	c->cwnd = c->rto_count ? c->mss : tcp_initial_window(c->mss);
+	/* RFC 6928 3: a lost SYN restarts from one segment; so does a marked one */
+	c->cwnd = c->rto_count || c->ecn.flags & TCP_E_SYN_CE ? c->mss : tcp_initial_window(c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_FORCE_RTX);
 	c->ssthresh = TCP_SSTHRESH_NONE;
 	if (c->rto_count && !c->srtt_us_x8)

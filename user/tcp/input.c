@@ -78,10 +78,12 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 {
 	struct ack_info a = ack_begin(c, seg, now_ns);
 
-	if (c->state == TCP_SYN_SENT)
+	if (c->state == TCP_SYN_SENT) {
 		take_syn(c, seg, now_ns);
-	else
+		ecn_syn_ack(env, c, seg);
+	} else {
 		take_syn_window(c, seg);
+	}
 	ack_advance(env, c, seg, &a);
 	conn_established(env, c, now_ns);
 	ack_now(c);
@@ -120,7 +122,8 @@ static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const 
 	}
 	if (acks)
 		return syn_acked(env, c, seg, now_ns);
-	take_syn(c, seg, now_ns);    /* fourth */
+	take_syn(c, seg, now_ns); /* fourth */
+	ecn_syn(env, c, seg);
 	c->state = TCP_SYN_RECEIVED; /* simultaneous open (MUST-10): our SYN again, as SYN-ACK */
 	if (c->recs.count)
 		loss_mark(c, recs_at(env, c, 0));
@@ -160,11 +163,17 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 	else
 		tcp_count(env, in_seq_new);
 	if (c->state == TCP_SYN_RECEIVED && seg->flags & TCP_SYN && seg->seq == c->irs) {
+		if (!ecn_syn_again(c, seg)) {
+			tcp_abort(env, c, ECONNRESET);
+			return;
+		}
 		if (c->recs.count)
 			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
 		c->flags |= TCP_F_FORCE_RTX;
 	} else if (tcp_seg_len(seg)) {
-		if (!(seg->flags & TCP_SYN))
+		if (seg->flags & TCP_SYN)
+			accecn_syn_ack_again(c, seg);
+		else
 			recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
 		delack_quick(c); /* a duplicate: the ACK for it was lost */
 	} else {
@@ -377,6 +386,7 @@ static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, co
 	v = step_ack(env, c, seg, &drop, now_ns);
 	if (drop || c->state == TCP_CLOSED)
 		return v;
+	ecn_received(env, c, seg);
 	step_urg(c, seg);
 	if (trim)
 		return TCP_DONE;

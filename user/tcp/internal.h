@@ -139,6 +139,9 @@ struct ack_info {
 	bool dup;		/* a duplicate by RFC 5681 2 */
 	bool new_sack;		/* it SACKed something for the first time */
 	bool original;		/* it delivered something never sent again, from before the recovery began */
+	bool marked;		/* it tells of congestion marks (ECN) */
+	uint32_t ce;		/* bytes that arrived marked, by what it tells */
+	uint32_t segs;		/* segments newly acknowledged or SACKed */
 	bool newest;		/* it delivered something whose time of sending is certain ... */
 	uint32_t newest_us;	/* ... the last of that was sent then */
 	uint32_t newest_end;	/* ... and ends there */
@@ -244,11 +247,69 @@ static inline struct tcp_ooo *recvq_ooo(struct tcp_env *env, const struct tcp_co
 	return mem_ptr(env->mem, c->ooo);
 }
 
+/* ---- ecn.c: RFC 3168, RFC 8257 3.2 ---- */
+
+/* Flags of our SYN or SYN-ACK, which has been retransmitted so many times. */
+uint16_t ecn_syn_flags(struct tcp_conn *c, uint32_t again);
+/* The peer's SYN opens the connection, or crosses ours. */
+void ecn_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *syn);
+/* It came again before the handshake was over. False: it asks for the other kind of ECN, reset (RFC 9768 3.1.5). */
+bool ecn_syn_again(struct tcp_conn *c, const struct tcp_seg *syn);
+void ecn_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
+/* An acceptable segment; its text has not been taken yet. */
+void ecn_received(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
+/* Feedback for the peer into a segment without SYN that carries len bytes. */
+void ecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
+/* It carries new data. */
+void ecn_new_data(struct tcp_conn *c, struct tcp_seg *out);
+/* Make a pure ACK, just filled, into the first of the owed old ones (tcp_ecn.ce_acks was owed). */
+void ecn_old_ack(struct tcp_conn *c, struct tcp_seg *out, uint8_t owed);
+/* Feedback of the peer; what it newly acknowledges has been noted in a. */
+void ecn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a,
+	     uint32_t prior_flight);
+/* cwnd has been reduced for a loss: not again for ECN in this window, and the peer is told. */
+void ecn_window_reduced(struct tcp_conn *c);
+/* ... and that was undone. */
+void ecn_window_undone(struct tcp_conn *c);
+/* True: cwnd has been reduced for ECN already in this window. */
+static inline bool ecn_reduced(const struct tcp_conn *c)
+{
+	return c->ecn.flags & TCP_E_REDUCED && seq_leq(c->snd_una, c->ecn.cwr_end);
+}
+
+/* ---- accecn.c: RFC 9768 3.2 ---- */
+
+void accecn_begin(struct tcp_conn *c);
+uint16_t accecn_syn_code(uint8_t ecn); /* flags of a SYN-ACK that tell this ECN field of the SYN */
+void accecn_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
+void accecn_syn_ack_again(struct tcp_conn *c, const struct tcp_seg *seg); /* when established */
+void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg);
+void accecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
+void accecn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
+void accecn_rto(struct tcp_conn *c);
+/* The option that the next segment carries if it has this room: bytes, padding included; 0: none. */
+uint32_t accecn_option_len(const struct tcp_conn *c, uint32_t room);
+uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
+
 /* ---- options.c ---- */
 
+enum {
+	OPT_EOL = 0,
+	OPT_NOP = 1,
+	OPT_MSS = 2,
+	OPT_WSCALE = 3,
+	OPT_SACK_OK = 4,
+	OPT_SACK = 5,
+	OPT_TS = 8,
+	OPT_ACCECN_0 = 172, /* RFC 9768 3.2.3: counters E0B, CEB, E1B */
+	OPT_ACCECN_1 = 174, /* ... in the opposite order */
+};
+
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
-void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+void options_syn(struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
+/* Bytes of options that the next data segment carries beyond what mss allows for. */
+uint32_t options_extra(const struct tcp_conn *c);
 /* What both SYNs agreed on. */
 void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 

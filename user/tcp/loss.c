@@ -33,7 +33,10 @@ void loss_mark(struct tcp_conn *c, struct tcp_rec *r)
 
 static struct tcp_cc_event cc_event(const struct tcp_conn *c, uint64_t now_ns)
 {
-	return (struct tcp_cc_event){ .now_ns = now_ns, .prior_flight = tcp_flight(c), .srtt_us = c->srtt_us_x8 >> 3 };
+	return (struct tcp_cc_event){ .now_ns = now_ns,
+				      .prior_flight = tcp_flight(c),
+				      .srtt_us = c->srtt_us_x8 >> 3,
+				      .ecn_reduced = ecn_reduced(c) };
 }
 
 /* A loss that is mended already costs as much as one that is not (RFC 8985 7.4.2). */
@@ -47,6 +50,7 @@ static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 		return;
 	ev.prior_flight = max_u32(c->cwnd, c->mss);
 	tcp_cc_table[c->cc]->loss(c, &ev);
+	ecn_window_reduced(c);
 	c->cwnd = min_u32(c->cwnd, c->ssthresh);
 }
 
@@ -57,6 +61,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 	undo_begin(c, false);
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
+	ecn_window_reduced(c);
 	if (c->flags & TCP_F_SACK)
 		prr_begin(c, delivered);
 	else
@@ -245,6 +250,8 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		undo_begin(c, true);
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
+	ecn_window_reduced(c);
+	accecn_rto(c);
 	if (!(c->flags & TCP_F_SACK))
 		c->sacked = c->dup_acks = 0;
 	else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_SACKED)

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * options.c - TCP options read and written: MSS (RFC 9293 3.7.1), window scale and
- * timestamps (RFC 7323), SACK permitted and SACK (RFC 2018). Unknown ones are
+ * timestamps (RFC 7323), SACK permitted and SACK (RFC 2018), AccECN (RFC 9768; written
+ * by accecn.c). Unknown ones are
  * skipped (MUST-6); an illegal length ends the reading (MUST-7); any alignment
  * is read (MUST-64); what is written is padded with zero or NOP (MUST-69).
  */
 #include "tcp/internal.h"
 
-enum { OPT_EOL = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8 };
+#define ACCECN_MSS_MIN 128 /* below it data is not shortened for the sake of the AccECN option */
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -51,6 +52,19 @@ static void parse_sack(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 	}
 }
 
+/* RFC 9768 3.2.3: of any length, whole counters of 24 bits from the left; kind 174 has them in the opposite order. */
+static void parse_accecn(const uint8_t *p, uint32_t len, struct tcp_opts *out)
+{
+	out->present |= TCP_OPT_ACCECN;
+	out->accecn = 0;
+	for (uint32_t i = 0; i < 3 && 5 + 3 * i <= len; i++) {
+		uint32_t k = p[0] == OPT_ACCECN_1 ? 2 - i : i;
+
+		out->accecn |= (uint8_t)(1u << k);
+		out->accecn_count[k] = (uint32_t)p[2 + 3 * i] << 16 | get16(p + 3 + 3 * i);
+	}
+}
+
 /* One option of len bytes, length byte included. A known kind with another length counts as malformed. */
 static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 {
@@ -76,6 +90,8 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 		out->tsval = get32(p + 2);
 		out->tsecr = get32(p + 6);
 		break;
+	case OPT_ACCECN_0:
+	case OPT_ACCECN_1: parse_accecn(p, len, out); break;
 	default: break;
 	}
 }
@@ -113,7 +129,7 @@ static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
 	return put32(p, c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0);
 }
 
-void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+void options_syn(struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
 	uint8_t *p = out->opt;
@@ -133,6 +149,8 @@ void options_syn(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 		*p++ = 3;
 		*p++ = c->rcv_wscale;
 	}
+	if (answer && !(c->ecn.flags & TCP_E_SYN_AGAIN)) /* never on a SYN (RFC 9768 3.2.3.2.1) */
+		p = accecn_option_put(p, c, TCP_OPT_MAX - (uint32_t)(p - out->opt));
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 
@@ -141,7 +159,6 @@ static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, ui
 {
 	uint32_t n, dup = c->dsack.start != c->dsack.end;
 
-	room = min_u32(room, TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0u));
 	if (room < 12)
 		return p;
 	n = min_u32(min_u32(c->ooo_count + dup, (room - 4) / 8), TCP_SACK_MAX);
@@ -162,14 +179,38 @@ static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, ui
 	return p;
 }
 
+/* What of room the AccECN option gets: it leaves place for two SACK blocks (RFC 9768 3.2.3.3). */
+static uint32_t accecn_room(const struct tcp_conn *c, uint32_t room)
+{
+	uint32_t sack = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
+	uint32_t first = sack ? 4 + 8 * min_u32(sack, 2) : 0;
+
+	return room > first ? accecn_option_len(c, room - first) : 0;
+}
+
+uint32_t options_extra(const struct tcp_conn *c)
+{
+	uint32_t blocks = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
+	uint32_t room = TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0);
+	uint32_t ecn = c->mss >= ACCECN_MSS_MIN ? accecn_room(c, room) : 0;
+
+	if (!blocks)
+		return ecn;
+	return ecn + 4 + 8 * min_u32(min_u32(blocks, TCP_SACK_MAX), (room - ecn - 4) / 8);
+}
+
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
 {
 	uint8_t *p = out->opt;
+	uint32_t ecn;
 
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
+	room = min_u32(room, TCP_OPT_MAX - (uint32_t)(p - out->opt));
+	ecn = accecn_room(c, room);
 	if ((c->ooo_count || c->dsack.start != c->dsack.end) && c->flags & TCP_F_SACK)
-		p = put_sack(p, env, c, room);
+		p = put_sack(p, env, c, room - ecn);
+	p = accecn_option_put(p, c, ecn);
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 

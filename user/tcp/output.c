@@ -31,7 +31,7 @@ static uint16_t announce(struct tcp_conn *c)
 }
 
 /* Everything a segment carries besides its text, which will be len bytes. */
-static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint8_t flags,
+static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint16_t flags,
 		 uint32_t len, uint64_t now_ns)
 {
 	out->seq = seq;
@@ -50,6 +50,8 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 		out->ack = c->rcv_nxt;
 		delack_sent(c);
 	}
+	if (!(flags & TCP_SYN))
+		ecn_out(c, out, len);
 	out->wnd = flags & TCP_SYN ? (uint16_t)min_u32(recvq_window(c), 65535) : announce(c);
 	c->segs_out++;
 	tcp_count(env, out_segs);
@@ -122,7 +124,7 @@ static int out_rst(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 /* SYN or SYN-ACK, first or again. */
 static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
-	uint8_t flags = c->state == TCP_SYN_RECEIVED ? TCP_SYN | TCP_ACK : TCP_SYN;
+	uint16_t flags = c->state == TCP_SYN_RECEIVED ? TCP_SYN | TCP_ACK : TCP_SYN;
 
 	if (c->snd_nxt == c->iss) {
 		if (!note_new(env, c, 1, TCP_REC_SYN, now_ns))
@@ -132,6 +134,7 @@ static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	} else {
 		return 0;
 	}
+	flags |= ecn_syn_flags(c, recs_at(env, c, 0)->rtx);
 	fill(env, c, out, c->iss, flags, 0, now_ns);
 	return 1;
 }
@@ -184,16 +187,6 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 	return send_again(env, c, out, r, now_ns);
 }
 
-/* Bytes of options that this connection's next data segment carries beyond what mss already allows for. */
-static uint32_t sack_bytes(const struct tcp_conn *c)
-{
-	uint32_t blocks = c->ooo_count + (c->dsack.start != c->dsack.end);
-
-	if (!blocks || !(c->flags & TCP_F_SACK))
-		return 0;
-	return 4 + 8 * min_u32(blocks, c->flags & TCP_F_TS ? 3 : 4);
-}
-
 /* Nagle, Cork and the sender's SWS avoidance for a segment shorter than full. True: not yet. */
 static bool hold_partial(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint32_t unsent, uint64_t now_ns)
 {
@@ -232,7 +225,7 @@ static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
 
 static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
-	uint32_t unsent = tcp_unsent(c), full = c->mss - sack_bytes(c), used = tcp_flight(c), pipe, room, len;
+	uint32_t unsent = tcp_unsent(c), full = c->mss - options_extra(c), used = tcp_flight(c), pipe, room, len;
 	bool fin = tcp_fin_due(c);
 
 	if (!unsent && !fin)
@@ -258,6 +251,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		return 0;
 	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
 	fill_text(env, c, out, len);
+	if (len)
+		ecn_new_data(c, out);
 	if (len < full)
 		c->snd_sml = c->snd_nxt;
 	if (len > c->mss)
@@ -338,6 +333,20 @@ static int out_probe(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *ou
 	return 1;
 }
 
+/*
+ * What goes before all else: an acknowledgement of what came before a change of marks (DCTCP), and the pure ACK that tells
+ * the SYN-ACK's ECN field (RFC 9768 3.2.2.1).
+ */
+static int out_ecn_ack(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	uint8_t owed = c->ecn.ce_acks;
+
+	fill(env, c, out, c->snd_nxt, TCP_ACK, 0, now_ns);
+	if (owed)
+		ecn_old_ack(c, out, owed);
+	return 1;
+}
+
 bool tcp_output_pending(const struct tcp_conn *c)
 {
 	if (c->flags & (TCP_F_RST | TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_FORCE_RTX))
@@ -356,6 +365,8 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_ACK_NOW)))
 		return out_syn(env, c, out, now_ns);
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
+		if (c->flags & TCP_F_ACK_NOW && (c->ecn.ce_acks || c->ecn.flags & TCP_E_HANDSHAKE))
+			return out_ecn_ack(env, c, out, now_ns);
 		if (c->loss_flags & TCP_L_FRTO_2 && out_frto(env, c, out, now_ns))
 			return 1;
 		if (out_retransmit(env, c, out, now_ns))

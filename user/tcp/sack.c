@@ -27,6 +27,7 @@ static bool mark_block(struct tcp_env *env, struct tcp_conn *c, struct tcp_range
 		c->sacked += r->len;
 		c->sacked_segs++;
 		a->delivered += r->len;
+		a->segs++;
 		news = true;
 	}
 	return news;

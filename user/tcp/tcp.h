@@ -77,6 +77,7 @@ enum {
 	TCP_OPT_SACK_OK = 4,
 	TCP_OPT_TS = 8,
 	TCP_OPT_SACK = 16,
+	TCP_OPT_ACCECN = 32,
 	TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */
 };
 
@@ -84,7 +85,9 @@ struct tcp_opts {
 	uint8_t present; /* TCP_OPT_* */
 	uint8_t wscale;	 /* as received, not yet bounded */
 	uint8_t nsack;
+	uint8_t accecn; /* with TCP_OPT_ACCECN: TCP_ECN_* of the counters that it holds */
 	uint16_t mss;
+	uint32_t accecn_count[3]; /* in the order of TCP_ECN_*, 24 bits each */
 	uint32_t tsval;
 	uint32_t tsecr;
 	struct tcp_range sack[TCP_SACK_MAX];
@@ -118,6 +121,69 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
 	return seg->len + !!(seg->flags & TCP_SYN) + !!(seg->flags & TCP_FIN);
 }
 
+/* ---- explicit congestion notification (ecn.c, accecn.c) ---- */
+
+enum { ECN_NOT_ECT, ECN_ECT_1, ECN_ECT_0, ECN_CE }; /* the two low bits of tclass (RFC 3168 5) */
+#define ECN_MASK 3
+
+/* What is asked for and accepted; the same values as enum xtcp_ecn. */
+enum tcp_ecn_want {
+	TCP_ECN_PASSIVE, /* accept either kind, ask for none */
+	TCP_ECN_OFF,
+	TCP_ECN_ON,	  /* RFC 3168: ask for it, accept it */
+	TCP_ECN_ACCURATE, /* ask for RFC 9768, accept either */
+};
+
+/* What the handshake agreed on. */
+enum tcp_ecn_mode { TCP_ECN_NONE, TCP_ECN_CLASSIC, TCP_ECN_ACCECN };
+
+/* Byte counters of the AccECN option. */
+enum { TCP_ECN_E0B = 1, TCP_ECN_CEB = 2, TCP_ECN_E1B = 4, TCP_ECN_ALL = 7 };
+
+/* tcp_ecn.flags */
+enum {
+	TCP_E_ECHO = 1,		/* classic: ECE until CWR comes; with DCTCP: the last data was marked */
+	TCP_E_CWR = 2,		/* classic: the next new data says CWR */
+	TCP_E_NO_ECT = 4,	/* nothing of ours is sent ECN-capable */
+	TCP_E_IGNORE = 8,	/* AccECN: the feedback is not to be believed */
+	TCP_E_FIRST = 16,	/* AccECN: no feedback has come yet */
+	TCP_E_HANDSHAKE = 32,	/* AccECN: a pure ACK is owed that tells the SYN-ACK's ECN field */
+	TCP_E_SYN_CE = 64,	/* our SYN or SYN-ACK met congestion */
+	TCP_E_COUNTED = 128,	/* AccECN: r_cep counts a marked SYN-ACK */
+	TCP_E_NO_OPT = 256,	/* AccECN: the option is sent no more */
+	TCP_E_BAD_OPT = 512,	/* AccECN: the peer's option is not believed */
+	TCP_E_SYN_AGAIN = 2048, /* our SYN or SYN-ACK has been retransmitted */
+	TCP_E_REDUCED = 1024,	/* cwnd was reduced for ECN in the window that ends at cwr_end */
+};
+
+struct tcp_ecn {
+	uint32_t cwr_end; /* cwnd is reduced once only until snd_una passes it */
+	uint16_t flags;	  /* TCP_E_* */
+	uint8_t want;	  /* enum tcp_ecn_want */
+	uint8_t mode;	  /* enum tcp_ecn_mode */
+	uint8_t syn;	  /* ECN field of the newest SYN or SYN-ACK received */
+	uint8_t last;	  /* ECN field of the newest segment received */
+	uint8_t marks;	  /* CE marks since the last ACK was sent, saturating */
+	uint8_t r_cep;	  /* RFC 9768 3.2, modulo 256: the field holds it modulo 8 */
+	uint8_t s_cep;
+	uint8_t opt_new;  /* counters changed since they were last told, TCP_ECN_* */
+	uint8_t opt_ever; /* counters that ever changed */
+	uint8_t ce_acks;  /* entries of tcp_ecn_counts.ce_ack */
+};
+
+/* What was seen; with ECN agreed on only. Indexed by the ECN field. */
+#define TCP_CE_ACKS 8
+struct tcp_ecn_counts {
+	uint64_t received_bytes[4];   /* payload, again and out of order too */
+	uint64_t delivered_bytes[4];  /* of ours, as far as the peer's feedback tells; classic: [ECN_CE] alone */
+	uint32_t received[4];	      /* segments */
+	uint32_t delivered_ce;	      /* segments of ours that arrived marked, as far as the feedback tells */
+	uint32_t reductions;	      /* of cwnd */
+	uint32_t s_count[3];	      /* s.e0b, s.ceb, s.e1b of RFC 9768 3.2 less their first values, 24 bits */
+	uint32_t ce_ack[TCP_CE_ACKS]; /* DCTCP: acknowledgements owed for what came before a change (RFC 8257 3.2) */
+	uint8_t ce_ack_ece;	      /* bit i: ce_ack[i] goes out with ECE */
+};
+
 /* ---- what the core is given ---- */
 
 struct tcp_conf {
@@ -133,6 +199,7 @@ struct tcp_conf {
 	uint64_t r2_ns;		 /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
 	int64_t fixed_isn;	 /* >= 0: use it (teaching); -1: RFC 6528 */
 	uint8_t cc;		 /* number in tcp_cc_table[] */
+	uint8_t ecn;		 /* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
 	uint8_t ttl;		 /* default 64 */
 	uint8_t mtu_probing;	 /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
@@ -356,6 +423,7 @@ struct tcp_conn {
 	uint16_t error; /* positive errno that ended the connection */
 	uint16_t soft_error;
 	uint32_t segs_in, segs_out, rto_count;
+	struct tcp_ecn ecn;
 	/* who it is */
 	struct xtcp_addr laddr;
 	struct xtcp_addr raddr;
@@ -423,6 +491,7 @@ struct tcp_acks {
 struct tcp_cold {
 	struct tcp_account account;
 	struct tcp_plpmtud plpmtud;
+	struct tcp_ecn_counts ecn;
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
 } __attribute__((aligned(TCP_COLD_ALIGN)));

@@ -73,6 +73,7 @@ static void undo(struct tcp_env *env, struct tcp_conn *c, const struct ack_info 
 	tcp_cc_table[c->cc]->undo(c, &ev);
 	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
 	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
+	ecn_window_undone(c);
 	if (c->flags & TCP_F_LOSS)
 		no_burst(c, a->acked);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
