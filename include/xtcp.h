@@ -100,6 +100,9 @@ struct xtcp_conf {
 	uint32_t first_queue;  /* first receive queue served; default 0 */
 	uint32_t queues;       /* receive queues served; default 0: all from first_queue on */
 	enum xtcp_mtu_probing mtu_probing; /* default XTCP_MTU_PROBING_AUTO */
+	uint32_t
+		rcvbuf_init; /* receive buffer that a connection begins with, bytes; default 128 KiB; 4 KiB..rcvbuf_max;
+				  it grows to twice what the application reads in a round trip, up to rcvbuf_max */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -293,11 +296,15 @@ enum xtcp_opt {
 	XTCP_USER_TIMEOUT_MS, /* R2 as time: give up when data stays unacknowledged so long; 0: by count (RFC 9293 3.8.3) */
 	XTCP_TCLASS,	      /* DSCP bits of outgoing segments (MUST-48), 0..255; the ECN bits are ours; default 0 */
 	XTCP_TTL,	      /* TTL or hop limit (MUST-49); default 64; 1..255 */
-	XTCP_SNDBUF,	      /* largest send buffer, bytes; default conf.sndbuf_max */
-	XTCP_RCVBUF,	/* largest receive buffer, bytes; default conf.rcvbuf_max; only grows after the handshake */
-	XTCP_MAXSEG,	/* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
-	XTCP_QUICKACK,	/* 1: no delayed ACK; default 0 */
-	XTCP_LINGER_MS, /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+	XTCP_SNDBUF, /* send buffer, bytes; 4 KiB..1 GiB; set: exactly this; before: by cwnd, up to conf.sndbuf_max */
+	XTCP_RCVBUF, /* receive buffer, bytes; 4 KiB..1 GiB; set: this and no more tuning, and after the SYN it only grows;
+			before: tuned, from conf.rcvbuf_init to conf.rcvbuf_max. Past 64 KiB the window needs a scale, which
+			the SYN carries: by conf.rcvbuf_max, or by this if it is set right after xtcp_connect() */
+	XTCP_MAXSEG,	    /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_QUICKACK,	    /* 1: no delayed ACK; default 0 */
+	XTCP_LINGER_MS,	    /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
+			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);

@@ -360,7 +360,7 @@ static void app_option(struct bytes *b)
 	case 3: t.c.keepcnt = what % 127 + 1; break;
 	case 4: t.c.user_timeout_ms = take16(b); break;
 	case 5: t.c.linger_ms = (int32_t)take16(b) - 1; break;
-	case 6: t.c.sndbuf_max = 4096 + take16(b); break;
+	case 6: tcp_set_sndbuf(&t.c, 4096 + take16(b)); break;
 	case 7:
 		t.c.mss_cap = (uint16_t)(TCP_MSS_FLOOR + take16(b) % (65495 - TCP_MSS_FLOOR));
 		tcp_set_path_mtu(&t.env, &t.c, t.c.path_mtu);

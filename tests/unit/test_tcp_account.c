@@ -81,7 +81,7 @@ static void test_account_full_send_buffer_is_sndbuf_limited(void **state)
 {
 	(void)state;
 	th_modern();
-	th.c->sndbuf_max = 4096;
+	tcp_set_sndbuf(th.c, 4096);
 	put(4096);
 	assert_int_equal(tcp_send(&th.env, th.c, "x", 1, false, false), -EAGAIN);
 	th_drain();

@@ -329,7 +329,7 @@ static void test_output_window_update_waits_for_a_worthwhile_step(void **state)
 /* With a window scale, rounding must neither shrink the window nor let it creep past the buffer. */
 static void test_output_scaled_window_does_not_creep_past_the_buffer(void **state)
 {
-	th.env.conf.rcvbuf_max = 1 << 20;
+	th.env.conf.rcvbuf_max = th.env.conf.rcvbuf_init = 1 << 20;
 	th.wscale = 5;
 	th_memory(8 << 20);
 	th_active();
@@ -347,6 +347,7 @@ static void test_output_reading_opens_large_window_without_an_ack_for_each_read(
 {
 	uint32_t acks = 0;
 
+	th.env.conf.rcvbuf_init = 4 << 20;
 	th_modern();
 	in(".", 1, 1, 60000);
 	th_drain();

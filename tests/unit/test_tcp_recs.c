@@ -137,7 +137,7 @@ static void test_recs_full_of_tiny_segments_wait_for_an_ack(void **state)
 	th_active();
 	th.c->flags |= TCP_F_NODELAY;
 	th.c->cwnd = 1 << 20;
-	th.c->sndbuf_max = 64 * n;
+	th.c->sndbuf = 64 * n;
 	for (uint32_t i = 0; i < n; i++) {
 		put(1);
 		out("P.", 1 + i, 1, 1);

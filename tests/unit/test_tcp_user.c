@@ -94,16 +94,6 @@ static void test_user_send_buffer_is_limited(void **state)
 	out("R.", 1, 1, 0);
 }
 
-static void test_user_send_buffer_grows_with_the_congestion_window(void **state)
-{
-	th_active();
-	assert_int_equal(tcp_send_space(th.c), 256 << 10);
-	th.c->cwnd = 1 << 20;
-	assert_int_equal(tcp_send_space(th.c), 2 << 20);
-	th.c->cwnd = 100 << 20;
-	assert_int_equal(tcp_send_space(th.c), 4 << 20);
-}
-
 static void test_user_send_of_nothing_is_nothing(void **state)
 {
 	th_active();
@@ -253,7 +243,6 @@ int main(void)
 		TEST(test_user_shutdown_when_closed_is_not_connected),
 		TEST(test_user_fin_is_told_after_the_data),
 		TEST(test_user_send_buffer_is_limited),
-		TEST(test_user_send_buffer_grows_with_the_congestion_window),
 		TEST(test_user_send_of_nothing_is_nothing),
 		TEST(test_user_reserve_and_commit_send_without_copying),
 		TEST(test_user_commit_after_reset_is_refused),

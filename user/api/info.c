@@ -81,7 +81,7 @@ static void fill_queues(struct xtcp_info *i, const struct tcp_conn *c)
 	i->notsent = (uint32_t)tcp_send_unsent(c);
 	i->rcv_queued = c->rcvq.len;
 	i->sndbuf = tcp_send_limit(c);
-	i->rcvbuf = c->rcvbuf_max;
+	i->rcvbuf = c->rcvbuf;
 }
 
 static void fill_recovery(struct xtcp_info *i, const struct tcp_env *env, const struct tcp_conn *c)

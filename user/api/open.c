@@ -88,6 +88,8 @@ static int check_conf(struct xtcp_conf *c)
 	    (err = field("buffer_bytes", &c->buffer_bytes, 1ull << 30, 1 << 20, 1ull << 40)) ||
 	    (err = field32("sndbuf_max", &c->sndbuf_max, 4 << 20, 4096, 1 << 30)) ||
 	    (err = field32("rcvbuf_max", &c->rcvbuf_max, 4 << 20, 4096, 1 << 30)) ||
+	    (err = field32("rcvbuf_init", &c->rcvbuf_init, c->rcvbuf_max < 131072 ? c->rcvbuf_max : 131072, 4096,
+			   c->rcvbuf_max)) ||
 	    (err = field32("chunks", &c->chunks, 8192, 256, 262144)) ||
 	    (err = field32("time_wait_ms", &c->time_wait_ms, 60000, 1, 240000)) ||
 	    (err = field32("syn_queue", &c->syn_queue, 1024, 1, 65536)))
@@ -161,6 +163,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	tcp_conf_default(&ec.tcp);
 	ec.tcp.sndbuf_max = c->sndbuf_max;
 	ec.tcp.rcvbuf_max = c->rcvbuf_max;
+	ec.tcp.rcvbuf_init = c->rcvbuf_init;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;
 	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];

@@ -23,6 +23,7 @@ static const struct {
 	[XTCP_MAXSEG] = { "MAXSEG", TCP_MSS_FLOOR, 65495 },
 	[XTCP_QUICKACK] = { "QUICKACK", 0, 1 },
 	[XTCP_LINGER_MS] = { "LINGER_MS", -1, INT_MAX },
+	[XTCP_NOTSENT_LOWAT] = { "NOTSENT_LOWAT", 0, INT_MAX },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -44,17 +45,15 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_USER_TIMEOUT_MS: c->user_timeout_ms = (uint32_t)v; break;
 	case XTCP_TCLASS: c->tclass = (uint8_t)(v & 0xfc); break;
 	case XTCP_TTL: c->ttl = (uint8_t)v; break;
-	case XTCP_SNDBUF: c->sndbuf_max = (uint32_t)v; break;
-	case XTCP_RCVBUF:
-		if ((uint32_t)v > c->rcvbuf_max || c->state < TCP_ESTABLISHED)
-			c->rcvbuf_max = (uint32_t)v;
-		break;
+	case XTCP_SNDBUF: tcp_set_sndbuf(c, (uint32_t)v); break;
+	case XTCP_RCVBUF: tcp_set_rcvbuf(c, (uint32_t)v); break;
 	case XTCP_MAXSEG:
 		c->mss_cap = (uint16_t)v;
 		tcp_set_path_mtu(env, c, c->path_mtu);
 		break;
 	case XTCP_QUICKACK: set_flag(c, TCP_F_QUICKACK, v); break;
 	case XTCP_LINGER_MS: c->linger_ms = v; break;
+	case XTCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
 	}
 }
 
@@ -85,11 +84,12 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_USER_TIMEOUT_MS: return (int)c->user_timeout_ms;
 	case XTCP_TCLASS: return c->tclass;
 	case XTCP_TTL: return c->ttl;
-	case XTCP_SNDBUF: return (int)c->sndbuf_max;
-	case XTCP_RCVBUF: return (int)c->rcvbuf_max;
+	case XTCP_SNDBUF: return (int)c->sndbuf;
+	case XTCP_RCVBUF: return (int)c->rcvbuf;
 	case XTCP_MAXSEG: return c->mss;
 	case XTCP_QUICKACK: return !!(c->flags & TCP_F_QUICKACK);
 	case XTCP_LINGER_MS: return c->linger_ms;
+	case XTCP_NOTSENT_LOWAT: return (int)tcp_notsent_lowat(c);
 	}
 	return 0;
 }

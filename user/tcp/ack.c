@@ -87,10 +87,6 @@ static void drop_text(struct tcp_env *env, struct tcp_conn *c)
 	tcp_cold(c)->account.bytes_acked += n;
 	if (!c->sndq.len)
 		ring_release(env, &c->sndq, &c->snd_hint);
-	if (c->flags & TCP_F_WAS_FULL && tcp_send_space(c) >= tcp_sndbuf(c) / 3) {
-		c->flags &= ~(uint32_t)TCP_F_WAS_FULL;
-		c->events |= TCP_EV_WRITABLE;
-	}
 }
 
 /* Marks that the acknowledgement has overtaken move with it, so that they never wrap. */
@@ -236,5 +232,7 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		tell_cc(c, &a, prior);
 	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);
+	if (a.acked)
+		sndtune_ack(env, c, prior);
 	return true;
 }

@@ -24,6 +24,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 	*conf = (struct tcp_conf){
 		.sndbuf_max = 4u << 20,
 		.rcvbuf_max = 4u << 20,
+		.rcvbuf_init = 128u << 10,
 		.time_wait_ns = 60000000000ull,
 		.delack_ns = 40000000ull,
 		.rto_min_ns = 200000000ull,
@@ -73,15 +74,6 @@ void conn_set_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
-static uint8_t scale_for(uint32_t rcvbuf)
-{
-	uint8_t shift = 0;
-
-	while (shift < TCP_WSCALE_MAX && rcvbuf >> shift > 65535)
-		shift++;
-	return shift;
-}
-
 /* The size to begin with: all that the route allows, unless this path is known to carry less (rcv_mss stays: MUST-67). */
 static void start_mtu(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o)
 {
@@ -110,15 +102,14 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->cc = env->conf.cc;
 	c->ecn.want = env->conf.ecn;
 	c->ttl = env->conf.ttl;
-	c->sndbuf_max = env->conf.sndbuf_max;
-	c->rcvbuf_max = env->conf.rcvbuf_max;
+	sndtune_init(env, c);
+	rcvtune_init(env, c);
 	c->path_mtu = (uint16_t)min_u32(o->path_mtu, 65535);
 	c->mss_cap = 65535;
 	c->peer_mss = v4 ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
 	c->rcv_mss = (uint16_t)max_u32(c->path_mtu > conn_header_bytes(c) ? c->path_mtu - conn_header_bytes(c) : 0,
 				       TCP_MSS_FLOOR); /* MUST-67 */
 	c->rcv_seg_max = (uint16_t)min_u32(536, c->rcv_mss);
-	c->rcv_wscale = scale_for(c->rcvbuf_max);
 	c->iss = isn_make(env, c, now_ns);
 	c->ts_offset = isn_ts_offset(env, c);
 	c->snd_una = c->snd_nxt = c->recover = c->lost_mark = c->high_sacked = c->iss;

@@ -331,6 +331,7 @@ static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const
 	if (holes)
 		delack_quick(c); /* a hole was filled, wholly or in part */
 	delack_data(env, c, got, now_ns);
+	rcvtune_data(env, c, seg, now_ns);
 	return TCP_DONE;
 }
 

@@ -50,14 +50,6 @@ static inline bool tcp_synchronised(const struct tcp_conn *c)
 	return c->state >= TCP_ESTABLISHED;
 }
 
-/* Send buffer limit now: grows with the congestion window, so that a short path keeps a small, cache-warm queue. */
-static inline uint32_t tcp_sndbuf(const struct tcp_conn *c)
-{
-	uint32_t want = c->cwnd > 128u << 10 ? 2 * c->cwnd : 256u << 10;
-
-	return want < c->sndbuf_max ? want : c->sndbuf_max;
-}
-
 /* Timestamp clock of RFC 7323 5.4: ticks of 2^20 ns, about 1.05 ms. */
 static inline uint32_t tcp_ts_now(const struct tcp_conn *c, uint64_t now_ns)
 {
@@ -226,7 +218,7 @@ uint32_t recvq_window(const struct tcp_conn *c); /* bytes we could announce from
 /* The largest window that can ever be announced: the buffer, or what the field can say with the agreed scale. */
 static inline uint32_t recvq_window_max(const struct tcp_conn *c)
 {
-	return min_u32(c->rcvbuf_max, 65535u << c->rcv_wscale);
+	return min_u32(c->rcvbuf, 65535u << c->rcv_wscale);
 }
 /* The smallest step by which its right edge is moved (RFC 9293 3.8.6.2.2, MUST-39): tcp_output() and reading must agree. */
 static inline uint32_t recvq_window_step(const struct tcp_conn *c)
@@ -290,6 +282,20 @@ void accecn_rto(struct tcp_conn *c);
 /* The option that the next segment carries if it has this room: bytes, padding included; 0: none. */
 uint32_t accecn_option_len(const struct tcp_conn *c, uint32_t room);
 uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
+
+/* ---- rcvtune.c ---- */
+
+void rcvtune_init(const struct tcp_env *env, struct tcp_conn *c);
+/* Text of this segment was taken in order. */
+void rcvtune_data(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+
+/* ---- sndtune.c ---- */
+
+void sndtune_init(const struct tcp_env *env, struct tcp_conn *c);
+/* snd_una moved; flight: bytes in flight before. */
+void sndtune_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t flight);
+/* Tell the application if there is room again. */
+void sndtune_writable(struct tcp_conn *c);
 
 /* ---- options.c ---- */
 

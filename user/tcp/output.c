@@ -22,12 +22,18 @@ static uint16_t announce(struct tcp_conn *c)
 		wnd = left;
 	field = wnd >> shift;
 	/* Rounded up, or the edge would move left (RFC 7323 2.4); not past the buffer, or it would creep right. */
-	if (field << shift < left && c->rcvq.len + ((field + 1) << shift) <= c->rcvbuf_max)
+	if (field << shift < left && c->rcvq.len + ((field + 1) << shift) <= c->rcvbuf)
 		field++;
 	field = min_u32(field, 65535);
 	if (field << shift > left)
 		c->rcv_adv = c->rcv_nxt + (field << shift);
 	return (uint16_t)field;
+}
+
+/* Never scaled (RFC 7323 2.2). With the peer's SYN taken it is announced already, whatever that has changed. */
+static uint16_t syn_window(const struct tcp_conn *c, uint16_t flags)
+{
+	return (uint16_t)min_u32(flags & TCP_ACK ? c->rcv_adv - c->rcv_nxt : recvq_window(c), 65535);
 }
 
 /* Everything a segment carries besides its text, which will be len bytes. */
@@ -52,7 +58,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	}
 	if (!(flags & TCP_SYN))
 		ecn_out(c, out, len);
-	out->wnd = flags & TCP_SYN ? (uint16_t)min_u32(recvq_window(c), 65535) : announce(c);
+	out->wnd = flags & TCP_SYN ? syn_window(c, flags) : announce(c);
 	c->segs_out++;
 	tcp_count(env, out_segs);
 }
@@ -265,6 +271,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	c->last_tx_ns = now_ns;
 	if (len)
 		delack_answered(env, c, now_ns);
+	if (c->tune & TCP_TUNE_LOWAT)
+		sndtune_writable(c);
 	tcp_cold(c)->account.bytes_sent += len;
 	tcp_count_n(env, out_bytes, len);
 	if (!(c->loss_flags & TCP_L_TLP_DUE))

@@ -42,7 +42,7 @@ static bool recs_grow(struct tcp_env *env, struct tcp_conn *c, uint32_t cap)
 /* For one connection: what its send buffer holds in segments of RECS_SEG bytes, a few always. Tiny segments can be more. */
 static bool full(const struct tcp_conn *c)
 {
-	return c->recs.cap >= max_u32(RECS_FEW, c->sndbuf_max / RECS_SEG);
+	return c->recs.cap >= max_u32(RECS_FEW, c->sndbuf / RECS_SEG);
 }
 
 /* NULL: the records are full (then acknowledgements make room), or there is no memory. */

@@ -16,7 +16,7 @@ uint32_t recvq_window(const struct tcp_conn *c)
 	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
 	uint32_t used = c->rcvq.len + slack;
 
-	return used < c->rcvbuf_max ? min_u32(c->rcvbuf_max - used, recvq_window_max(c)) : 0;
+	return used < c->rcvbuf ? min_u32(c->rcvbuf - used, recvq_window_max(c)) : 0;
 }
 
 static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)

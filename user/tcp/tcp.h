@@ -187,8 +187,9 @@ struct tcp_ecn_counts {
 /* ---- what the core is given ---- */
 
 struct tcp_conf {
-	uint32_t sndbuf_max; /* bytes */
-	uint32_t rcvbuf_max; /* bytes */
+	uint32_t sndbuf_max;  /* bytes */
+	uint32_t rcvbuf_max;  /* bytes */
+	uint32_t rcvbuf_init; /* receive buffer before it is tuned, bytes; default 128 KiB */
 	uint64_t time_wait_ns;
 	uint64_t delack_ns;	 /* default 40 ms; < 500 ms (MUST-40) */
 	uint64_t rto_min_ns;	 /* default 200 ms */
@@ -300,6 +301,13 @@ enum {
 	TCP_L_UNDO_RTO = 2048, /* with TCP_L_UNDO: of a timeout */
 };
 
+/* conn->tune */
+enum {
+	TCP_TUNE_SNDBUF_SET = 1, /* the application has set sndbuf */
+	TCP_TUNE_RCVBUF_SET = 2,
+	TCP_TUNE_LOWAT = 4, /* XTCP_NOTSENT_LOWAT is set */
+};
+
 /* Ready for the application; the same values as XTCP_EV_* */
 enum {
 	TCP_EV_OPEN = 0x02,
@@ -381,8 +389,8 @@ struct tcp_conn {
 	uint32_t snd_up;  /* first byte past the urgent data (RFC 6093) */
 	uint32_t rcv_up;
 	uint32_t max_snd_wnd;	  /* largest window the peer ever offered (SWS avoidance) */
-	uint32_t sndbuf_max;	  /* bytes */
-	uint32_t rcvbuf_max;	  /* bytes */
+	uint32_t sndbuf;	  /* what the send buffer may hold now, bytes (sndtune.c) */
+	uint32_t rcvbuf;	  /* what the receive buffer may hold now, bytes; never shrinks (rcvtune.c) */
 	uint32_t rtx_seq;	  /* no record left of it is LOST */
 	uint32_t snd_sml;	  /* right edge of the last partial segment sent (Nagle, Minshall's variant) */
 	uint32_t lost_mark;	  /* records left of it have been judged by loss detection */
@@ -420,6 +428,7 @@ struct tcp_conn {
 	uint8_t mtu_state;  /* enum tcp_mtu_state */
 	uint8_t tclass;
 	uint8_t ttl;
+	uint8_t tune;	/* TCP_TUNE_* */
 	uint16_t error; /* positive errno that ended the connection */
 	uint16_t soft_error;
 	uint32_t segs_in, segs_out, rto_count;
@@ -481,6 +490,17 @@ struct tcp_acks {
 	bool interactive; /* an answer is likely to carry the acknowledgement */
 };
 
+/* What the application takes in a round trip (rcvtune.c). */
+struct tcp_rcvtune {
+	uint32_t rtt_us_x8;   /* of our own ACKs to the data they let go, microseconds * 8; 0: no sample yet */
+	uint32_t rtt_seq;     /* once rcv_nxt is here a window has arrived since rtt_at_us */
+	uint32_t rtt_at_us;   /* wraps, like space_at_us */
+	uint32_t tsecr;	      /* last echo that gave a sample */
+	uint32_t space;	      /* most bytes read in a round trip so far; 0: no data yet */
+	uint32_t space_seq;   /* next byte to be read at space_at_us */
+	uint32_t space_at_us; /* when the count of this round trip began */
+};
+
 /*
  * The cold part of a connection. It lies elsewhere in the same mapping, at a distance that the owner of the memory sets
  * (cold_at) before the connection is opened; zeroed. Memory is committed when first touched, so a connection that
@@ -494,6 +514,8 @@ struct tcp_cold {
 	struct tcp_ecn_counts ecn;
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
+	struct tcp_rcvtune rcvtune;
+	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 /* Both aligned to TCP_COLD_ALIGN, cold behind c. */
@@ -577,8 +599,12 @@ void tcp_free(struct tcp_env *env, struct tcp_conn *c);
 /* An option changed that output depends on (NODELAY set, CORK cleared): let tcp_output look again. */
 size_t tcp_send_space(const struct tcp_conn *c);
 size_t tcp_send_queued(const struct tcp_conn *c);
-size_t tcp_send_unsent(const struct tcp_conn *c);  /* bytes of tcp_send_queued() that were never sent */
-uint32_t tcp_send_limit(const struct tcp_conn *c); /* bytes that the send buffer may hold now */
+size_t tcp_send_unsent(const struct tcp_conn *c);		/* bytes of tcp_send_queued() that were never sent */
+uint32_t tcp_send_limit(const struct tcp_conn *c);		/* bytes that the send buffer may hold now */
+void tcp_set_sndbuf(struct tcp_conn *c, uint32_t bytes);	/* from now on exactly this */
+void tcp_set_rcvbuf(struct tcp_conn *c, uint32_t bytes);	/* the same; smaller only before the SYN */
+void tcp_set_notsent_lowat(struct tcp_conn *c, uint32_t bytes); /* 0: none */
+uint32_t tcp_notsent_lowat(const struct tcp_conn *c);
 int64_t tcp_urgent_mark(const struct tcp_conn *c);
 void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
 

@@ -7,15 +7,6 @@
 
 #define CORK_NS 200000000ull /* longest time a partial segment is held for XTCP_MORE */
 
-size_t tcp_send_space(const struct tcp_conn *c)
-{
-	uint32_t limit = tcp_sndbuf(c);
-
-	if ((c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT) || c->flags & TCP_F_FIN_QUEUED)
-		return 0;
-	return c->sndq.len < limit ? limit - c->sndq.len : 0;
-}
-
 size_t tcp_send_queued(const struct tcp_conn *c)
 {
 	return c->sndq.len;
@@ -24,11 +15,6 @@ size_t tcp_send_queued(const struct tcp_conn *c)
 size_t tcp_send_unsent(const struct tcp_conn *c)
 {
 	return tcp_unsent(c);
-}
-
-uint32_t tcp_send_limit(const struct tcp_conn *c)
-{
-	return tcp_sndbuf(c);
 }
 
 /* Why nothing can be sent: 0, or the errno of xtcp_send. */
