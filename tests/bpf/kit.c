@@ -30,6 +30,16 @@ static int kit_skip(const char *what, int err)
 	return 77;
 }
 
+static int load(struct kit *k, const struct xtcp_xdp_conf *conf, bool with_iter)
+{
+	k->skel = xtcp_bpf__open();
+	if (!k->skel)
+		return -errno;
+	memcpy((void *)(uintptr_t)&k->skel->rodata->xtcp_conf, conf, sizeof(*conf));
+	bpf_program__set_autoload(k->skel->progs.xtcp_flow_table, with_iter);
+	return xtcp_bpf__load(k->skel);
+}
+
 int kit_open(struct kit *k, struct xtcp_xdp_conf conf)
 {
 	int err, fd;
@@ -38,11 +48,12 @@ int kit_open(struct kit *k, struct xtcp_xdp_conf conf)
 	k->xsk = socket(AF_XDP, SOCK_RAW, 0);
 	if (k->xsk < 0)
 		return kit_skip("no AF_XDP socket (needs root)", -errno);
-	k->skel = xtcp_bpf__open();
-	if (!k->skel)
-		return kit_skip("cannot open the BPF object", -errno);
-	memcpy((void *)(uintptr_t)&k->skel->rodata->xtcp_conf, &conf, sizeof(conf));
-	err = xtcp_bpf__load(k->skel);
+	err = load(k, &conf, true);
+	k->has_iter = !err;
+	if (err) { /* as ctl does: some kernels let no iterator in, and all else works */
+		xtcp_bpf__destroy(k->skel);
+		err = load(k, &conf, false);
+	}
 	if (err == -EPERM)
 		return kit_skip("not permitted to load BPF (needs root)", err);
 	if (err) {

@@ -10,6 +10,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -24,6 +25,7 @@ struct xtcp_bpf;
 
 struct kit {
 	struct xtcp_bpf *skel;
+	bool has_iter;		       /* the kernel let the flow table's iterator in */
 	int prog;		       /* descriptors */
 	int xsk;		       /* an AF_XDP socket, bound to nothing: enough to be redirected to */
 	struct xtcp_port_entry *ports; /* mapped, as the engine has them */

@@ -992,6 +992,10 @@ static void test_flow_table_prints_one_line_a_flow(void **state)
 	int fd;
 	FILE *in;
 
+	if (!plain.has_iter) {
+		print_message("this kernel does not let the iterator load\n");
+		skip();
+	}
 	*flow_place(&four, 0) = four;
 	*flow_place(&six, 0) = six;
 	link = bpf_program__attach_iter(plain.skel->progs.xtcp_flow_table, &opts);

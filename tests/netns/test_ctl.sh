@@ -59,8 +59,13 @@ match "attaches in native mode" "$(cat "$LOGS/one.out")" '^open native driver ve
 dir=$(pins_of one)
 id=$(pinned_id "$dir")
 ok "the program is on the interface" has_xdp in_a va
-eq "program and maps are pinned" "$(cd "$dir" && echo *)" "addrs events flow_table flows ports prog stats xsks"
-ok "the flow table can be read by cat" cat "$dir/flow_table"
+eq "program and maps are pinned" "$(cd "$dir" && ls -I flow_table | tr '\n' ' ')" "addrs events flows ports prog stats xsks "
+why=$("$XTCP" doctor 2>/dev/null | sed -n 's/^note  flow table iterator *//p')
+if [ -z "$why" ]; then
+	ok "the flow table can be read by cat" cat "$dir/flow_table"
+else
+	skip_one "the flow table can be read by cat" "$why"
+fi
 match "the addresses are reported" "$(cat "$LOGS/one.out")" "event addr added $A4 index 0"
 match "the IPv6 addresses too" "$(cat "$LOGS/one.out")" "event addr added $A6 index"
 eq "the link's MTU and MAC are reported" "$(sed -n 's/^event link //p' "$LOGS/one.out" | head -n 1)" \

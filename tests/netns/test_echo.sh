@@ -34,8 +34,13 @@ for mode in native generic; do
 			match "... drop reasons too" "$dump" '"drop_tcp_csum": 0'
 			match "the owned port by name" "$(in_b bpftool map lookup pinned "$dir/ports" key hex 58 1b 00 00)" '"listening": [1-9]'
 			match "our addresses" "$(in_b bpftool map dump pinned "$dir/addrs")" '"index": 0'
-			flows=$(in_b cat "$dir/flow_table")
-			le "cat of the pinned flow table shows the 100 connections" 100 "$(grep -c "^$B4:7000 $A4:[0-9]* conn [0-9]*$" <<<"$flows")"
+			why=$(no_flow_table)
+			if [ -z "$why" ]; then
+				flows=$(in_b cat "$dir/flow_table")
+				le "cat of the pinned flow table shows the 100 connections" 100 "$(grep -c "^$B4:7000 $A4:[0-9]* conn [0-9]*$" <<<"$flows")"
+			else
+				skip_one "cat of the pinned flow table" "$why"
+			fi
 			match "the program says its name" "$(in_b bpftool prog show pinned "$dir/prog")" 'xdp  name xtcp_xdp'
 		else
 			fail "maps are pinned" "nothing in /sys/fs/bpf/xtcp"

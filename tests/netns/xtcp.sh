@@ -11,7 +11,13 @@
 #	err_line WHAT NAME REGEX	the process NAME said exactly one line of complaint, "xtcp: ...", that matches
 #	ends WHAT NAME SECONDS CODE	it ends in time, with that exit code
 #	hold SECONDS			a stdin that stays open: x_listen x 7000 < <(hold 5)
+#	no_flow_table			the reason why this kernel has no pinned flow table, or nothing
 #	pins IFACE | no_pins WHAT	the pin directory of the xtcp on it; assert that those that were are gone
+
+# Why the pinned flow table cannot be there: what the doctor says, or nothing.
+no_flow_table() {
+	"$XTCP" doctor 2>/dev/null | sed -n 's/^note  flow table iterator *//p'
+}
 
 [ -x "$XTCP" ] || { fail "build/xtcp is built"; exit 1; }
 PY=/usr/bin/python3

@@ -130,7 +130,7 @@ static void look_bpf(struct findings *f)
 		finding(f, CTL_OK, "XDP program", "", "the verifier accepts it");
 	if (!err && half.flow_iter < 0)
 		finding(f, CTL_NOTE, "flow table iterator", "nothing: use bpftool map dump instead",
-			"this kernel lacks it; 'cat' of the pinned flow table is not possible");
+			"this kernel lacks it or does not let it load; 'cat' of the pinned flow table is not possible");
 	half_close(&half);
 }
 
