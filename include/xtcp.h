@@ -103,6 +103,19 @@ struct xtcp_conf {
 	uint32_t
 		rcvbuf_init; /* receive buffer that a connection begins with, bytes; default 128 KiB; 4 KiB..rcvbuf_max;
 				  it grows to twice what the application reads in a round trip, up to rcvbuf_max */
+	/*
+	 * Marks of buffer_bytes in use, like Linux's tcp_mem; mem_low <= mem_pressure <= mem_high <= buffer_bytes. From
+	 * mem_pressure until less than mem_low is in use no window and no buffer grows. From mem_high on memory is won
+	 * back: out-of-order data is dropped and refused, then connections that the application has closed are
+	 * aborted, the largest first, then connections whose peers keep their windows shut (zero_window_probes).
+	 */
+	uint64_t mem_low;	     /* bytes; default buffer_bytes / 2 */
+	uint64_t mem_pressure;	     /* bytes; default 5/8 of buffer_bytes */
+	uint64_t mem_high;	     /* bytes; default 7/8 of buffer_bytes */
+	uint32_t orphan_retries;     /* window probes that a closed connection's peer may answer without opening its
+					window, before it is aborted (RFC 6429); default 8 (51 s at the least RTO); 1..255 */
+	uint32_t zero_window_probes; /* the same for an open connection, which only then may be aborted, with
+					ETIMEDOUT, when memory is past mem_high; default 8; 1..256, 256: never */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -153,6 +166,8 @@ struct xtcp_engine_info {
 	uint32_t time_waits;
 	uint64_t buffer_used; /* bytes of buffer memory in use */
 	uint64_t frames_lost; /* chunks missing from the accounts; always 0 */
+	uint64_t buffer_peak; /* most bytes of buffer memory that ever were in use */
+	bool mem_pressed;     /* buffer memory is under pressure */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 
@@ -363,6 +378,7 @@ struct xtcp_info {
 	uint64_t busy_ns;		      /* something was unsent or unacknowledged ... */
 	uint64_t rwnd_limited_ns;	      /* ... held back by the peer's window */
 	uint64_t sndbuf_limited_ns;	      /* ... by a send buffer too small to give more */
+	uint64_t memory;		      /* bytes of buffer memory that it holds */
 	uint32_t reordering;		 /* the farthest that a segment came late to the peer, segments; 3 at least */
 	uint32_t reord_seen;		 /* segments of ours that came late to the peer */
 	uint32_t dsack_dups;		 /* segments that the peer says it had twice (RFC 2883) */

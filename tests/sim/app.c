@@ -28,7 +28,7 @@ static bool may_fail(const struct world *w, const struct end *d)
 {
 	const struct pair_conf *p = pair_of(w, d);
 
-	return w->dead || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
+	return w->dead || w->s->mem_kills || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
 	       p->end[1].abort_after != SIM_NEVER;
 }
 

@@ -126,6 +126,13 @@ static void make_engine(struct scenario *s, struct rng *r, int i)
 		e->tcp.sndbuf_max = (uint32_t)rng_log(r, 4096, 32768);
 		e->tcp.rcvbuf_max = (uint32_t)rng_log(r, 16384, 1 << 22);
 		e->buffer_bytes = s->pairs * (4ull * e->tcp.sndbuf_max + 8192) + 65536;
+		e->mem_low = e->buffer_bytes / 4;
+		e->mem_pressure = e->buffer_bytes / 2;
+		e->mem_high = e->buffer_bytes;
+		if (rng_percent(r, 25)) { /* and whoever holds most may be ended for it */
+			e->mem_high = e->buffer_bytes / 8 * 5;
+			s->mem_kills = true;
+		}
 	}
 }
 

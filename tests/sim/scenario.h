@@ -98,6 +98,7 @@ struct scenario {
 	uint32_t mtu_later[2];	  /* the link's MTU from half-time on */
 	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
 	uint32_t check_every;	  /* turns between two checks of all invariants */
+	bool mem_kills;		  /* connections may be ended for their memory */
 	uint32_t pairs;
 	struct pair_conf pair[SIM_PAIRS];
 };

@@ -113,12 +113,32 @@ static void test_mem_random_blocks_do_not_overlap(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void test_mem_marks_tell_how_short_it_is(void **state)
+{
+	uint32_t a, b, c;
+
+	mem_marks(m, AREA / 4, AREA / 2, AREA / 4 * 3);
+	a = mem_alloc(m, mem_order(AREA / 2));
+	assert_false(mem_pressed(m));
+	b = mem_alloc(m, mem_order(AREA / 4));
+	assert_true(mem_pressed(m));
+	assert_false(mem_short(m));
+	c = mem_alloc(m, 0);
+	assert_true(mem_short(m));
+	mem_free(m, c, 0);
+	assert_false(mem_short(m));
+	mem_free(m, a, mem_order(AREA / 2)); /* no less than low is in use */
+	assert_true(mem_pressed(m));
+	mem_free(m, b, mem_order(AREA / 4));
+	assert_false(mem_pressed(m));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_mem_order_is_the_smallest_that_fits),	   TEST(test_mem_all_of_it_can_be_used),
 		TEST(test_mem_small_blocks_merge_for_a_large_one), TEST(test_mem_too_large_fails),
-		TEST(test_mem_random_blocks_do_not_overlap),
+		TEST(test_mem_random_blocks_do_not_overlap),	   TEST(test_mem_marks_tell_how_short_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

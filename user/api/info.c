@@ -43,6 +43,8 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->time_waits = n.time_waits;
 	out->buffer_used = n.buffer_used;
 	out->frames_lost = n.frames_lost;
+	out->buffer_peak = n.buffer_peak;
+	out->mem_pressed = n.mem_pressed;
 }
 
 static uint64_t ago_ns(uint32_t ms)
@@ -82,6 +84,7 @@ static void fill_queues(struct xtcp_info *i, const struct tcp_conn *c)
 	i->rcv_queued = c->rcvq.len;
 	i->sndbuf = tcp_send_limit(c);
 	i->rcvbuf = c->rcvbuf;
+	i->memory = tcp_memory(c);
 }
 
 static void fill_recovery(struct xtcp_info *i, const struct tcp_env *env, const struct tcp_conn *c)

@@ -77,6 +77,24 @@ static int check_enums(struct xtcp_conf *c)
 	return 0;
 }
 
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int check_memory(struct xtcp_conf *c)
+{
+	int err;
+
+	if ((err = field("mem_high", &c->mem_high, c->buffer_bytes / 8 * 7, 1, c->buffer_bytes)) ||
+	    (err = field("mem_pressure", &c->mem_pressure, smaller(c->buffer_bytes / 8 * 5, c->mem_high), 1,
+			 c->mem_high)) ||
+	    (err = field("mem_low", &c->mem_low, smaller(c->buffer_bytes / 2, c->mem_pressure), 1, c->mem_pressure)) ||
+	    (err = field32("orphan_retries", &c->orphan_retries, 8, 1, 255)))
+		return err;
+	return field32("zero_window_probes", &c->zero_window_probes, 8, 1, 256);
+}
+
 static int check_conf(struct xtcp_conf *c)
 {
 	int err = check_enums(c);
@@ -96,7 +114,7 @@ static int check_conf(struct xtcp_conf *c)
 		return err;
 	while (c->chunks & (c->chunks - 1))
 		c->chunks += c->chunks & -c->chunks; /* up to a power of two */
-	return 0;
+	return check_memory(c);
 }
 
 /* The caller's struct may be older (shorter) than ours. */
@@ -154,6 +172,9 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 		.max_time_wait = c->max_time_wait,
 		.max_dsts = c->max_conns < 1024 ? 1024 : c->max_conns, /* peers never run out before connections */
 		.buffer_bytes = c->buffer_bytes,
+		.mem_low = c->mem_low,
+		.mem_pressure = c->mem_pressure,
+		.mem_high = c->mem_high,
 		.chunks = c->chunks,
 		.chunk_size = CHUNK_SIZE,
 		.syn_queue = c->syn_queue,
@@ -164,6 +185,8 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.sndbuf_max = c->sndbuf_max;
 	ec.tcp.rcvbuf_max = c->rcvbuf_max;
 	ec.tcp.rcvbuf_init = c->rcvbuf_init;
+	ec.tcp.orphan_retries = c->orphan_retries;
+	ec.tcp.zero_window_probes = c->zero_window_probes;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;
 	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];

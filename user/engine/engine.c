@@ -146,6 +146,7 @@ int engine_turn(struct engine *e, uint64_t now_ns)
 		r->wheel.now = tick;
 	if (unlikely(r->tw_list.head) && tw_at(e, r->tw_list.head)->tcp.expires_ns <= now_ns)
 		tw_expire(e);
+	pressure_turn(e);
 	if (r->dirty.head)
 		output_pass(e);
 	if (e->committed || e->frames->in_tx) {
@@ -288,6 +289,8 @@ void engine_counts(struct engine *e, struct engine_counts *out)
 		.time_waits = r->tws.used,
 		.listeners = r->listeners.used,
 		.buffer_used = e->env.mem->used,
+		.buffer_peak = e->env.mem->peak,
+		.mem_pressed = mem_pressed(e->env.mem),
 		.frames_lost = e->port ? e->port->ops->lost(e->port) : 0,
 	};
 }

@@ -28,9 +28,10 @@ struct engine_conf {
 	uint32_t max_time_wait;
 	uint32_t max_dsts; /* destinations (routes and neighbours) cached; default 1,024 */
 	uint64_t buffer_bytes;
-	uint32_t chunks;     /* frames */
-	uint32_t chunk_size; /* bytes */
-	uint32_t syn_queue;  /* default of a listener */
+	uint64_t mem_low, mem_pressure, mem_high; /* marks of buffer memory (lib/mem.h), bytes; mem_high 0: none */
+	uint32_t chunks;			  /* frames */
+	uint32_t chunk_size;			  /* bytes */
+	uint32_t syn_queue;			  /* default of a listener */
 	struct tcp_conf tcp;
 	uint64_t seed[8];     /* random: hash, ISN and timestamp keys, port choice */
 	bool partial_csum_ok; /* believe XTCP_META_F_TCP_PARTIAL */
@@ -105,6 +106,8 @@ struct engine_counts {
 	uint32_t time_waits;
 	uint32_t listeners;
 	uint64_t buffer_used;
+	uint64_t buffer_peak;
+	bool mem_pressed;
 	uint32_t frames_lost;
 };
 void engine_counts(struct engine *e, struct engine_counts *out);

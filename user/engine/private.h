@@ -150,6 +150,11 @@ void port_pool_add(struct engine *e, uint32_t index, uint16_t port);
 void port_pool_clear(struct engine *e, uint64_t indices);
 const char *port_check(struct engine *e);
 
+/* ---- pressure.c ---- */
+
+/* Once in a turn: is there memory enough? */
+void pressure_turn(struct engine *e);
+
 /* ---- dst.c ---- */
 
 /* A reference to the destination, counted. 0 or -errno. */

@@ -136,6 +136,8 @@ int region_create(const struct engine_conf *conf, struct region **out, int *fd)
 	frames->chunk_size = conf->chunk_size;
 	frames->chunks = conf->chunks;
 	mem_init(region_at(r, r->off_mem), conf->buffer_bytes);
+	if (conf->mem_high)
+		mem_marks(region_at(r, r->off_mem), conf->mem_low, conf->mem_pressure, conf->mem_high);
 	*out = r;
 	return 0;
 }

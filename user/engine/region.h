@@ -132,6 +132,10 @@ struct region {
 	uint32_t port_refs;  /* sum over all of port_use, for engine_check */
 	uint32_t pool_ports; /* entries of port_pool in use */
 	struct pooled_port port_pool[REGION_PORT_POOL];
+	/* memory (pressure.c) */
+	uint64_t mem_pass_ns;  /* not before then again */
+	uint64_t mem_failures; /* failed allocations that have been seen to */
+	uint64_t mem_pressed;
 	uint64_t stats[XTCP_USER_STATS];
 	struct wheel wheel;
 };

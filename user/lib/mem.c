@@ -42,6 +42,14 @@ void mem_init(struct mem *m, uint64_t bytes)
 	memset(m, 0, sizeof(*m));
 	m->units = (uint32_t)(bytes >> MEM_MIN_SHIFT);
 	m->data_off = round_up(sizeof(struct mem) + m->units, PAGE);
+	mem_marks(m, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+}
+
+void mem_marks(struct mem *m, uint64_t low, uint64_t pressure, uint64_t high)
+{
+	m->low = low;
+	m->pressure = pressure;
+	m->high = high;
 }
 
 static void push(struct mem *m, uint32_t unit, unsigned int order)
@@ -158,6 +166,8 @@ uint32_t mem_alloc(struct mem *m, unsigned int order)
 	m->used += (uint64_t)1 << (order + MEM_MIN_SHIFT);
 	if (m->used > m->peak)
 		m->peak = m->used;
+	if (m->used > m->pressure)
+		m->pressed = 1;
 	return unit + 1;
 }
 
@@ -167,6 +177,8 @@ void mem_free(struct mem *m, uint32_t block, unsigned int order)
 		return;
 	push(m, block - 1, order);
 	m->used -= (uint64_t)1 << (order + MEM_MIN_SHIFT);
+	if (m->used < m->low)
+		m->pressed = 0;
 }
 
 int mem_check(const struct mem *m)

@@ -7,10 +7,14 @@
  * Freed blocks go to the free list of their size and are merged with their
  * buddies only when an allocation would fail otherwise (lazily), so that the
  * usual alloc and free are a pop and a push. All state lies in the area itself.
+ *
+ * Three marks tell how short memory is, as Linux's tcp_mem: above `pressure` it is pressed, until less than `low` is
+ * in use; above `high` it is short. The allocator only tells; what to do about it is for its users.
  */
 #ifndef LIB_MEM_H
 #define LIB_MEM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -24,8 +28,10 @@ struct mem {
 	uint64_t used;	   /* bytes allocated */
 	uint64_t peak;
 	uint64_t failures;
-	uint32_t free[MEM_ORDERS]; /* heads of the free lists: block number + 1; 0 none */
-	uint32_t reserved[2];
+	uint64_t low, pressure, high; /* bytes */
+	uint32_t free[MEM_ORDERS];    /* heads of the free lists: block number + 1; 0 none */
+	uint32_t pressed;
+	uint32_t reserved;
 	uint8_t map[]; /* one byte a unit: state of the block that begins there */
 };
 
@@ -33,6 +39,19 @@ struct mem {
 size_t mem_size(uint64_t bytes);
 /* Make an empty allocator at m, page-aligned, in mem_size(bytes) bytes of zeroed memory. */
 void mem_init(struct mem *m, uint64_t bytes);
+
+/* low <= pressure <= high; without it there are no marks. */
+void mem_marks(struct mem *m, uint64_t low, uint64_t pressure, uint64_t high);
+
+static inline bool mem_pressed(const struct mem *m)
+{
+	return m->pressed;
+}
+
+static inline bool mem_short(const struct mem *m)
+{
+	return m->used > m->high;
+}
 
 /* A block of MEM_MIN << order bytes: its number (never 0), or 0 when there is none. Contents undefined. */
 uint32_t mem_alloc(struct mem *m, unsigned int order);

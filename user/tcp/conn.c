@@ -33,6 +33,8 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.fin_wait2_ns = 60000000000ull,
 		.syn_timeout_ns = 180000000000ull,
 		.r2_ns = 900000000000ull,
+		.orphan_retries = 8,
+		.zero_window_probes = 8,
 		.fixed_isn = -1,
 		.cc = TCP_CC_CUBIC,
 		.mtu_probing = 1,

@@ -38,12 +38,12 @@ static void take_syn_window(struct tcp_conn *c, const struct tcp_seg *seg)
 }
 
 /* A SYN has been taken: what it says of the peer's sequence space. */
-static void take_syn(struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+static void take_syn(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	c->irs = seg->seq;
 	c->rcv_nxt = seg->seq + 1;
 	c->last_ack_sent = c->rcv_nxt;
-	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(c), 65535);
+	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(env, c), 65535);
 	options_agree(c, &seg->opts, now_ns);
 	take_syn_window(c, seg);
 }
@@ -79,7 +79,7 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 	struct ack_info a = ack_begin(c, seg, now_ns);
 
 	if (c->state == TCP_SYN_SENT) {
-		take_syn(c, seg, now_ns);
+		take_syn(env, c, seg, now_ns);
 		ecn_syn_ack(env, c, seg);
 	} else {
 		take_syn_window(c, seg);
@@ -122,7 +122,7 @@ static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const 
 	}
 	if (acks)
 		return syn_acked(env, c, seg, now_ns);
-	take_syn(c, seg, now_ns); /* fourth */
+	take_syn(env, c, seg, now_ns); /* fourth */
 	ecn_syn(env, c, seg);
 	c->state = TCP_SYN_RECEIVED; /* simultaneous open (MUST-10): our SYN again, as SYN-ACK */
 	if (c->recs.count)

@@ -94,6 +94,8 @@ static inline uint64_t min_u64(uint64_t a, uint64_t b)
 bool ring_reserve(struct tcp_env *env, struct tcp_ring *r, uint32_t keep, uint32_t need, unsigned int hint);
 /* Block back to memory; the next hint in *hint. */
 void ring_release(struct tcp_env *env, struct tcp_ring *r, uint8_t *hint);
+/* Into the smallest block that holds what is there. */
+void ring_fit(struct tcp_env *env, struct tcp_ring *r);
 /* Pieces of [off, off + len) from head: 1 or 2, or 0 when len is 0. */
 uint32_t ring_spans(struct tcp_env *env, const struct tcp_ring *r, uint32_t off, uint32_t len, struct tcp_span span[2]);
 void ring_write(struct tcp_env *env, struct tcp_ring *r, uint32_t off, const uint8_t *data, uint32_t len);
@@ -214,7 +216,10 @@ void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
 
 /* Text of a segment, already known to overlap the window. Returns bytes that rcv_nxt advanced. */
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
-uint32_t recvq_window(const struct tcp_conn *c); /* bytes we could announce from rcv_nxt */
+/* Bytes we could announce from rcv_nxt; what is announced already holds in any case. */
+uint32_t recvq_window(const struct tcp_env *env, const struct tcp_conn *c);
+/* Forget what is out of order: it will be sent again (RFC 2018 8). There is some. */
+void recvq_prune(struct tcp_env *env, struct tcp_conn *c);
 /* The largest window that can ever be announced: the buffer, or what the field can say with the agreed scale. */
 static inline uint32_t recvq_window_max(const struct tcp_conn *c)
 {

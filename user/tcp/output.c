@@ -14,9 +14,9 @@
 #define CORK_NS 200000000ull
 
 /* The window field; the right edge never moves left and only in worthwhile steps (3.8.6.2.2, SHLD-14). */
-static uint16_t announce(struct tcp_conn *c)
+static uint16_t announce(const struct tcp_env *env, struct tcp_conn *c)
 {
-	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), shift = c->rcv_wscale, field;
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(env, c), shift = c->rcv_wscale, field;
 
 	if (wnd < left || wnd - left < recvq_window_step(c))
 		wnd = left;
@@ -31,9 +31,9 @@ static uint16_t announce(struct tcp_conn *c)
 }
 
 /* Never scaled (RFC 7323 2.2). With the peer's SYN taken it is announced already, whatever that has changed. */
-static uint16_t syn_window(const struct tcp_conn *c, uint16_t flags)
+static uint16_t syn_window(const struct tcp_env *env, const struct tcp_conn *c, uint16_t flags)
 {
-	return (uint16_t)min_u32(flags & TCP_ACK ? c->rcv_adv - c->rcv_nxt : recvq_window(c), 65535);
+	return (uint16_t)min_u32(flags & TCP_ACK ? c->rcv_adv - c->rcv_nxt : recvq_window(env, c), 65535);
 }
 
 /* Everything a segment carries besides its text, which will be len bytes. */
@@ -58,7 +58,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	}
 	if (!(flags & TCP_SYN))
 		ecn_out(c, out, len);
-	out->wnd = flags & TCP_SYN ? syn_window(c, flags) : announce(c);
+	out->wnd = flags & TCP_SYN ? syn_window(env, c, flags) : announce(env, c);
 	c->segs_out++;
 	tcp_count(env, out_segs);
 }

@@ -77,7 +77,7 @@ static void grow(struct tcp_env *env, struct tcp_conn *c, uint32_t before, uint3
 	if (c->ooo_count)							   /* held up behind a hole, not read */
 		want += recvq_ooo(env, c)->r[c->ooo_count - 1].end - c->rcv_nxt;
 	want = min_u64(want, env->conf.rcvbuf_max);
-	if (want <= c->rcvbuf)
+	if (want <= c->rcvbuf || mem_pressed(env->mem))
 		return;
 	c->rcvbuf = (uint32_t)want;
 	tcp_count(env, rcvbuf_grown);

@@ -10,13 +10,19 @@
  */
 #include "tcp/internal.h"
 
-/* Bytes that could be announced from rcv_nxt on: free buffer, less what rounding to the scale may add. */
-uint32_t recvq_window(const struct tcp_conn *c)
+#define PRESSED_SEGS 4u /* segments that are announced while memory is pressed */
+
+/* Free buffer, less what rounding to the scale may add; little while memory is pressed. */
+uint32_t recvq_window(const struct tcp_env *env, const struct tcp_conn *c)
 {
 	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
 	uint32_t used = c->rcvq.len + slack;
 
-	return used < c->rcvbuf ? min_u32(c->rcvbuf - used, recvq_window_max(c)) : 0;
+	uint32_t wnd = used < c->rcvbuf ? min_u32(c->rcvbuf - used, recvq_window_max(c)) : 0;
+
+	if (mem_pressed(env->mem))
+		wnd = min_u32(wnd, max_u32(PRESSED_SEGS * c->rcv_mss, 1u << c->rcv_wscale));
+	return wnd;
 }
 
 static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)
@@ -174,6 +180,36 @@ void recvq_duplicate(struct tcp_env *env, struct tcp_conn *c, uint32_t start, ui
 	}
 }
 
+/*
+ * Room for text [start, *end), which begins at ring offset off. Without memory what the ring still holds is
+ * taken of it, if it is in order. False: nothing.
+ */
+static bool make_room(struct tcp_env *env, struct tcp_conn *c, uint32_t start, uint32_t *end, uint32_t off)
+{
+	uint32_t need = off + (*end - start);
+
+	if (start != c->rcv_nxt) {
+		if (mem_short(env->mem) && (!c->ooo || need > c->rcvq.size)) { /* what is left is for data in order */
+			tcp_count(env, in_ooo_memory);
+			return false;
+		}
+		if (!ooo_alloc(env, c) || !ring_reserve(env, &c->rcvq, extent(env, c), need, c->rcv_hint)) {
+			tcp_count(env, in_no_memory);
+			if (c->ooo && !c->ooo_count)
+				ooo_release(env, c);
+			return false;
+		}
+		return true;
+	}
+	if (ring_reserve(env, &c->rcvq, extent(env, c), need, c->rcv_hint))
+		return true;
+	tcp_count(env, in_no_memory);
+	if (c->rcvq.size <= off)
+		return false;
+	*end = start + (c->rcvq.size - off);
+	return true;
+}
+
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t start = seg->seq, end = seg->seq + seg->len, before = c->rcv_nxt, off;
@@ -187,13 +223,8 @@ uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 	if (seq_geq(start, end))
 		return 0;
 	off = c->rcvq.len + (start - c->rcv_nxt);
-	if ((start != c->rcv_nxt && !ooo_alloc(env, c)) ||
-	    !ring_reserve(env, &c->rcvq, extent(env, c), off + (end - start), c->rcv_hint)) {
-		tcp_count(env, in_no_memory);
-		if (!c->ooo_count)
-			ooo_release(env, c);
+	if (!make_room(env, c, start, &end, off))
 		return 0;
-	}
 	if (start != c->rcv_nxt) {
 		if (!ooo_insert(env, c, start, end)) {
 			tcp_count(env, in_ooo_limit);
@@ -228,6 +259,15 @@ void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin)
 		recent_update(o, c->ooo_count, before, false, before, c->ooo_count);
 		return;
 	}
+	ooo_release(env, c);
+	if (!c->rcvq.len)
+		ring_release(env, &c->rcvq, &c->rcv_hint);
+}
+
+void recvq_prune(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (seq_gt(c->dsack.end, c->rcv_nxt)) /* would pass for the report of what is no longer here */
+		c->dsack.end = c->dsack.start;
 	ooo_release(env, c);
 	if (!c->rcvq.len)
 		ring_release(env, &c->rcvq, &c->rcv_hint);

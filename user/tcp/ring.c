@@ -63,6 +63,26 @@ bool ring_reserve(struct tcp_env *env, struct tcp_ring *r, uint32_t keep, uint32
 	return true;
 }
 
+void ring_fit(struct tcp_env *env, struct tcp_ring *r)
+{
+	unsigned int order = mem_order(r->len);
+	uint32_t block;
+
+	if (order < RING_MIN_ORDER)
+		order = RING_MIN_ORDER;
+	if (!r->len || r->size <= order_size(order))
+		return;
+	block = mem_alloc(env->mem, order);
+	if (!block)
+		return;
+	copy_out(env, r, mem_ptr(env->mem, block), r->len);
+	mem_free(env->mem, r->block, ring_order(r->size));
+	r->block = block;
+	r->size = order_size(order);
+	r->head = 0;
+	r->peak = r->len;
+}
+
 void ring_release(struct tcp_env *env, struct tcp_ring *r, uint8_t *hint)
 {
 	unsigned int used = mem_order(r->peak);

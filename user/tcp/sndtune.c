@@ -7,12 +7,15 @@
  * the rate needs again a little later. When the queue has run empty it begins anew: a short path keeps a small,
  * cache-warm queue.
  *
+ * While memory is pressed it only shrinks.
+ *
  * XTCP_SNDBUF fixes the limit. XTCP_NOTSENT_LOWAT bounds what is queued and was never sent, for those who
  * want to decide late what to send.
  */
 #include "tcp/internal.h"
 
 #define SNDBUF_MIN (256u << 10)
+#define SNDBUF_PRESSED (16u << 10) /* the same while memory is pressed */
 
 static uint32_t twice(uint32_t n)
 {
@@ -21,7 +24,7 @@ static uint32_t twice(uint32_t n)
 
 void sndtune_init(const struct tcp_env *env, struct tcp_conn *c)
 {
-	c->sndbuf = min_u32(SNDBUF_MIN, env->conf.sndbuf_max);
+	c->sndbuf = min_u32(mem_pressed(env->mem) ? SNDBUF_PRESSED : SNDBUF_MIN, env->conf.sndbuf_max);
 }
 
 void tcp_set_sndbuf(struct tcp_conn *c, uint32_t bytes)
@@ -79,9 +82,11 @@ void sndtune_writable(struct tcp_conn *c)
 
 void sndtune_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t flight)
 {
-	uint32_t want = min_u32(max_u32(twice(max_u32(c->cwnd, flight)), SNDBUF_MIN), env->conf.sndbuf_max);
+	bool pressed = mem_pressed(env->mem);
+	uint32_t want = max_u32(twice(max_u32(c->cwnd, flight)), pressed ? SNDBUF_PRESSED : SNDBUF_MIN);
 
-	if (!(c->tune & TCP_TUNE_SNDBUF_SET) && (want > c->sndbuf || !c->sndq.len))
+	want = min_u32(want, env->conf.sndbuf_max);
+	if (!(c->tune & TCP_TUNE_SNDBUF_SET) && (pressed ? want < c->sndbuf : want > c->sndbuf || !c->sndq.len))
 		c->sndbuf = want;
 	sndtune_writable(c);
 }

@@ -191,18 +191,20 @@ struct tcp_conf {
 	uint32_t rcvbuf_max;  /* bytes */
 	uint32_t rcvbuf_init; /* receive buffer before it is tuned, bytes; default 128 KiB */
 	uint64_t time_wait_ns;
-	uint64_t delack_ns;	 /* default 40 ms; < 500 ms (MUST-40) */
-	uint64_t rto_min_ns;	 /* default 200 ms */
-	uint64_t rto_max_ns;	 /* default 120 s (RFC 6298 2.5: at least 60 s) */
-	uint64_t rto_init_ns;	 /* default 1 s */
-	uint64_t fin_wait2_ns;	 /* how long an orphan waits for the peer's FIN; default 60 s */
-	uint64_t syn_timeout_ns; /* R2 for SYN: default 180 s (MUST-23) */
-	uint64_t r2_ns;		 /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
-	int64_t fixed_isn;	 /* >= 0: use it (teaching); -1: RFC 6528 */
-	uint8_t cc;		 /* number in tcp_cc_table[] */
-	uint8_t ecn;		 /* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
-	uint8_t ttl;		 /* default 64 */
-	uint8_t mtu_probing;	 /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
+	uint64_t delack_ns;	     /* default 40 ms; < 500 ms (MUST-40) */
+	uint64_t rto_min_ns;	     /* default 200 ms */
+	uint64_t rto_max_ns;	     /* default 120 s (RFC 6298 2.5: at least 60 s) */
+	uint64_t rto_init_ns;	     /* default 1 s */
+	uint64_t fin_wait2_ns;	     /* how long an orphan waits for the peer's FIN; default 60 s */
+	uint64_t syn_timeout_ns;     /* R2 for SYN: default 180 s (MUST-23) */
+	uint64_t r2_ns;		     /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
+	uint32_t orphan_retries;     /* window probes for an orphan; default 8 */
+	uint32_t zero_window_probes; /* so many, all answered, before short memory may end it; default 8 */
+	int64_t fixed_isn;	     /* >= 0: use it (teaching); -1: RFC 6528 */
+	uint8_t cc;		     /* number in tcp_cc_table[] */
+	uint8_t ecn;		     /* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
+	uint8_t ttl;		     /* default 64 */
+	uint8_t mtu_probing;	     /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
 void tcp_conf_default(struct tcp_conf *conf);
 
@@ -595,6 +597,14 @@ void tcp_close(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void tcp_abort(struct tcp_env *env, struct tcp_conn *c, int err);
 /* Buffers, records and lists back to mem; c may be forgotten. */
 void tcp_free(struct tcp_env *env, struct tcp_conn *c);
+
+/* ---- memory (memory.c) ---- */
+
+uint64_t tcp_memory(const struct tcp_conn *c); /* bytes of buffer memory it holds */
+/* Let go what can be let go: out-of-order data, and blocks larger than what they hold. */
+void tcp_prune(struct tcp_env *env, struct tcp_conn *c);
+/* The peer answers window probes, but has kept its window shut for so long that memory may be more important. */
+bool tcp_window_stuck(const struct tcp_env *env, const struct tcp_conn *c);
 
 /* An option changed that output depends on (NODELAY set, CORK cleared): let tcp_output look again. */
 size_t tcp_send_space(const struct tcp_conn *c);

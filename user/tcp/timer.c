@@ -5,7 +5,8 @@
  *   rtx     something is in flight: retransmission timeout (RFC 6298, 7765), for SYN too;
  *           nothing is in flight but data waits for the peer's window: persist,
  *           a window probe with back-off, for ever while the peer answers
- *           (RFC 9293 3.8.6.1, MUST-37), until R2 when it does not
+ *           (RFC 9293 3.8.6.1, MUST-37), until R2 when it does not; an orphan for
+ *           conf.orphan_retries probes
  *   probe   RACK's reordering timer (RFC 8985 6.2 step 5), or the tail loss probe (7.2)
  *   delack  an acknowledgement is owed by then (RFC 9293 3.8.6.3)
  *   idle    keepalive (RFC 9293 3.8.4), off by default
@@ -96,6 +97,10 @@ static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->recs.count || syn) {
 		loss_rto(env, c, now_ns);
 		timer_rtx_arm(env, c, now_ns);
+	} else if (c->flags & TCP_F_ORPHAN && c->probes >= env->conf.orphan_retries) {
+		tcp_count(env, orphan_timeouts);
+		tcp_abort(env, c, ETIMEDOUT); /* nobody is left who could decide to wait (RFC 6429 3) */
+		return;
 	} else { /* persist: for ever while the peer answers (ack_input), R2 when it does not */
 		c->flags |= TCP_F_PROBE;
 		if (c->probes < 255)

@@ -108,9 +108,9 @@ int64_t tcp_peek(struct tcp_env *env, struct tcp_conn *c, struct tcp_span span[2
  * After reading: is the window worth telling (RFC 9293 3.8.6.2.2, MUST-39)? Not while plenty is still
  * announced: the next acknowledgement will carry it.
  */
-static void window_update(struct tcp_conn *c)
+static void window_update(const struct tcp_env *env, struct tcp_conn *c)
 {
-	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(c), max = recvq_window_max(c), more;
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(env, c), max = recvq_window_max(c), more;
 
 	if (!tcp_can_receive(c) || wnd <= left)
 		return;
@@ -132,7 +132,7 @@ int tcp_consume(struct tcp_env *env, struct tcp_conn *c, size_t n)
 		ring_release(env, &c->rcvq, &c->rcv_hint);
 	if (c->flags & TCP_F_URG_IN && tcp_urgent_mark(c) < 0)
 		c->flags &= ~(uint32_t)TCP_F_URG_IN;
-	window_update(c);
+	window_update(env, c);
 	return 0;
 }
 
