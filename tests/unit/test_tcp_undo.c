@@ -89,6 +89,27 @@ static void test_undo_by_dsack_wants_all_of_them(void **state)
 	assert_int_equal(th.c->cwnd, 10 * MSS);
 }
 
+/* The duplicate is the loss probe's, which went before the recovery: of that it says nothing. */
+static void test_undo_not_by_dsack_of_a_loss_probe(void **state)
+{
+	flight(10, true, false);
+	advance(100);
+	count_is(loss_probes, 1);
+	out("P.", SEG(9), 1, MSS);
+	sack(0, 1, 4);
+	out(".", SEG(0), 1, MSS);
+	assert_true(th.c->flags & TCP_F_RECOVERY);
+	th_sack(SEG(9), SEG(10));
+	th_sack(SEG(1), SEG(10));
+	in(".", 1, 1, 0);
+	count_is(in_dsacks, 1);
+	count_is(spurious_losses, 0);
+	assert_true(th.c->flags & TCP_F_RECOVERY);
+	in(".", 1, SEG(10), 0);
+	sack(10, 0, 1); /* but this one is the retransmission's */
+	count_is(spurious_losses, 1);
+}
+
 static void test_undo_not_by_dsack_of_earlier_data(void **state)
 {
 	flight(10, true, false);
@@ -163,6 +184,7 @@ int main(void)
 		TEST(test_undo_not_when_the_retransmission_is_echoed),
 		TEST(test_undo_by_dsack_after_recovery),
 		TEST(test_undo_by_dsack_wants_all_of_them),
+		TEST(test_undo_not_by_dsack_of_a_loss_probe),
 		TEST(test_undo_not_by_dsack_of_earlier_data),
 		TEST(test_undo_timeout_by_timestamp),
 		TEST(test_undo_timeout_by_timestamp_without_sack),

@@ -301,6 +301,7 @@ enum {
 	TCP_L_FRTO_1 = 512,    /* F-RTO waits for the first ACK after a timeout (frto.c) */
 	TCP_L_FRTO_2 = 1024,   /* it has let new data go and waits for the second */
 	TCP_L_UNDO_RTO = 2048, /* with TCP_L_UNDO: of a timeout */
+	TCP_L_UNDO_TLP = 4096, /* a loss probe, sent again before that, may be reported as a duplicate too */
 };
 
 /* conn->tune */

@@ -19,7 +19,9 @@ void undo_begin(struct tcp_conn *c, bool timeout)
 
 	if (!(c->flags & TCP_F_SYN_ACKED))
 		return;
-	c->loss_flags &= (uint16_t)~TCP_L_UNDO_RTO;
+	c->loss_flags &= (uint16_t) ~(TCP_L_UNDO_RTO | TCP_L_UNDO_TLP);
+	if (c->loss_flags & TCP_L_TLP && c->loss_flags & TCP_L_TLP_RTX)
+		c->loss_flags |= TCP_L_UNDO_TLP;
 	c->loss_flags |= TCP_L_UNDO | (timeout ? TCP_L_UNDO_RTO : 0);
 	if (again)
 		return;
@@ -91,6 +93,10 @@ static bool all_needless(struct tcp_conn *c, const struct ack_info *a)
 
 	if (!c->undo_rtx || seq_lt(a->twice.start, c->undo_una))
 		return false;
+	if (n && c->loss_flags & TCP_L_UNDO_TLP) { /* a probe is no part of the recovery: it proves nothing of that */
+		c->loss_flags &= (uint16_t)~TCP_L_UNDO_TLP;
+		n--;
+	}
 	c->undo_rtx = (uint16_t)(c->undo_rtx - min_u32(n, c->undo_rtx));
 	return !c->undo_rtx;
 }
