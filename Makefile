@@ -87,7 +87,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: all help deps demo check bench sim fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+.PHONY: requirements all help deps demo check bench sim fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
 	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
@@ -231,6 +231,9 @@ unit bpf corpus netns: ## one group of tests (T=REGEX chooses among them)
 
 lint: ## format, static analysis, layering, purity of the core, sizes, licences
 	@bash tests/check.sh $(if $(T),-f '$(T)') lint
+
+requirements: tests-unit ## each MUST, SHOULD and MAY of RFC 9293 with the test that shows it
+	@python3 tests/requirements/run.py
 
 sim: $(SIM_BIN) ## two engines over simulated links: SEED=n or SEEDS=a..b
 	$(if $(SIM_BIN),$(SIM_BIN) --seeds $(SEEDS),@echo 'no tests/sim yet')

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan corpus netns fuzz.
+# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan corpus netns requirements fuzz.
 #
 # A test is a command with a time limit. On its output, lines `ok ...`, `not ok ...` and `... # SKIP` (TAP, as from cmocka
 # and tests/netns/lib.sh) count one each; a test that prints none counts one by its exit code. Exit code 77 skips, its last
@@ -197,6 +197,11 @@ group_asan() {
 	fi
 }
 
+# After unit and netns: it reads their results.
+group_requirements() {
+	start 1 requirements 60 python3 tests/requirements/run.py --logs "$logs"
+}
+
 group_netns() {
 	local t name
 	build all tests-netns tests-bench
@@ -240,7 +245,7 @@ group_fuzz() {
 
 for group; do
 	case $group in
-	lint | unit | bpf | sim | asan | corpus | netns | fuzz) "group_$group" ;;
+	lint | unit | bpf | sim | asan | corpus | netns | requirements | fuzz) "group_$group" ;;
 	*)
 		echo "check.sh: no group '$group'" >&2
 		exit 2

@@ -96,6 +96,7 @@ static void test_csum_many_large_pieces_do_not_overflow(void **state)
 	assert_true(csum_partial(data, 65536) < 1ull << 33);
 }
 
+/* RFC 9293: MUST-2 */
 static void test_csum_pseudo_ipv4_equals_rfc9293_header(void **state)
 {
 	struct xtcp_addr s = addr_from_v4(htonl(0x0a090001)), d = addr_from_v4(htonl(0xfffe0102));
@@ -104,6 +105,7 @@ static void test_csum_pseudo_ipv4_equals_rfc9293_header(void **state)
 	assert_int_equal(csum_fold(csum_pseudo(s.b, d.b, 6, 0x1235)), naive(h, sizeof(h)));
 }
 
+/* RFC 9293: MUST-2 */
 static void test_csum_pseudo_ipv6_equals_rfc8200_header(void **state)
 {
 	uint8_t h[40] = { 0xfd, 9,    0,    0,	  0,   0,    0,	   0,	 1, 2, 3,    4,	   5,	 6,

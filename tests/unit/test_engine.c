@@ -120,6 +120,7 @@ static void test_engine_echo_over_ipv6(void **state)
 	echo_test(1);
 }
 
+/* RFC 9293: MUST-13 */
 static void test_engine_close_both_ways_ends_in_time_wait(void **state)
 {
 	uint64_t l, c, s;
@@ -278,6 +279,7 @@ static void test_engine_port_stays_steered_while_connection_lives(void **state)
 	assert_int_equal(p->side[1].owned[80], 0);
 }
 
+/* RFC 9293: MUST-42 */
 static void test_engine_most_specific_listener_wins(void **state)
 {
 	uint64_t any = do_listen(80, 0, 0), v4, exact, got;
@@ -497,6 +499,7 @@ static void test_engine_lost_syn_is_repaired(void **state)
 	assert_int_equal(engine_conn(eng(0), c)->state, TCP_ESTABLISHED);
 }
 
+/* RFC 9293: SHLD-6 */
 static void test_engine_mtu_change_reaches_connections(void **state)
 {
 	uint64_t l, c, s;

@@ -24,6 +24,7 @@ static void refused(const struct xtcp_addr *r, uint16_t rport, const struct xtcp
 	check_engines();
 }
 
+/* RFC 9293: MUST-44 */
 static void test_connect_opens_with_syn_from_a_reserved_port(void **state)
 {
 	struct engine_event ev;
@@ -44,6 +45,7 @@ static void test_connect_opens_with_syn_from_a_reserved_port(void **state)
 	assert_int_equal(ev.error, ECONNREFUSED);
 }
 
+/* RFC 9293: MUST-46 */
 static void test_connect_to_what_is_no_peer_is_refused(void **state)
 {
 	static const char *const bad[] = { "0.0.0.0",	"::",	   "127.0.0.1",	     "::1",
@@ -59,6 +61,7 @@ static void test_connect_to_what_is_no_peer_is_refused(void **state)
 	refused(kit_addr(1, 0), 0, NULL, 0, -EINVAL, "port 0");
 }
 
+/* RFC 9293: MUST-43 */
 static void test_connect_from_what_is_not_ours_is_refused(void **state)
 {
 	struct xtcp_addr a = addr_from_v4(htonl(0x0a090063));
@@ -119,6 +122,7 @@ static void test_connect_all_slots_in_use_is_refused(void **state)
 
 /* ---- ports ---- */
 
+/* RFC 9293: MUST-45 */
 static void test_connect_port_of_choice_serves_several_peers(void **state)
 {
 	uint64_t a, b, c;

@@ -233,6 +233,7 @@ static void test_dst_route_mtu_change_met_by_a_new_connect_reaches_the_old(void 
 	assert_int_equal(engine_conn(eng(0), a)->path_mtu, 1000);
 }
 
+/* RFC 9293: SHLD-6 */
 static void test_dst_link_mtu_change_reaches_all_and_forgets_learnt_ones(void **state)
 {
 	uint64_t a, s;

@@ -60,6 +60,7 @@ static void tcp_header_is(const struct kit_frame *f, uint32_t payload)
 	assert_int_equal(f->data[f->ip.l4_off + 12] & 15, 0);
 }
 
+/* RFC 9293: MUST-48, MUST-49, SHLD-22 */
 static void test_frame_ipv4_is_an_atomic_datagram(void **state)
 {
 	struct frame_to to = to_v(0, 14);
@@ -75,6 +76,7 @@ static void test_frame_ipv4_is_an_atomic_datagram(void **state)
 	assert_true(addr_eq(&f->ip.daddr, kit_addr(0, 0)));
 }
 
+/* RFC 9293: MUST-48, SHLD-22 */
 static void test_frame_ipv6_carries_class_and_flow_label(void **state)
 {
 	struct frame_to to = to_v(1, 14);
@@ -117,6 +119,7 @@ static void test_frame_tags_options_and_urgent_pointer_are_in_place(void **state
 }
 
 /* Around every border of a chunk, and every small length. */
+/* RFC 9293: MUST-2 */
 static void test_frame_payload_of_any_length_fills_fragments(void **state)
 {
 	kit_mtu(9000);

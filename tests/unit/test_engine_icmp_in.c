@@ -101,6 +101,7 @@ static void every_type(int family, int (*expect)(uint32_t, uint32_t))
 	assert_int_equal(tcp()->path_mtu, 1500);
 }
 
+/* RFC 9293: MUST-54, MUST-55 */
 static void test_icmp_in_every_v4_type_and_code_is_mapped(void **state)
 {
 	every_type(0, expect_v4);
@@ -175,6 +176,7 @@ static void test_icmp_in_too_big_v6_mtu_is_bounded(void **state)
 	}
 }
 
+/* RFC 9293: MUST-54 */
 static void test_icmp_in_too_big_makes_the_lost_segment_smaller(void **state)
 {
 	uint64_t at = 0, s, l = kit_listen(80);

@@ -58,6 +58,7 @@ static void test_input_three_tags_are_not_ip(void **state)
 
 /* ---- not for us ---- */
 
+/* RFC 9293: MUST-57 */
 static void test_input_destination_not_ours_is_silent(void **state)
 {
 	struct xtcp_addr other = addr_from_v4(htonl(0x0a090063)), broadcast = addr_from_v4(0xffffffffu);
@@ -113,6 +114,7 @@ static void test_input_land_is_a_bad_address(void **state)
 	assert_int_equal(kit_sent_count(1), 0);
 }
 
+/* RFC 9293: MUST-57, MUST-63 */
 static void test_input_source_no_unicast_comes_from_is_bad(void **state)
 {
 	static const char *const src[] = { "0.0.0.0", "127.0.0.1", "224.0.0.1", "255.255.255.255",
@@ -131,6 +133,7 @@ static void test_input_source_no_unicast_comes_from_is_bad(void **state)
 
 /* ---- malformed ---- */
 
+/* RFC 9293: MUST-3 */
 static void test_input_bad_checksum_is_counted_and_dropped(void **state)
 {
 	kit_listen(80);

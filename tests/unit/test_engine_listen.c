@@ -59,6 +59,7 @@ static const struct listener *at(uint64_t l)
 
 /* ---- which ---- */
 
+/* RFC 9293: MUST-42, MUST-43 */
 static void test_listen_most_specific_of_three_kinds_wins(void **state)
 {
 	uint64_t any = open_on("::", 80), v4 = open_on("0.0.0.0", 80), exact = open_on("10.9.0.2", 80);
@@ -92,6 +93,7 @@ static void test_listen_same_kind_twice_is_in_use(void **state)
 	open_on("fd09::2", 80);
 }
 
+/* RFC 9293: MUST-46 */
 static void test_listen_on_what_is_not_ours_is_refused(void **state)
 {
 	assert_int_equal(open_err("10.9.0.1", 80), -EADDRNOTAVAIL);
@@ -298,6 +300,7 @@ static void test_listen_syn_queue_bound_is_kept_and_frees_itself(void **state)
 	assert_int_equal(eng(1)->r->conns.used, 1);
 }
 
+/* RFC 9293: MUST-41 */
 static void test_listen_half_open_may_complete_past_the_backlog(void **state)
 {
 	uint32_t iss[3];

@@ -72,6 +72,7 @@ static void test_ack_window_update_without_progress_is_taken(void **state)
 	assert_int_equal(th.c->max_snd_wnd, 65535);
 }
 
+/* RFC 9293: MUST-1, REC-1 */
 static void test_ack_scaled_window_is_large(void **state)
 {
 	th_modern();
@@ -101,6 +102,7 @@ static void test_ack_gives_an_rtt_sample(void **state)
 }
 
 /* Karn (RFC 6298 3): an answer to what was sent twice says nothing, and the back-off stays. */
+/* RFC 9293: MUST-18 */
 static void test_ack_of_retransmission_gives_no_sample_and_keeps_back_off(void **state)
 {
 	uint32_t srtt;

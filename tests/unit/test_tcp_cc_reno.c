@@ -9,6 +9,7 @@ static void acked(uint32_t bytes)
 	tcp_cc_table[th.c->cc]->ack(th.c, &ev);
 }
 
+/* RFC 9293: MAY-18 */
 static void test_cc_every_algorithm_is_found_by_name(void **state)
 {
 	for (unsigned int i = 0; i < TCP_CC_ALGORITHMS; i++) {
@@ -36,6 +37,7 @@ static void test_cc_initial_window_is_rfc_6928s(void **state)
 	assert_int_equal(tcp_initial_window(8960), 17920);
 }
 
+/* RFC 9293: MUST-19 */
 static void test_cc_reno_slow_start_grows_by_what_is_acknowledged(void **state)
 {
 	th_active();
@@ -45,6 +47,7 @@ static void test_cc_reno_slow_start_grows_by_what_is_acknowledged(void **state)
 	assert_int_equal(th.c->cwnd, 13 * 1460);
 }
 
+/* RFC 9293: MUST-19 */
 static void test_cc_reno_avoidance_grows_one_segment_a_window(void **state)
 {
 	th_active();

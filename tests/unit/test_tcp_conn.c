@@ -39,6 +39,7 @@ static void test_conn_passive_open_reaches_established(void **state)
 }
 
 /* Figure 8: both SYNs cross, both SYN-ACKs cross. */
+/* RFC 9293: MUST-10 */
 static void test_conn_simultaneous_open_crossing_syn_acks_establish(void **state)
 {
 	th_connect();
@@ -56,6 +57,7 @@ static void test_conn_simultaneous_open_crossing_syn_acks_establish(void **state
 	out("P.", 1, 1, 10);
 }
 
+/* RFC 9293: MUST-10 */
 static void test_conn_simultaneous_open_ack_establishes(void **state)
 {
 	th_connect();
@@ -152,6 +154,7 @@ static void test_conn_lost_syn_starts_with_one_segment(void **state)
 
 /* ---- closing ---- */
 
+/* RFC 9293: MAY-1 */
 static void test_conn_half_close_receives_until_peer_fin(void **state)
 {
 	th_active();
@@ -281,6 +284,7 @@ static void test_conn_close_with_data_queued_sends_it_then_fin(void **state)
 	state_is(TCP_FIN_WAIT_2);
 }
 
+/* RFC 9293: SHLD-3 */
 static void test_conn_close_with_unread_data_resets(void **state)
 {
 	th_active();
@@ -427,6 +431,7 @@ static void test_conn_linger_after_half_close_has_nothing_to_wait_for(void **sta
 
 /* ---- endings by the peer ---- */
 
+/* RFC 9293: MUST-12 */
 static void test_conn_reset_in_each_state_ends_it(void **state)
 {
 	static const uint16_t err[] = {
@@ -488,6 +493,7 @@ static void mss_is(void **state, uint16_t peer, bool ts, bool v6, uint32_t mtu, 
 	th_setup(state);
 }
 
+/* RFC 9293: MUST-16 */
 static void test_conn_mss_follows_peer_path_and_options(void **state)
 {
 	mss_is(state, 1460, false, false, 1500, 1460);
@@ -502,6 +508,7 @@ static void test_conn_mss_follows_peer_path_and_options(void **state)
 	mss_is(state, 0, false, false, 296, 256);
 }
 
+/* RFC 9293: MUST-67 */
 static void test_conn_mss_announced_is_what_the_path_carries(void **state)
 {
 	static const struct {
@@ -571,6 +578,7 @@ static void test_conn_names_of_states_are_the_rfcs(void **state)
 	assert_string_equal(tcp_state_name(11), "?");
 }
 
+/* RFC 9293: MUST-48, MUST-49, SHLD-21, SHLD-22 */
 static void test_conn_traffic_class_and_ttl_are_the_applications(void **state)
 {
 	th.env.conf.ttl = 7;

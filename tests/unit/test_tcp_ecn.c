@@ -213,6 +213,7 @@ static void test_ecn_not_agreed_nothing_is_capable(void **state)
 
 /* ---- the receiver ---- */
 
+/* RFC 9293: SHLD-8 */
 static void test_ecn_mark_is_echoed_until_cwr(void **state)
 {
 	classic();
@@ -270,6 +271,7 @@ static void test_ecn_mark_out_of_order_is_echoed(void **state)
 
 /* ---- the sender ---- */
 
+/* RFC 9293: SHLD-8 */
 static void test_ecn_echo_reduces_once_a_window_and_says_cwr(void **state)
 {
 	flight(10);

@@ -25,6 +25,7 @@ static void test_icmp_outside_the_flight_is_ignored(void **state)
 	assert_int_equal(th.c->soft_error, EHOSTUNREACH);
 }
 
+/* RFC 9293: MUST-56 */
 static void test_icmp_never_ends_a_synchronised_connection(void **state)
 {
 	th_active();
@@ -36,6 +37,7 @@ static void test_icmp_never_ends_a_synchronised_connection(void **state)
 	}
 }
 
+/* RFC 9293: SHLD-26 */
 static void test_icmp_hard_errors_end_an_attempt_to_connect(void **state)
 {
 	static const struct {
@@ -59,6 +61,7 @@ static void test_icmp_hard_errors_end_an_attempt_to_connect(void **state)
 	}
 }
 
+/* RFC 9293: MUST-56, SHLD-25 */
 static void test_icmp_soft_errors_let_an_attempt_go_on(void **state)
 {
 	static const enum tcp_icmp soft[] = { TCP_ICMP_NET_UNREACH, TCP_ICMP_HOST_UNREACH, TCP_ICMP_TIME_EXCEEDED,

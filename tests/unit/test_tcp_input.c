@@ -260,6 +260,7 @@ static void test_input_timestamp_echo_on_delayed_ack_is_the_earlier(void **state
 
 /* ---- second: RST (RFC 5961 3) ---- */
 
+/* RFC 9293: MAY-12 */
 static void test_input_rst_in_window_but_not_at_edge_is_challenged(void **state)
 {
 	th_active();
@@ -282,6 +283,7 @@ static void test_input_rst_outside_window_is_dropped_silently(void **state)
 	count_is(in_rst_bad_seq, 3);
 }
 
+/* RFC 9293: MUST-66 */
 static void test_input_rst_at_edge_of_zero_window_resets(void **state)
 {
 	th.env.conf.rcvbuf_max = 1000;
@@ -291,6 +293,18 @@ static void test_input_rst_at_edge_of_zero_window_resets(void **state)
 	assert_int_equal(th.c->rcv_adv, th.c->rcv_nxt);
 	in("R", 1001, 0, 0);
 	state_is(TCP_CLOSED);
+}
+
+/* RFC 9293: SHLD-2 */
+static void test_input_rst_with_text_resets(void **state)
+{
+	(void)state;
+	th_active();
+	in("R.", 1, 1, 30); /* a reason, in plain words, for people */
+	state_is(TCP_CLOSED);
+	assert_int_equal(th.c->error, ECONNRESET);
+	assert_int_equal(th.c->rcvq.len, 0);
+	no_out();
 }
 
 static void test_input_rst_never_brings_an_answer(void **state)
@@ -304,6 +318,7 @@ static void test_input_rst_never_brings_an_answer(void **state)
 
 /* ---- fourth: SYN (RFC 5961 4) ---- */
 
+/* RFC 9293: MAY-12 */
 static void test_input_syn_on_synchronised_connection_is_challenged(void **state)
 {
 	static const uint32_t seq[] = { 0, 1, 2, 65535, 65536, 0x80000001 };
@@ -317,6 +332,7 @@ static void test_input_syn_on_synchronised_connection_is_challenged(void **state
 	}
 }
 
+/* RFC 9293: MUST-11 */
 static void test_input_syn_in_window_returns_passive_open_to_listen(void **state)
 {
 	th_goto(TCP_SYN_RECEIVED);
@@ -326,6 +342,7 @@ static void test_input_syn_in_window_returns_passive_open_to_listen(void **state
 	count_is(attempt_fails, 1);
 }
 
+/* RFC 9293: MUST-11 */
 static void test_input_syn_in_window_of_simultaneous_open_is_challenged(void **state)
 {
 	th_goto(TCP_SYN_SENT);
@@ -368,6 +385,7 @@ static void test_input_ack_of_unsent_data_is_challenged_and_dropped(void **state
 	count_is(in_ack_too_new, 1);
 }
 
+/* RFC 9293: MAY-12 */
 static void test_input_ack_older_than_any_window_is_challenged_and_dropped(void **state)
 {
 	th_active();
@@ -382,6 +400,7 @@ static void test_input_ack_older_than_any_window_is_challenged_and_dropped(void 
 
 /* ---- sixth: URG (RFC 6093) ---- */
 
+/* RFC 9293: MUST-30, MUST-32, MUST-33 */
 static void test_input_urgent_pointer_marks_the_stream(void **state)
 {
 	th_active();
@@ -409,6 +428,7 @@ static void test_input_urgent_pointer_beyond_text_announces(void **state)
 	assert_int_equal(tcp_urgent_mark(th.c), 60000);
 }
 
+/* RFC 9293: MUST-66 */
 static void test_input_urgent_pointer_is_taken_with_zero_window(void **state)
 {
 	th.env.conf.rcvbuf_max = 1000;
@@ -444,6 +464,7 @@ static void test_input_urgent_after_fin_is_ignored(void **state)
 
 /* ---- seventh: text, and when it is acknowledged (RFC 9293 3.8.6.3) ---- */
 
+/* RFC 9293: MUST-40, SHLD-18 */
 static void test_input_lone_segment_is_acknowledged_after_40_ms(void **state)
 {
 	th_active();
@@ -459,6 +480,7 @@ static void test_input_lone_segment_is_acknowledged_after_40_ms(void **state)
 	assert_true(events_take() & TCP_EV_READABLE);
 }
 
+/* RFC 9293: SHLD-19 */
 static void test_input_second_full_segment_is_acknowledged_at_once(void **state)
 {
 	th_active();
@@ -497,6 +519,7 @@ static void test_input_ack_rides_on_data(void **state)
 	no_out();
 }
 
+/* RFC 9293: MUST-58, MUST-59 */
 static void test_input_burst_brings_one_ack(void **state)
 {
 	th_active();
@@ -514,6 +537,7 @@ static void test_input_quickack_acknowledges_at_once(void **state)
 	out(".", 1, 2, 0);
 }
 
+/* RFC 9293: MAY-13 */
 static void test_input_out_of_order_and_filling_are_acknowledged_at_once(void **state)
 {
 	th_active();
@@ -610,6 +634,7 @@ static void test_input_fin_again_is_acknowledged_again(void **state)
 	assert_int_equal(th_peer_next(), 2);
 }
 
+/* RFC 9293: MUST-13 */
 static void test_input_fin_in_time_wait_restarts_two_msl(void **state)
 {
 	th_goto(TCP_TIME_WAIT);
@@ -743,6 +768,7 @@ int main(void)
 		TEST(test_input_rst_in_window_but_not_at_edge_is_challenged),
 		TEST(test_input_rst_outside_window_is_dropped_silently),
 		TEST(test_input_rst_at_edge_of_zero_window_resets),
+		TEST(test_input_rst_with_text_resets),
 		TEST(test_input_rst_never_brings_an_answer),
 		TEST(test_input_syn_on_synchronised_connection_is_challenged),
 		TEST(test_input_syn_in_window_returns_passive_open_to_listen),

@@ -18,6 +18,7 @@ static int isn_setup(void **state)
 	return 0;
 }
 
+/* RFC 9293: MUST-8 */
 static void test_isn_counts_every_four_microseconds(void **state)
 {
 	uint32_t first = isn(1000 * TH_S);
@@ -49,6 +50,7 @@ static void test_isn_depends_on_each_part_of_the_tuple(void **state)
 	assert_int_equal(isn(0), first);
 }
 
+/* RFC 9293: MUST-9, SHLD-1 */
 static void test_isn_depends_on_the_secret(void **state)
 {
 	uint32_t first = isn(0);

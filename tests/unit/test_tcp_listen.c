@@ -38,6 +38,7 @@ static void test_listen_syn_makes_syn_received(void **state)
 	assert_int_equal(th.last.wnd, 65535);
 }
 
+/* RFC 9293: MUST-15 */
 static void test_listen_syn_without_mss_uses_the_default(void **state)
 {
 	th.mss = 0;

@@ -129,6 +129,7 @@ static void test_loss_duplicates_right_after_recovery_start_no_other(void **stat
 
 /* ---- with SACK ---- */
 
+/* RFC 9293: MUST-5 */
 static void test_loss_sack_of_three_segments_above_marks_the_hole(void **state)
 {
 	flight_sack(10);
@@ -295,6 +296,7 @@ static void test_loss_timeout_sends_the_first_and_slow_starts(void **state)
 	assert_false(th.c->flags & TCP_F_LOSS);
 }
 
+/* RFC 9293: MUST-19 */
 static void test_loss_timeout_backs_off_and_keeps_ssthresh(void **state)
 {
 	uint64_t start;

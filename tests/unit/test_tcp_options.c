@@ -33,6 +33,7 @@ static void test_options_none_are_none(void **state)
 	assert_int_equal(o.present, 0);
 }
 
+/* RFC 9293: MUST-4 */
 static void test_options_of_a_syn_are_read(void **state)
 {
 	PARSE(2, 4, 5, 180, 4, 2, 8, 10, 1, 2, 3, 4, 5, 6, 7, 8, 1, 3, 3, 9);
@@ -43,6 +44,7 @@ static void test_options_of_a_syn_are_read(void **state)
 	assert_int_equal(o.wscale, 9);
 }
 
+/* RFC 9293: MUST-64 */
 static void test_options_of_any_alignment_are_read(void **state)
 {
 	for (size_t pad = 0; pad < 8; pad++) { /* MUST-64 */
@@ -57,6 +59,7 @@ static void test_options_of_any_alignment_are_read(void **state)
 	}
 }
 
+/* RFC 9293: MUST-5 */
 static void test_options_timestamp_of_the_usual_form_is_read(void **state)
 {
 	PARSE(1, 1, 8, 10, 0x80, 0, 0, 1, 0, 0, 0, 2);
@@ -94,6 +97,7 @@ static void test_options_sack_of_odd_length_is_malformed(void **state)
 	}
 }
 
+/* RFC 9293: MUST-6 */
 static void test_options_unknown_are_skipped(void **state)
 {
 	PARSE(254, 6, 1, 2, 3, 4, 30, 3, 0, 2, 4, 2, 0); /* MUST-6; 30 is MPTCP */
@@ -104,12 +108,14 @@ static void test_options_unknown_are_skipped(void **state)
 	assert_int_equal(o.present & TCP_OPT_BAD, TCP_OPT_BAD); /* the third runs past the end */
 }
 
+/* RFC 9293: MUST-4 */
 static void test_options_after_the_end_of_list_do_not_count(void **state)
 {
 	PARSE(4, 2, 0, 2, 4, 5, 180);
 	assert_int_equal(o.present, TCP_OPT_SACK_OK);
 }
 
+/* RFC 9293: MUST-7 */
 static void test_options_illegal_lengths_end_the_reading(void **state)
 {
 	static const uint8_t kinds[] = { 2, 3, 4, 5, 8, 9, 255 }, lens[] = { 0, 1, 11, 255 };
@@ -172,6 +178,7 @@ static void test_options_random_bytes_are_harmless(void **state)
 	}
 }
 
+/* RFC 9293: MUST-7 */
 static void test_options_malformed_are_counted_and_survived(void **state)
 {
 	th_active();
@@ -183,6 +190,7 @@ static void test_options_malformed_are_counted_and_survived(void **state)
 
 /* ---- written ---- */
 
+/* RFC 9293: MUST-14, MUST-68, MUST-69, SHLD-5, MAY-3 */
 static void test_options_syn_offers_everything(void **state)
 {
 	static const uint8_t head[] = { 2, 4, 5, 180, 1, 1, 4, 2, 1, 1, 8, 10 };
@@ -214,6 +222,20 @@ static void test_options_syn_ack_offers_only_what_was_offered(void **state)
 		th_teardown(state);
 		th_setup(state);
 	}
+}
+
+/* RFC 9293: MUST-65 */
+static void test_options_of_a_syn_are_on_no_other_segment(void **state)
+{
+	(void)state;
+	th_modern();
+	put(100);
+	out("P.", 1, 1, 100);
+	assert_int_equal(th.opts.present, TCP_OPT_TS);
+	in(".", 1, 101, 0);
+	tcp_shutdown(&th.env, th.c, th.now);
+	out("F.", 101, 1, 0);
+	assert_int_equal(th.opts.present, TCP_OPT_TS);
 }
 
 static void test_options_agreement_needs_both_sides(void **state)
@@ -284,6 +306,7 @@ int main(void)
 		TEST(test_options_malformed_are_counted_and_survived),
 		TEST(test_options_syn_offers_everything),
 		TEST(test_options_syn_ack_offers_only_what_was_offered),
+		TEST(test_options_of_a_syn_are_on_no_other_segment),
 		TEST(test_options_agreement_needs_both_sides),
 		TEST(test_options_window_scale_is_bounded_by_14),
 		TEST(test_options_window_scale_follows_the_buffer),

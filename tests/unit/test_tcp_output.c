@@ -2,6 +2,7 @@
 /* test_tcp_output.c - what is sent, and when: segment sizes, windows, Nagle, silly windows, probes, PSH, URG, FIN. */
 #include "tcp_harness.h"
 
+/* RFC 9293: SHLD-28 */
 static void test_output_data_is_cut_into_full_segments(void **state)
 {
 	th_active();
@@ -70,6 +71,7 @@ static void test_output_window_of_syn_is_not_scaled(void **state)
 }
 
 /* A window that shrinks below what is in flight (MUST-34): nothing new, old data is still sent again. */
+/* RFC 9293: MUST-34, SHLD-15 */
 static void test_output_shrunken_window_holds_new_data(void **state)
 {
 	th_active();
@@ -85,6 +87,51 @@ static void test_output_shrunken_window_holds_new_data(void **state)
 
 /* ---- Nagle, NODELAY, cork (RFC 9293 3.7.4) ---- */
 
+/* RFC 9293: SHLD-16 */
+static void test_output_old_data_within_a_shrunken_window_is_sent_again(void **state)
+{
+	(void)state;
+	th_active();
+	put(4 * 1460);
+	out_full(4, 1, 1);
+	th.wnd = 2 * 1460;
+	in(".", 1, 1, 0); /* two of the four are past its right edge now */
+	advance(200);
+	out(".", 1, 1, 1460);
+	in(".", 1, 1461, 0);
+	out(".", 1461, 1, 1460);
+	th.wnd = 0;
+	in(".", 1, 2921, 0);
+	no_out();
+	th.wnd = 65535;
+	in(".", 1, 2921, 0);
+	out(".", 2921, 1, 1460);
+	th_drain();
+}
+
+/* RFC 9293: SHLD-17 */
+static void test_output_data_past_a_shrunken_window_never_times_out(void **state)
+{
+	(void)state;
+	th_active();
+	put(2 * 1460);
+	out_full(2, 1, 1);
+	th.wnd = 0;
+	for (int i = 0; i < 60; i++) { /* two hours; R2 is 15 minutes */
+		in(".", 1, 1, 0);
+		advance(120000);
+		th_drain();
+	}
+	state_is(TCP_ESTABLISHED);
+	th.wnd = 65535;
+	in(".", 1, 1, 0);
+	advance(120000);
+	th_drain();
+	in(".", 1, 2921, 0);
+	assert_int_equal(tcp_send_queued(th.c), 0);
+}
+
+/* RFC 9293: SHLD-7 */
 static void test_output_nagle_holds_second_small_segment(void **state)
 {
 	th_active();
@@ -97,6 +144,7 @@ static void test_output_nagle_holds_second_small_segment(void **state)
 	out("P.", 11, 1, 20);
 }
 
+/* RFC 9293: SHLD-7 */
 static void test_output_nagle_sends_full_segments_at_once(void **state)
 {
 	th_active();
@@ -107,6 +155,7 @@ static void test_output_nagle_sends_full_segments_at_once(void **state)
 	no_out();
 }
 
+/* RFC 9293: MUST-17 */
 static void test_output_nodelay_sends_each_write(void **state)
 {
 	th_active();
@@ -164,6 +213,7 @@ static void test_output_cork_ends_by_timer(void **state)
 
 /* ---- the sender's silly-window avoidance (3.8.6.2.1) and the persist timer (3.8.6.1) ---- */
 
+/* RFC 9293: MUST-38 */
 static void test_output_tiny_window_waits_for_the_override_timer(void **state)
 {
 	th_active();
@@ -179,6 +229,7 @@ static void test_output_tiny_window_waits_for_the_override_timer(void **state)
 	out(".", 1, 1, 100);
 }
 
+/* RFC 9293: MUST-38 */
 static void test_output_half_of_largest_window_is_enough(void **state)
 {
 	th.wnd = 1000;
@@ -189,6 +240,7 @@ static void test_output_half_of_largest_window_is_enough(void **state)
 	out(".", 1, 1, 500);
 }
 
+/* RFC 9293: MUST-35, MUST-36, SHLD-29, SHLD-30 */
 static void test_output_zero_window_is_probed_with_back_off(void **state)
 {
 	static const uint32_t wait_ms[] = {
@@ -210,6 +262,7 @@ static void test_output_zero_window_is_probed_with_back_off(void **state)
 	count_is(window_probes, 12);
 }
 
+/* RFC 9293: MUST-37, MAY-8 */
 static void test_output_zero_window_is_probed_for_ever(void **state)
 {
 	th.wnd = 0;
@@ -296,6 +349,7 @@ static void test_output_window_opening_sends_at_once(void **state)
 
 /* ---- the window we announce (3.8.6.2.2) ---- */
 
+/* RFC 9293: SHLD-14 */
 static void test_output_window_falls_with_unread_data_and_never_shrinks(void **state)
 {
 	th.env.conf.rcvbuf_max = 10000;
@@ -308,6 +362,7 @@ static void test_output_window_falls_with_unread_data_and_never_shrinks(void **s
 	}
 }
 
+/* RFC 9293: MUST-39 */
 static void test_output_window_update_waits_for_a_worthwhile_step(void **state)
 {
 	th.env.conf.rcvbuf_max = 10000;
@@ -363,6 +418,7 @@ static void test_output_reading_opens_large_window_without_an_ack_for_each_read(
 
 /* ---- flags ---- */
 
+/* RFC 9293: MUST-60, MUST-61, SHLD-27, MAY-16 */
 static void test_output_psh_marks_the_last_of_what_is_queued(void **state)
 {
 	th_active();
@@ -373,6 +429,7 @@ static void test_output_psh_marks_the_last_of_what_is_queued(void **state)
 	out("P.", 2921, 1, 1460);
 }
 
+/* RFC 9293: MUST-62 */
 static void test_output_urgent_pointer_is_one_past_the_urgent_byte(void **state)
 {
 	th_active();
@@ -384,6 +441,7 @@ static void test_output_urgent_pointer_is_one_past_the_urgent_byte(void **state)
 	out("P.", 6, 1, 5);
 }
 
+/* RFC 9293: MUST-31 */
 static void test_output_urgent_mode_spans_segments(void **state)
 {
 	th_active();
@@ -536,6 +594,8 @@ int main(void)
 		TEST(test_output_window_is_scaled),
 		TEST(test_output_window_of_syn_is_not_scaled),
 		TEST(test_output_shrunken_window_holds_new_data),
+		TEST(test_output_old_data_within_a_shrunken_window_is_sent_again),
+		TEST(test_output_data_past_a_shrunken_window_never_times_out),
 		TEST(test_output_nagle_holds_second_small_segment),
 		TEST(test_output_nagle_sends_full_segments_at_once),
 		TEST(test_output_nodelay_sends_each_write),

@@ -54,6 +54,7 @@ static void test_recvq_filling_text_may_overlap_ranges(void **state)
 	get(900);
 }
 
+/* RFC 9293: SHLD-31 */
 static void test_recvq_any_order_of_arrival_gives_the_stream(void **state)
 {
 	uint64_t x = 42;

@@ -2,6 +2,7 @@
 /* test_tcp_timer.c - what happens when time passes: R2, keepalive, TIME-WAIT. Persist: test_tcp_output.c. */
 #include "tcp_harness.h"
 
+/* RFC 9293: MUST-22, MUST-23 */
 static void test_timer_syn_is_retried_and_given_up_after_180_s(void **state)
 {
 	uint64_t start = th.now;
@@ -24,6 +25,7 @@ static void test_timer_syn_is_retried_and_given_up_after_180_s(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
+/* RFC 9293: MUST-22, MUST-23 */
 static void test_timer_syn_ack_is_given_up_after_180_s(void **state)
 {
 	th_listen();
@@ -35,6 +37,7 @@ static void test_timer_syn_ack_is_given_up_after_180_s(void **state)
 	no_out();
 }
 
+/* RFC 9293: MUST-20, SHLD-11 */
 static void test_timer_data_unanswered_ends_after_r2(void **state)
 {
 	th_active();
@@ -49,6 +52,7 @@ static void test_timer_data_unanswered_ends_after_r2(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
+/* RFC 9293: MUST-21 */
 static void test_timer_user_timeout_is_kept_exactly(void **state)
 {
 	th_active();
@@ -94,6 +98,7 @@ static void test_timer_retransmission_interval_is_capped_at_120_s(void **state)
 	assert_true(th.now - last <= 120 * TH_S);
 }
 
+/* RFC 9293: MUST-47, SHLD-25 */
 static void test_timer_soft_error_is_told_at_the_end(void **state)
 {
 	th_active();
@@ -108,6 +113,7 @@ static void test_timer_soft_error_is_told_at_the_end(void **state)
 
 /* ---- keepalive (RFC 9293 3.8.4) ---- */
 
+/* RFC 9293: MUST-25 */
 static void test_timer_keepalive_is_off_by_default(void **state)
 {
 	th_active();
@@ -117,6 +123,7 @@ static void test_timer_keepalive_is_off_by_default(void **state)
 	state_is(TCP_ESTABLISHED);
 }
 
+/* RFC 9293: MUST-24, MUST-28, MUST-29, SHLD-12, MAY-5 */
 static void test_timer_keepalive_probes_after_two_hours_then_gives_up(void **state)
 {
 	th_active();
@@ -140,6 +147,7 @@ static void test_timer_keepalive_probes_after_two_hours_then_gives_up(void **sta
 	count_is(keepalive_probes, 9);
 }
 
+/* RFC 9293: MUST-27, MUST-29 */
 static void test_timer_keepalive_answer_starts_it_anew(void **state)
 {
 	th_active();
@@ -158,6 +166,7 @@ static void test_timer_keepalive_answer_starts_it_anew(void **state)
 	state_is(TCP_ESTABLISHED);
 }
 
+/* RFC 9293: MUST-26 */
 static void test_timer_keepalive_waits_for_idleness(void **state)
 {
 	th_active();

@@ -107,6 +107,7 @@ static void test_timewait_answers_are_limited(void **state)
 	assert_int_equal(hit(TCP_ACK, 500, 0, 0), TCP_TW_ACK);
 }
 
+/* RFC 9293: MAY-2 */
 static void test_timewait_syn_reopens_only_past_the_old_numbers(void **state)
 {
 	wait_here(false);
@@ -120,6 +121,7 @@ static void test_timewait_syn_reopens_only_past_the_old_numbers(void **state)
 }
 
 /* RFC 6191: the timestamp decides, whatever the sequence number. */
+/* RFC 9293: SHLD-4, MAY-2 */
 static void test_timewait_syn_reopens_by_newer_timestamp(void **state)
 {
 	uint32_t ts;

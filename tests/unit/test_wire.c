@@ -245,6 +245,30 @@ static void test_wire_data_offset_bounds(void **state)
 	}
 }
 
+/* RFC 9293: MUST-50 */
+static void test_wire_ip_options_are_passed_over(void **state)
+{
+	static const uint8_t options[][8] = {
+		{ 68, 8, 5, 0, 1, 2, 3, 4 },  /* timestamp */
+		{ 7, 7, 4, 0, 0, 0, 0, 0 },   /* record route */
+		{ 148, 4, 0, 0, 0 },	      /* router alert */
+		{ 222, 8, 1, 2, 3, 4, 5, 6 }, /* nobody's */
+	};
+	struct wire_tcp tcp;
+	struct wire_ip ip;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		struct frame_spec s = segment(4);
+
+		s.ip_opts = 8;
+		frame_tcp(&f, &s);
+		memcpy(f.b + f.l3 + 20, options[i], 8);
+		assert_int_equal(parse(&ip, &tcp), WIRE_OK);
+		assert_int_equal(ip.l4_off, f.l3 + 28);
+		assert_int_equal(ip.source_route, 0);
+	}
+}
+
 static void test_wire_source_route_found(void **state)
 {
 	static const struct {
@@ -412,6 +436,7 @@ int main(void)
 		cmocka_unit_test(test_wire_data_offset_into_padding_is_bad),
 		cmocka_unit_test(test_wire_padding_is_not_payload),
 		cmocka_unit_test(test_wire_data_offset_bounds),
+		cmocka_unit_test(test_wire_ip_options_are_passed_over),
 		cmocka_unit_test(test_wire_source_route_found),
 		cmocka_unit_test(test_wire_fragments),
 		cmocka_unit_test(test_wire_ip4_checksum),
