@@ -44,7 +44,7 @@ static void take_syn(const struct tcp_env *env, struct tcp_conn *c, const struct
 	c->rcv_nxt = seg->seq + 1;
 	c->last_ack_sent = c->rcv_nxt;
 	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(env, c), 65535);
-	options_agree(c, &seg->opts, now_ns);
+	options_agree(env, c, &seg->opts, now_ns);
 	take_syn_window(c, seg);
 }
 

@@ -322,7 +322,7 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 /* Bytes of options that the next data segment carries beyond what mss allows for. */
 uint32_t options_extra(const struct tcp_conn *c);
 /* What both SYNs agreed on. */
-void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
+void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns);
 
 /* ---- delack.c ---- */
 

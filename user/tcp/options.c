@@ -214,10 +214,27 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 
-void options_agree(struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns)
+/*
+ * The peer's MSS option, but not less than what every host must be able to receive (RFC 1122 3.3.2: 576 bytes of
+ * packet; RFC 8200 5: 1280), which are the defaults of MUST-15: a tiny MSS only multiplies our packets and records
+ * (CVE-2019-11479). A path that carries less says so by its MTU.
+ */
+static uint16_t believed_mss(const struct tcp_env *env, const struct tcp_conn *c, uint16_t mss)
+{
+	uint32_t least = c->flags & TCP_F_V6 ? TCP_MSS_DEFAULT_V6 : TCP_MSS_DEFAULT_V4;
+
+	if (env->conf.mss_min)
+		least = max_u32(env->conf.mss_min, TCP_MSS_FLOOR);
+	if (mss >= least)
+		return mss;
+	tcp_count(env, in_mss_small);
+	return (uint16_t)least;
+}
+
+void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns)
 {
 	if (o->present & TCP_OPT_MSS)
-		c->peer_mss = o->mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : o->mss;
+		c->peer_mss = believed_mss(env, c, o->mss);
 	if (o->present & TCP_OPT_WSCALE) {
 		c->flags |= TCP_F_WSCALE;
 		c->snd_wscale = o->wscale > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : o->wscale; /* RFC 7323 2.3 */

@@ -30,7 +30,7 @@
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 3.7.1, MUST-15 */
 #define TCP_MSS_DEFAULT_V6 1220
-#define TCP_MSS_FLOOR 48  /* below this no MSS option is believed */
+#define TCP_MSS_FLOOR 48  /* no segment size is below it, whatever the peer and the path say (CVE-2019-11479) */
 #define TCP_WSCALE_MAX 14 /* RFC 7323 2.3 */
 #define TCP_OPT_MAX 40	  /* bytes of options in a header */
 #define TCP_SPANS 18	  /* pieces of one segment's payload */
@@ -204,6 +204,7 @@ struct tcp_conf {
 	uint8_t cc;		     /* number in tcp_cc_table[] */
 	uint8_t ecn;		     /* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
 	uint8_t ttl;		     /* default 64 */
+	uint16_t mss_min;	     /* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
 	uint8_t mtu_probing;	     /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
 void tcp_conf_default(struct tcp_conf *conf);
