@@ -225,6 +225,10 @@ static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 {
 	int err = c->state == TCP_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET;
 
+	if (seq_lt(seg->seq, c->rcv_nxt)) { /* acceptable for its text alone: outside of the window (RFC 5961 3.2) */
+		tcp_count(env, in_rst_bad_seq);
+		return;
+	}
 	if (seg->seq != c->rcv_nxt) { /* RFC 5961 3.2: inside the window, not at its edge */
 		tcp_count(env, in_rst_challenged);
 		conn_challenge(env, c, now_ns);
