@@ -75,6 +75,14 @@ enum xtcp_mtu_probing {
 	XTCP_MTU_PROBING_ALWAYS, /* from the start, with packets of 1,280 bytes at first */
 };
 
+/* Explicit congestion notification: what is asked for when opening actively, and accepted from who opens to us. */
+enum xtcp_ecn {
+	XTCP_ECN_PASSIVE, /* ask for none, accept Accurate ECN (RFC 9768) and ECN (RFC 3168), whichever the peer asks for */
+	XTCP_ECN_OFF,	  /* none, either way */
+	XTCP_ECN_ON,	  /* RFC 3168: ask for it, accept it */
+	XTCP_ECN_ACCURATE, /* ask for RFC 9768, which falls back to RFC 3168; accept both */
+};
+
 /* Size-versioned: set size (XTCP_CONF_INIT does); new fields are appended; 0 or NULL means the default. */
 struct xtcp_conf {
 	size_t size;		   /* sizeof(struct xtcp_conf) */
@@ -91,7 +99,7 @@ struct xtcp_conf {
 	uint32_t chunks; /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
 	uint32_t time_wait_ms; /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
 	uint32_t syn_queue;    /* half-open connections of one listener; default 1,024; 1..65,536 */
-	const char *cc;	       /* congestion control for new connections: "reno", "cubic"; default "cubic" */
+	const char *cc;	       /* congestion control for new connections: "reno", "cubic", "dctcp"; default "cubic" */
 	int64_t isn;	       /* >= 0: fixed initial sequence number of every connection, for teaching only;
 				     default -1: keyed SipHash and a clock (RFC 6528) */
 	bool no_pin;	       /* do not pin maps under bpffs */
@@ -100,6 +108,7 @@ struct xtcp_conf {
 	uint32_t first_queue;  /* first receive queue served; default 0 */
 	uint32_t queues;       /* receive queues served; default 0: all from first_queue on */
 	enum xtcp_mtu_probing mtu_probing; /* default XTCP_MTU_PROBING_AUTO */
+	enum xtcp_ecn ecn; /* default XTCP_ECN_PASSIVE; but "dctcp", Reno without marks, asks for RFC 9768 then */
 	uint32_t
 		rcvbuf_init; /* receive buffer that a connection begins with, bytes; default 128 KiB; 4 KiB..rcvbuf_max;
 				  it grows to twice what the application reads in a round trip, up to rcvbuf_max */
@@ -321,6 +330,7 @@ enum xtcp_opt {
 	XTCP_LINGER_MS,	    /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
 	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
 			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
+	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
@@ -386,6 +396,16 @@ struct xtcp_info {
 	uint32_t unacked_segs;		 /* unacked, in segments; of that ... */
 	uint32_t sacked_segs, lost_segs; /* ... SACKed; taken for lost, and not yet sent again */
 	uint32_t retrans_segs;		 /* ... sent again, and neither SACKed nor lost since */
+
+	/* Explicit congestion notification; the counts begin with the connection, 0 without ECN. */
+	uint8_t ecn;					/* agreed on: 0 none, 1 RFC 3168, 2 RFC 9768 */
+	bool ecn_ect;					/* what we send is ECN-capable */
+	uint32_t received_ce, received_e0, received_e1; /* segments received with CE, ECT(0), ECT(1) */
+	uint64_t received_ce_bytes, received_e0_bytes, received_e1_bytes; /* payload of them */
+	uint32_t delivered_ce; /* segments of ours that arrived marked, as far as the peer's feedback tells */
+	uint64_t delivered_ce_bytes;
+	uint64_t delivered_e0_bytes, delivered_e1_bytes; /* by RFC 9768's option only */
+	uint32_t ecn_reductions;			 /* of cwnd, for marks */
 };
 /* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * relay - a bad wire: forwards frames between two interfaces with delay, loss,
- * duplication, reordering, corruption and a rate limit, for kernels without netem.
+ * duplication, reordering, corruption, congestion marks and a rate limit, for kernels
+ * without netem.
  *
  *	relay [OPTIONS] IFACE IFACE	until SIGTERM; prints "ready", and counters at the end
  *
@@ -46,6 +47,7 @@
 
 struct options {
 	double loss, dup, reorder, corrupt; /* percent of frames */
+	double mark;			    /* percent of those that are ECN-capable: CE is set */
 	uint64_t delay_ns, jitter_ns, gap_ns;
 	uint64_t rate_bps;    /* 0: no limit */
 	uint64_t limit_bytes; /* what may wait for the rate limit */
@@ -72,7 +74,7 @@ struct dir {
 	uint64_t free_ns; /* when the rate-limited link has sent all that waits */
 	uint64_t last_ns; /* when the latest frame in order leaves */
 	uint32_t first;	  /* sequence number of byte 0 */
-	uint64_t frames, bytes, lost, duplicated, reordered, corrupted, overflow, failed;
+	uint64_t frames, bytes, lost, duplicated, reordered, corrupted, marked, overflow, failed;
 };
 
 static struct options opt = { .limit_bytes = 256 << 10, .gap_ns = 2000000, .seed = 1, .directions = 3 };
@@ -237,6 +239,37 @@ static int meddle(struct dir *d, const uint8_t *data, uint32_t len, uint64_t t)
 	return 0;
 }
 
+static void ip4_checksum(uint8_t *ip)
+{
+	uint32_t sum = 0;
+
+	ip[10] = ip[11] = 0;
+	for (int i = 0; i < (ip[0] & 15) * 4; i += 2)
+		sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
+	while (sum >> 16)
+		sum = (sum & 0xffff) + (sum >> 16);
+	ip[10] = (uint8_t)(~sum >> 8);
+	ip[11] = (uint8_t)~sum;
+}
+
+/* What a router does that feels a queue grow (RFC 3168 5): ECT becomes CE, Not-ECT stays. */
+static int mark(struct dir *d, uint8_t *eth, uint32_t len)
+{
+	uint16_t type = (uint16_t)(eth[12] << 8 | eth[13]);
+	uint8_t *ip = eth + ETH_HLEN;
+	int shift = type == ETH_P_IP ? 0 : 4, ecn;
+
+	if ((type != ETH_P_IP && type != ETH_P_IPV6) || len < ETH_HLEN + 40)
+		return 0;
+	ecn = ip[1] >> shift & 3;
+	if ((ecn != 1 && ecn != 2) || !chance(d, opt.mark))
+		return 0;
+	ip[1] |= (uint8_t)(3 << shift);
+	if (type == ETH_P_IP)
+		ip4_checksum(ip);
+	return 1;
+}
+
 /* When the frame leaves; 0: no room for it in the rate limiter's queue. */
 static uint64_t schedule(struct dir *d, uint32_t len, uint64_t t)
 {
@@ -284,7 +317,7 @@ static void enqueue(int dir, const uint8_t *data, uint32_t len, uint64_t due, in
 	heap_push(f);
 }
 
-static void receive(int dir, const uint8_t *data, uint32_t len, uint64_t t)
+static void receive(int dir, uint8_t *data, uint32_t len, uint64_t t)
 {
 	struct dir *d = &dirs[dir];
 	uint64_t due = t;
@@ -297,6 +330,9 @@ static void receive(int dir, const uint8_t *data, uint32_t len, uint64_t t)
 		return;
 	}
 	if (opt.directions & 1 << dir) {
+		if (opt.mark > 0) /* drawn for only then: what a seed does stays as it was */
+			d->marked += (uint64_t)mark(d, data + sizeof(struct virtio_net_hdr),
+						    len - (uint32_t)sizeof(struct virtio_net_hdr));
 		copies += chance(d, opt.dup);
 		damaged = chance(d, opt.corrupt);
 		due = schedule(d, len, t);
@@ -351,6 +387,7 @@ static const struct option long_options[] = {
 	{ "corrupt", 1, NULL, 'c' }, { "gap", 1, NULL, 'g' }, /* milliseconds by which a reordered frame is late (2) */
 	{ "rate", 1, NULL, 'b' },			      /* Mbit/s */
 	{ "limit", 1, NULL, 'q' },			      /* bytes waiting for the rate limit (262144) */
+	{ "mark", 1, NULL, 'm' },			      /* percent of ECN-capable frames */
 	{ "only", 1, NULL, 'o' },			      /* ab or ba: impair that direction alone */
 	{ "lose", 1, NULL, 'L' },    { "stall", 1, NULL, 'S' }, /* see above; several of them may be given */
 	{ "seed", 1, NULL, 's' },    { NULL, 0, NULL, 0 },
@@ -387,6 +424,7 @@ static void parse(int argc, char **argv)
 		case 'u': opt.dup = v; break;
 		case 'r': opt.reorder = v; break;
 		case 'c': opt.corrupt = v; break;
+		case 'm': opt.mark = v; break;
 		case 'b': opt.rate_bps = (uint64_t)(v * 1e6); break;
 		case 'q': opt.limit_bytes = (uint64_t)v; break;
 		case 'L': parse_meddle(optarg, 0); break;
@@ -398,7 +436,7 @@ static void parse(int argc, char **argv)
 	}
 	if (argc - optind != 2) {
 		fputs("usage: relay [--delay MS] [--jitter MS] [--loss %] [--dup %] [--reorder % [--gap MS]] [--corrupt %]\n"
-		      "             [--rate MBIT/S [--limit BYTES]] [--only ab|ba] [--lose B:N] [--stall B:MS] [--seed N] IFACE IFACE\n",
+		      "             [--mark %] [--rate MBIT/S [--limit BYTES]] [--only ab|ba] [--lose B:N] [--stall B:MS] [--seed N] IFACE IFACE\n",
 		      stderr);
 		exit(2);
 	}
@@ -455,9 +493,9 @@ int main(int argc, char **argv)
 	while (!stopping && buf)
 		turn(buf, &unblocked);
 	for (int i = 0; i < 2; i++)
-		printf("%s frames %lu bytes %lu lost %lu duplicated %lu reordered %lu corrupted %lu overflow %lu failed %lu\n",
+		printf("%s frames %lu bytes %lu lost %lu duplicated %lu reordered %lu corrupted %lu marked %lu overflow %lu failed %lu\n",
 		       i ? "ba" : "ab", dirs[i].frames, dirs[i].bytes, dirs[i].lost, dirs[i].duplicated,
-		       dirs[i].reordered, dirs[i].corrupted, dirs[i].overflow, dirs[i].failed);
+		       dirs[i].reordered, dirs[i].corrupted, dirs[i].marked, dirs[i].overflow, dirs[i].failed);
 	free(buf);
 	return 0;
 }

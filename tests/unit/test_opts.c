@@ -92,6 +92,15 @@ static void test_parse_all_options_in_any_place(void **state)
 	assert_int_equal(parse(&listen_use, &o, "7 --isn 0 -i vb"), OPTS_GO);
 	assert_int_equal(o.conf.isn, 0);
 	assert_string_equal(o.argv[0], "7");
+	assert_int_equal(o.conf.ecn, XTCP_ECN_PASSIVE);
+	assert_int_equal(parse(&listen_use, &o, "7 --ecn off -i vb"), OPTS_GO);
+	assert_int_equal(o.conf.ecn, XTCP_ECN_OFF);
+	assert_int_equal(parse(&listen_use, &o, "7 --ecn on -i vb"), OPTS_GO);
+	assert_int_equal(o.conf.ecn, XTCP_ECN_ON);
+	assert_int_equal(parse(&listen_use, &o, "7 --ecn accurate -i vb"), OPTS_GO);
+	assert_int_equal(o.conf.ecn, XTCP_ECN_ACCURATE);
+	assert_int_equal(parse(&listen_use, &o, "7 --ecn passive -i vb"), OPTS_GO);
+	assert_int_equal(o.conf.ecn, XTCP_ECN_PASSIVE);
 }
 
 static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
@@ -109,6 +118,7 @@ static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
 		{ "-i vb -x 7", "no option '-x'" },
 		{ "-i vb -p 7", "no option '-p'" },
 		{ "-i vb 7 --mode fast", "'fast' is none of auto, native, generic" },
+		{ "-i vb 7 --ecn maybe", "'maybe' is none of off, passive, on, accurate" },
 		{ "-i vb 7 --isn 4294967296", "no number" },
 		{ "-i vb 7 --isn -1", "no number" },
 		{ "-i vb 7 --isn 0x10", "no number" },

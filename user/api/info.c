@@ -101,6 +101,25 @@ static void fill_recovery(struct xtcp_info *i, const struct tcp_env *env, const 
 	i->retrans_segs = t.retrans;
 }
 
+static void fill_ecn(struct xtcp_info *i, const struct tcp_conn *c)
+{
+	const struct tcp_ecn_counts *n = &tcp_cold_peek(c)->ecn;
+
+	i->ecn = c->ecn.mode;
+	i->ecn_ect = c->ecn.mode != TCP_ECN_NONE && !(c->ecn.flags & TCP_E_NO_ECT);
+	i->received_ce = n->received[ECN_CE];
+	i->received_e0 = n->received[ECN_ECT_0];
+	i->received_e1 = n->received[ECN_ECT_1];
+	i->received_ce_bytes = n->received_bytes[ECN_CE];
+	i->received_e0_bytes = n->received_bytes[ECN_ECT_0];
+	i->received_e1_bytes = n->received_bytes[ECN_ECT_1];
+	i->delivered_ce = n->delivered_ce;
+	i->delivered_ce_bytes = n->delivered_bytes[ECN_CE];
+	i->delivered_e0_bytes = n->delivered_bytes[ECN_ECT_0];
+	i->delivered_e1_bytes = n->delivered_bytes[ECN_ECT_1];
+	i->ecn_reductions = n->reductions;
+}
+
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out)
 {
 	const struct tcp_conn *c = engine_conn(x->engine, handle);
@@ -144,6 +163,7 @@ int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info
 	fill_queues(&i, c);
 	fill_recovery(&i, engine_env(x->engine), c);
 	fill_account(&i, c, engine_now(x->engine));
+	fill_ecn(&i, c);
 	memcpy(out, &i, size < sizeof(i) ? size : sizeof(i));
 	return 0;
 }

@@ -68,6 +68,8 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.waiting %d is none of balanced, latency, power", c->waiting);
 	if (c->mtu_probing > XTCP_MTU_PROBING_ALWAYS)
 		return fail(EINVAL, "conf.mtu_probing %d is none of auto, off, always", c->mtu_probing);
+	if (c->ecn > XTCP_ECN_ACCURATE)
+		return fail(EINVAL, "conf.ecn %d is none of off, passive, on, accurate", c->ecn);
 	if (c->isn > UINT32_MAX)
 		return fail(EINVAL, "conf.isn %lld is no sequence number: 0 to 4294967295", (long long)c->isn);
 	if (!c->cc)
@@ -190,6 +192,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;
 	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];
+	ec.tcp.ecn = (uint8_t)c->ecn;
 	ec.tcp.cc = (uint8_t)tcp_cc_find(c->cc);
 	if (getrandom(ec.seed, sizeof(ec.seed), 0) != sizeof(ec.seed))
 		return fail(errno, "no random numbers from the kernel: %s", strerror(errno));

@@ -6,6 +6,10 @@
 #include <limits.h>
 #include "lib/fail.h"
 
+_Static_assert((int)XTCP_ECN_PASSIVE == (int)TCP_ECN_PASSIVE && (int)XTCP_ECN_OFF == (int)TCP_ECN_OFF &&
+		       (int)XTCP_ECN_ON == (int)TCP_ECN_ON && (int)XTCP_ECN_ACCURATE == (int)TCP_ECN_ACCURATE,
+	       "enum xtcp_ecn and enum tcp_ecn_want must agree");
+
 static const struct {
 	const char *name;
 	int lo, hi;
@@ -24,6 +28,7 @@ static const struct {
 	[XTCP_QUICKACK] = { "QUICKACK", 0, 1 },
 	[XTCP_LINGER_MS] = { "LINGER_MS", -1, INT_MAX },
 	[XTCP_NOTSENT_LOWAT] = { "NOTSENT_LOWAT", 0, INT_MAX },
+	[XTCP_ECN] = { "ECN", XTCP_ECN_PASSIVE, XTCP_ECN_ACCURATE },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -54,6 +59,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_QUICKACK: set_flag(c, TCP_F_QUICKACK, v); break;
 	case XTCP_LINGER_MS: c->linger_ms = v; break;
 	case XTCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
+	case XTCP_ECN: c->ecn.want = (uint8_t)v; break;
 	}
 }
 
@@ -68,6 +74,8 @@ int xtcp_setopt(struct xtcp *x, xtcp_conn h, enum xtcp_opt opt, int value)
 	if (value < ranges[opt].lo || value > ranges[opt].hi)
 		return fail(EINVAL, "XTCP_%s is %d to %d, not %d", ranges[opt].name, ranges[opt].lo, ranges[opt].hi,
 			    value);
+	if (opt == XTCP_ECN && c->snd_nxt != c->iss)
+		return fail(EISCONN, "XTCP_ECN comes too late: the SYN has been sent");
 	apply(engine_env(x->engine), c, opt, value, engine_now(x->engine));
 	engine_touch(x->engine, h);
 	return 0;
@@ -90,6 +98,7 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_QUICKACK: return !!(c->flags & TCP_F_QUICKACK);
 	case XTCP_LINGER_MS: return c->linger_ms;
 	case XTCP_NOTSENT_LOWAT: return (int)tcp_notsent_lowat(c);
+	case XTCP_ECN: return c->ecn.want;
 	}
 	return 0;
 }

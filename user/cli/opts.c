@@ -105,6 +105,22 @@ static int set_mtu_probing(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_ecn(struct opts *o, const char *arg)
+{
+	static const char *const names[] = { [XTCP_ECN_PASSIVE] = "passive",
+					     [XTCP_ECN_OFF] = "off",
+					     [XTCP_ECN_ON] = "on",
+					     [XTCP_ECN_ACCURATE] = "accurate" };
+
+	for (int i = 0; i < 4; i++) {
+		if (strcmp(arg, names[i]))
+			continue;
+		o->conf.ecn = (enum xtcp_ecn)i;
+		return 0;
+	}
+	return fail(EINVAL, "--ecn: '%s' is none of off, passive, on, accurate", arg);
+}
+
 static int set_verbose(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -183,7 +199,9 @@ static const struct row rows[] = {
 	{ OPT_TRACE, 0, "trace", NULL, "print a ladder of all segments on stderr", set_trace },
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
 	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
-	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno or cubic (default cubic)", set_cc },
+	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno, cubic (default) or dctcp", set_cc },
+	{ OPT_ECN, 0, "ecn", "HOW", "congestion marks: off, passive (default: if the peer asks), on or accurate",
+	  set_ecn },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
 	  set_mtu_probing },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },

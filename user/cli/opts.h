@@ -41,10 +41,12 @@
 #define OPT_CONNECTIONS (1u << 22) /* --connections N */
 #define OPT_WAIT (1u << 23)	   /* --wait latency|balanced|power -> conf.waiting */
 #define OPT_MTU_PROBING (1u << 24) /* --mtu-probing auto|off|always -> conf.mtu_probing */
+#define OPT_ECN (1u << 25)	   /* --ecn off|passive|on|accurate -> conf.ecn */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
-#define OPT_ENGINE \
-	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_VERBOSE | OPT_MTU_PROBING)
+#define OPT_ENGINE                                                                                               \
+	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
+	 OPT_MTU_PROBING)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 

@@ -112,6 +112,17 @@ static json_t *counters(struct xtcp *x)
 	return o;
 }
 
+static json_t *ecn_json(const struct xtcp_info *i)
+{
+	static const char *const modes[] = { "none", "classic", "accurate" };
+
+	return json_pack("{s:s, s:b, s:I, s:I, s:I, s:I, s:I, s:I}", "mode", modes[i->ecn], "ect", i->ecn_ect,
+			 "received_ce", (json_int_t)i->received_ce, "received_ce_bytes",
+			 (json_int_t)i->received_ce_bytes, "received_e0_bytes", (json_int_t)i->received_e0_bytes,
+			 "delivered_ce", (json_int_t)i->delivered_ce, "delivered_ce_bytes",
+			 (json_int_t)i->delivered_ce_bytes, "reductions", (json_int_t)i->ecn_reductions);
+}
+
 void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 {
 	struct xtcp_info i;
@@ -121,14 +132,15 @@ void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 	if (xtcp_get_info(x, c, sizeof(i), &i) < 0)
 		return;
 	report_json(stderr,
-		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "result",
-			      result, "state", xtcp_state_name(i.state), "local", report_addr(&i.local, local),
-			      "remote", report_addr(&i.remote, remote), "bytes_in", (json_int_t)i.bytes_received,
-			      "bytes_out", (json_int_t)i.bytes_sent, "bytes_retransmitted", (json_int_t)i.bytes_retrans,
-			      "retransmits", (json_int_t)i.retrans, "timeouts", (json_int_t)i.rto_count, "segments_in",
-			      (json_int_t)i.segs_in, "segments_out", (json_int_t)i.segs_out, "srtt_us",
-			      (json_int_t)(i.srtt_ns / 1000), "mss", (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu,
-			      "counters", counters(x)));
+		    json_pack("{s:s, s:s, s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
+			      "result", result, "state", xtcp_state_name(i.state), "local",
+			      report_addr(&i.local, local), "remote", report_addr(&i.remote, remote), "bytes_in",
+			      (json_int_t)i.bytes_received, "bytes_out", (json_int_t)i.bytes_sent,
+			      "bytes_retransmitted", (json_int_t)i.bytes_retrans, "retransmits", (json_int_t)i.retrans,
+			      "timeouts", (json_int_t)i.rto_count, "segments_in", (json_int_t)i.segs_in, "segments_out",
+			      (json_int_t)i.segs_out, "srtt_us", (json_int_t)(i.srtt_ns / 1000), "mss",
+			      (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu, "counters", counters(x), "ecn",
+			      ecn_json(&i)));
 }
 
 FILE *report_summary_to(const struct xtcp_conf *conf)
