@@ -278,6 +278,7 @@ static void segment(struct bytes *b)
 	s.wnd = ack & 0x10 ? take16(b) : 65535;
 	s.urg = ack & 0x20 ? take16(b) : 0;
 	s.tclass = ack & 0x40 ? 3 : 0;
+	s.flags |= ack & 0x80 ? TCP_AE : 0;
 	options(b, &s);
 	input(&s, length(b, seq));
 }
@@ -486,6 +487,7 @@ static void begin(uint8_t how)
 	tcp_conf_default(&t.env.conf);
 	t.env.conf.fixed_isn = ISS;
 	t.env.conf.cc = (uint8_t)(tcp_cc_name(how >> 5) ? how >> 5 : 0);
+	t.env.conf.ecn = how >> 5 & 3;
 	t.env.isn_key[0] = 0x0123456789abcdefull;
 	t.env.ts_key[1] = 0xfedcba9876543210ull;
 	t.env.conf.rcvbuf_max = how & START_V6 ? 65536 : 300000;
@@ -516,7 +518,7 @@ static void open_conn(uint8_t how, struct bytes *b)
 	addresses(how, &o);
 	tcp_cold_place(&t.c, &t.cold);
 	options(b, &s);
-	s.flags = TCP_SYN;
+	s.flags = (uint16_t)(TCP_SYN | (how & 0x40 ? TCP_ECE | TCP_CWR : 0) | (how & 0x80 ? TCP_AE : 0));
 	if (how & START_PASSIVE) {
 		text(&s, how & START_RAW ? take8(b) : 0, piece);
 		fuzz_check(tcp_listen_input(&t.env, &s) == TCP_LISTEN_SYN);

@@ -261,6 +261,14 @@ static void make_cc(struct scenario *s)
 		s->engine[i].tcp.cc = (uint8_t)rng_below(&r, TCP_CC_ALGORITHMS);
 }
 
+static void make_ecn(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 4);
+
+	for (int i = 0; i < 2; i++)
+		s->engine[i].tcp.ecn = (uint8_t)rng_below(&r, TCP_ECN_ACCURATE + 1);
+}
+
 void scenario_make(struct scenario *s, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -282,6 +290,7 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	make_engine(s, &r, 0);
 	make_engine(s, &r, 1);
 	make_cc(s);
+	make_ecn(s);
 	make_others(s, &r);
 	if (rng_percent(&r, 30))
 		s->mtu[1] = s->mtu[0];
@@ -366,9 +375,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 		const struct engine_conf *e = &s->engine[i];
 
 		fprintf(f,
-			"# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, %s, delack %.0f ms, time-wait %.1f s, ",
+			"# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, %s, ecn %u, delack %.0f ms, time-wait %.1f s, ",
 			"AB"[i], s -> mtu[i], e -> tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
-			tcp_cc_name(e->tcp.cc), (double)e->tcp.delack_ns / 1e6, (double)e->tcp.time_wait_ns / 1e9);
+			tcp_cc_name(e->tcp.cc), e->tcp.ecn, (double)e->tcp.delack_ns / 1e6,
+			(double)e->tcp.time_wait_ns / 1e9);
 		fprintf(f, "memory %llu, backlog %u, syn queue %u, turn %.1f us, tx %u, fill %u, neigh %.3f ms\n",
 			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3,
 			s->tx_max[i], s->rx_fill[i], (double)s->neigh_ns[i] / 1e6);

@@ -275,6 +275,18 @@ static void test_ace_counts_every_mark(void **state)
 	count_is(in_ce, 20);
 }
 
+/* Receive offload merged five marked segments into one. */
+static void test_ace_counts_merged_segments(void **state)
+{
+	client();
+	th.tclass = ECN_CE;
+	in(".Ee", 1, 1, 4 * 1460 + 100);
+	out(".W", 1, 1 + 4 * 1460 + 100, 0); /* 5 + 5 */
+	assert_int_equal(counts()->received[ECN_CE], 5);
+	assert_int_equal(counts()->received_bytes[ECN_CE], 4 * 1460 + 100);
+	count_is(in_ce, 5);
+}
+
 static void test_ack_at_once_when_marks_begin(void **state)
 {
 	client();
@@ -486,6 +498,21 @@ static void test_option_in_the_other_order_and_short(void **state)
 	assert_int_equal(counts()->delivered_bytes[ECN_ECT_0], 0);
 }
 
+/* Counters never run backwards: this option is older than the last. */
+static void test_option_with_less_is_old(void **state)
+{
+	client();
+	flight(4);
+	option(1, 2 * MSS, 1);
+	in(".EWe", 1, SEG(2), 0);
+	option(1, MSS, 1);
+	in(".EWe", 1, SEG(3), 0);
+	assert_int_equal(counts()->delivered_bytes[ECN_CE], 2 * MSS);
+	option(1 + 2 * MSS, 2 * MSS, 1);
+	in(".EWe", 1, SEG(4), 0);
+	assert_int_equal(counts()->delivered_bytes[ECN_CE], 2 * MSS);
+}
+
 /* 3.2.3.2.4 */
 static void test_zeroed_option_is_ignored(void **state)
 {
@@ -588,6 +615,7 @@ int main(void)
 		TEST(test_client_answers_a_second_syn_ack_with_its_field),
 		TEST(test_client_data_waits_for_the_pure_ack),
 		TEST(test_ace_counts_every_mark),
+		TEST(test_ace_counts_merged_segments),
 		TEST(test_ack_at_once_when_marks_begin),
 		TEST(test_marked_pure_acks_are_answered_by_the_third),
 		TEST(test_option_holds_what_ever_changed),
@@ -601,6 +629,7 @@ int main(void)
 		TEST(test_wrap_without_option_is_the_worst),
 		TEST(test_wrap_with_option_is_what_it_says),
 		TEST(test_option_in_the_other_order_and_short),
+		TEST(test_option_with_less_is_old),
 		TEST(test_zeroed_option_is_ignored),
 		TEST(test_option_against_the_field_ends_ect),
 		TEST(test_overtaken_ack_is_ignored),

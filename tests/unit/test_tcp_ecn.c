@@ -189,6 +189,15 @@ static void test_ecn_window_probe_is_not_capable(void **state)
 	assert_int_equal(th.last.tclass, 0);
 }
 
+static void test_ecn_fin_alone_is_not_capable(void **state)
+{
+	classic();
+	th.c->ecn.flags |= TCP_E_CWR;
+	tcp_shutdown(&th.env, th.c, th.now);
+	out("F.", 1, 1, 0);
+	assert_int_equal(th.last.tclass, 0);
+}
+
 static void test_ecn_keeps_the_applications_dscp(void **state)
 {
 	classic();
@@ -460,6 +469,7 @@ int main(void)
 		TEST(test_ecn_simultaneous_open_answers_as_a_server),
 		TEST(test_ecn_only_new_data_is_capable),
 		TEST(test_ecn_window_probe_is_not_capable),
+		TEST(test_ecn_fin_alone_is_not_capable),
 		TEST(test_ecn_keeps_the_applications_dscp),
 		TEST(test_ecn_not_agreed_nothing_is_capable),
 		TEST(test_ecn_mark_is_echoed_until_cwr),

@@ -128,7 +128,7 @@ static uint8_t count_bit(uint8_t ecn)
 }
 
 /* 3.2.2.5.1: an ACK at once when marks begin, and for every second mark; for the third where no data waits for an ACK. */
-void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg)
+void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg, uint32_t segs)
 {
 	uint8_t ecn = seg->tclass & ECN_MASK, bit = seg->len ? count_bit(ecn) : 0;
 
@@ -136,9 +136,8 @@ void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg)
 	c->ecn.opt_ever |= bit;
 	if (ecn != ECN_CE)
 		return;
-	c->ecn.r_cep++;
-	if (c->ecn.marks < 255)
-		c->ecn.marks++;
+	c->ecn.r_cep = (uint8_t)(c->ecn.r_cep + segs);
+	c->ecn.marks = (uint8_t)min_u32(c->ecn.marks + segs, 255);
 	if ((seg->len && c->ecn.last != ECN_CE) || c->ecn.marks >= (seg->len || c->rcv_unacked ? 2 : 3))
 		c->flags |= TCP_F_ACK_NOW;
 }

@@ -61,6 +61,19 @@ static const char *check_mtu(const struct tcp_conn *c)
 	return p->search_low <= c->path_mtu && c->path_mtu <= p->search_high ? NULL : "path MTU outside of its search";
 }
 
+static const char *check_ecn(const struct tcp_conn *c)
+{
+	const struct tcp_ecn *e = &c->ecn;
+
+	if (e->mode > TCP_ECN_ACCECN || (e->mode != TCP_ECN_NONE && e->want == TCP_ECN_OFF))
+		return "an ECN mode that nobody wanted";
+	if (e->ce_acks > TCP_CE_ACKS || (e->ce_acks && !(c->flags & TCP_F_ACK_NOW)))
+		return "more acknowledgements owed for congestion marks than are kept, or none due";
+	if (seq_gt(e->cwr_end, c->snd_nxt))
+		return "the window that was reduced for ECN ends right of snd_nxt";
+	return (e->opt_new | e->opt_ever) > TCP_ECN_ALL ? "no such counter" : NULL;
+}
+
 const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c)
 {
 	const char *bad;
@@ -81,6 +94,8 @@ const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c)
 	if (c->recs.count && c->rtx_deadline == TCP_NEVER)
 		return "data in flight and no timer";
 	bad = check_mtu(c);
+	if (!bad)
+		bad = check_ecn(c);
 	if (!bad)
 		bad = check_recs(env, c);
 	return bad ? bad : check_ooo(env, c);

@@ -157,17 +157,28 @@ static void dctcp_received(struct tcp_conn *c, const struct tcp_seg *seg, bool c
 	c->flags |= TCP_F_ACK_NOW;
 }
 
+/* Segments that it was on the wire: what receive offload merged had all the same ECN field. */
+static uint32_t merged(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t mss = c->rcv_mss - (c->flags & TCP_F_TS ? 12u : 0);
+
+	return seg->len <= c->rcv_mss ? 1 : (seg->len + mss - 1) / mss;
+}
+
 void ecn_received(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint8_t ecn = seg->tclass & ECN_MASK;
 	struct tcp_ecn_counts *n;
+	uint32_t segs = 1;
 
 	if (c->ecn.mode == TCP_ECN_NONE)
 		return;
+	if (ecn)
+		segs = merged(c, seg);
 	if (ecn == ECN_CE)
-		tcp_count(env, in_ce);
+		tcp_count_n(env, in_ce, segs);
 	if (c->ecn.mode == TCP_ECN_ACCECN)
-		accecn_received(c, seg);
+		accecn_received(c, seg, segs);
 	else if (c->cc == TCP_CC_DCTCP)
 		dctcp_received(c, seg, ecn == ECN_CE);
 	else
@@ -176,7 +187,7 @@ void ecn_received(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg 
 	if (!seg->len && !ecn)
 		return;
 	n = &tcp_cold(c)->ecn;
-	n->received[ecn]++;
+	n->received[ecn] += segs;
 	n->received_bytes[ecn] += seg->len;
 }
 

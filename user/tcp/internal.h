@@ -280,7 +280,7 @@ void accecn_begin(struct tcp_conn *c);
 uint16_t accecn_syn_code(uint8_t ecn); /* flags of a SYN-ACK that tell this ECN field of the SYN */
 void accecn_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
 void accecn_syn_ack_again(struct tcp_conn *c, const struct tcp_seg *seg); /* when established */
-void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg);
+void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg, uint32_t segs);
 void accecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
 void accecn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
 void accecn_rto(struct tcp_conn *c);
