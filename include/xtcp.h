@@ -406,6 +406,12 @@ struct xtcp_info {
 	uint64_t delivered_ce_bytes;
 	uint64_t delivered_e0_bytes, delivered_e1_bytes; /* by RFC 9768's option only */
 	uint32_t ecn_reductions;			 /* of cwnd, for marks */
+
+	/* Delivery. */
+	uint64_t delivery_rate;		 /* as last measured, bytes/s; 0: no sample yet (draft-ietf-ccwg-bbr 4.1) */
+	bool delivery_rate_app_limited;	 /* the application held it down: the path may carry more */
+	uint64_t bytes_delivered;	 /* acknowledged or SACKed */
+	uint64_t bytes_lost;		 /* ever taken for lost */
 };
 /* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);

@@ -120,6 +120,13 @@ static void fill_ecn(struct xtcp_info *i, const struct tcp_conn *c)
 	i->ecn_reductions = n->reductions;
 }
 
+static void fill_rate(struct xtcp_info *i, const struct tcp_conn *c)
+{
+	i->delivery_rate = tcp_delivery_rate(c, &i->delivery_rate_app_limited);
+	i->bytes_delivered = tcp_cold_peek(c)->rate.delivered;
+	i->bytes_lost = tcp_cold_peek(c)->rate.lost;
+}
+
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out)
 {
 	const struct tcp_conn *c = engine_conn(x->engine, handle);
@@ -164,6 +171,7 @@ int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info
 	fill_recovery(&i, engine_env(x->engine), c);
 	fill_account(&i, c, engine_now(x->engine));
 	fill_ecn(&i, c);
+	fill_rate(&i, c);
 	memcpy(out, &i, size < sizeof(i) ? size : sizeof(i));
 	return 0;
 }

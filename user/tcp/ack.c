@@ -24,6 +24,7 @@ static void forget(struct tcp_conn *c, const struct tcp_rec *r, struct rtt_pick 
 	} else {
 		a->delivered += r->len;
 		a->segs++;
+		rate_delivered(c, r, a);
 		rack_delivered(c, r, a);
 	}
 	if (r->flags & TCP_REC_RTX) {
@@ -44,10 +45,12 @@ static void pop_acked(struct tcp_env *env, struct tcp_conn *c, uint32_t ack, str
 			if ((int32_t)part > 0) { /* the left part of a record */
 				if (r->flags & TCP_REC_LOST)
 					c->lost -= part;
-				if (r->flags & TCP_REC_SACKED)
+				if (r->flags & TCP_REC_SACKED) {
 					c->sacked -= part;
-				else
+				} else {
 					a->delivered += part;
+					rate_delivered_part(c, part, a->now_ns);
+				}
 				r->seq += part;
 				r->len -= part;
 			}
@@ -193,7 +196,8 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
 
 	ev.ce = a->ce;
-
+	ev.delivered = a->delivered;
+	ev.rs = &a->rs;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
 	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
 	tcp_cc_table[c->cc]->ack(c, &ev);
@@ -228,6 +232,8 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
 	ecn_ack(env, c, seg, &a, prior);
+	if (a.delivered)
+		rate_sample(c, &a);
 	if (a.acked && !(c->flags & TCP_F_RECOVERY))
 		tell_cc(c, &a, prior);
 	if (a.acked || a.dup || a.new_sack || a.dsack)

@@ -12,6 +12,26 @@
 /* "ssthresh arbitrarily high" (RFC 5681 3.1): no loss so far, the initial slow start. */
 #define TCP_SSTHRESH_NONE (1u << 30)
 
+/*
+ * A sample of the delivery rate (rate.c): what was delivered between the sending of a segment and the
+ * acknowledgement that reports it, and in which time. Bytes of sequence space.
+ */
+struct tcp_rate_sample {
+	uint64_t prior_delivered; /* bytes delivered when that segment was sent */
+	uint32_t delivered;	  /* bytes delivered since; 0: no sample */
+	uint32_t interval_us;	  /* 0: too short to be believed, there is no rate */
+	uint32_t lost;		  /* bytes marked lost since it was sent */
+	uint32_t tx_in_flight;	  /* bytes in flight once it was sent */
+	uint32_t rtt_us;	  /* of the segment sent last; 0: it was sent more than once */
+	bool app_limited;	  /* it was sent while the application did not fill the pipe */
+};
+
+/* Bytes/s; 0: no rate. */
+static inline uint64_t tcp_rate_of(const struct tcp_rate_sample *rs)
+{
+	return rs->interval_us ? (uint64_t)rs->delivered * 1000000 / rs->interval_us : 0;
+}
+
 struct tcp_cc_event {
 	uint64_t now_ns;
 	uint32_t acked;	       /* bytes newly acknowledged, cumulatively */
@@ -22,6 +42,10 @@ struct tcp_cc_event {
 	bool ecn_reduced;      /* a loss in a window for which ecn() has reduced cwnd already (RFC 3168 6.1.2) */
 	bool in_recovery;
 	bool app_limited; /* cwnd was not what held us back: it has not been tested, and must not grow */
+
+	/* for ack() only */
+	uint32_t delivered; /* bytes newly acknowledged or SACKed */
+	const struct tcp_rate_sample *rs;
 };
 
 struct tcp_cc_ops {

@@ -139,6 +139,14 @@ struct ack_info {
 	bool newest;		/* it delivered something whose time of sending is certain ... */
 	uint32_t newest_us;	/* ... the last of that was sent then */
 	uint32_t newest_end;	/* ... and ends there */
+	struct rate_pick {	/* rate.c: the newest of the segments delivered */
+		bool have;
+		bool app_limited;
+		bool again; /* it was sent more than once */
+		uint32_t sent_us, end;
+		uint32_t delivered, delivered_us, first_us, lost, flight;
+	} pick;
+	struct tcp_rate_sample rs;
 };
 
 /* ---- sack.c ---- */
@@ -190,6 +198,21 @@ void undo_begin(struct tcp_conn *c, bool timeout);
 void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns);
 /* True: the acknowledgement shows that the reduction was needless (undo.c, frto.c); it is undone. */
 bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);
+
+/* ---- rate.c: delivery rate ---- */
+
+/* r was or is sent again; it is in the list, and in flight, already. */
+void rate_sent(struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns);
+/* A record is acknowledged or SACKed for the first time; before rack_delivered() changes anything. */
+void rate_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a);
+/* The left part of one. */
+void rate_delivered_part(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
+/* All of the acknowledgement has been seen: a->rs. */
+void rate_sample(struct tcp_conn *c, struct ack_info *a);
+/* The application gives data: had it left the pipe unfilled? */
+void rate_check_app(struct tcp_conn *c);
+/* What is sent from now on, until all that is in flight is delivered, says nothing of the path. */
+void rate_app_limited(struct tcp_conn *c);
 
 /* ---- loss.c ---- */
 

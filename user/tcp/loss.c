@@ -28,6 +28,8 @@ void loss_mark(struct tcp_conn *c, struct tcp_rec *r)
 		return;
 	r->flags |= TCP_REC_LOST;
 	c->lost += r->len;
+	if (!(r->flags & TCP_REC_SYN))
+		tcp_cold(c)->rate.lost += r->len;
 	c->rtx_seq = seq_min(c->rtx_seq, r->seq);
 }
 

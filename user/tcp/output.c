@@ -85,6 +85,7 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 	r->sent_us = tcp_us(now_ns);
 	if (r->rtx < 255)
 		r->rtx++;
+	rate_sent(c, r, now_ns);
 	undo_retransmitted(c, now_ns);
 	c->prr_out += r->len;
 	tcp_cold(c)->account.retrans_segs++;
@@ -113,6 +114,7 @@ static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_
 	r->flags = flags;
 	r->sent_us = tcp_us(now_ns);
 	c->snd_nxt += len;
+	rate_sent(c, r, now_ns);
 	c->prr_out += len;
 	if (c->recs.count == 1 || c->rtx_deadline == TCP_NEVER)
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.1 */

@@ -6,7 +6,7 @@
  */
 #include "tcp/internal.h"
 
-#define RECS_MIN 16u	    /* one block of MEM_MIN bytes */
+#define RECS_MIN 8u	    /* one block of MEM_MIN bytes */
 #define RECS_MAX (1u << 20) /* bounded: 1 GiB of 1,024-byte segments */
 #define RECS_FEW 4096u
 #define RECS_SEG 64u

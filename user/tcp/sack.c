@@ -18,6 +18,7 @@ static bool mark_block(struct tcp_env *env, struct tcp_conn *c, struct tcp_range
 			break;
 		if (r->flags & TCP_REC_SACKED || seq_lt(r->seq, b.start))
 			continue;
+		rate_delivered(c, r, a);
 		rack_delivered(c, r, a);
 		if (r->flags & TCP_REC_LOST) {
 			r->flags &= (uint8_t)~TCP_REC_LOST;

@@ -60,6 +60,7 @@ int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, boo
 	(void)env;
 	if (n > (size_t)(c->sndq.size - c->sndq.len) || send_error(c))
 		return -EINVAL;
+	rate_check_app(c);
 	c->sndq.len += (uint32_t)n;
 	if (urgent && n) {
 		c->snd_up = c->sndq_seq + c->sndq.len; /* MUST-62: the first non-urgent octet */
