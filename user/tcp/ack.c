@@ -205,6 +205,7 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
+	bool owns = tcp_cc_table[c->cc]->owns_cwnd;
 	uint32_t prior = tcp_flight(c);
 	struct ack_info a;
 
@@ -234,10 +235,12 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 	ecn_ack(env, c, seg, &a, prior);
 	if (a.delivered)
 		rate_sample(c, &a);
-	if (a.acked && !(c->flags & TCP_F_RECOVERY))
+	if (a.acked && !owns && !(c->flags & TCP_F_RECOVERY))
 		tell_cc(c, &a, prior);
 	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);
+	if (owns && (a.acked || a.delivered))
+		tell_cc(c, &a, prior);
 	if (a.acked)
 		sndtune_ack(env, c, prior);
 	return true;

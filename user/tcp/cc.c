@@ -8,6 +8,7 @@ const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS] = {
 	[TCP_CC_RENO] = &tcp_cc_reno,
 	[TCP_CC_CUBIC] = &tcp_cc_cubic,
 	[TCP_CC_DCTCP] = &tcp_cc_dctcp,
+	[TCP_CC_BBR] = &tcp_cc_bbr,
 };
 
 uint32_t tcp_initial_window(uint32_t mss)
@@ -47,4 +48,20 @@ int tcp_cc_find(const char *name)
 const char *tcp_cc_name(unsigned int number)
 {
 	return number < TCP_CC_ALGORITHMS ? tcp_cc_table[number]->name : NULL;
+}
+
+void tcp_cc_set(struct tcp_conn *c, uint8_t number)
+{
+	bool owned = tcp_cc_table[c->cc]->owns_cwnd;
+
+	if (number == c->cc || number >= TCP_CC_ALGORITHMS)
+		return;
+	tcp_pacing_rate(c, 0);
+	c->loss_flags &= (uint16_t)~TCP_L_UNDO; /* what the other one remembers is gone */
+	c->cc = number;
+	if (owned && !tcp_cc_table[number]->owns_cwnd) { /* its window was measured, and recovery needs an ssthresh */
+		c->ssthresh = max_u32(c->cwnd, 2u * c->mss);
+		prr_begin(c, 0);
+	}
+	tcp_cc_table[number]->init(c);
 }

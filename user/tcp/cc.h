@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
  * cc.h - congestion control: one table of functions for each algorithm, chosen by
- * number. It sees events and sets cwnd and ssthresh, nothing else; finding losses
- * is loss.c's work, for all of them.
+ * number. It sees events and sets cwnd, ssthresh and the pacing rate, nothing else; finding
+ * losses is loss.c's work, for all of them.
  */
 #ifndef TCP_CC_H
 #define TCP_CC_H
@@ -48,10 +48,25 @@ struct tcp_cc_event {
 	const struct tcp_rate_sample *rs;
 };
 
+/* A segment that was just taken for lost. */
+struct tcp_lost {
+	uint32_t seq;
+	uint32_t len;
+	uint32_t lost;	       /* bytes taken for lost since it was sent, these too */
+	uint32_t tx_in_flight; /* bytes in flight once it was sent */
+	bool app_limited;
+};
+
 struct tcp_cc_ops {
 	const char *name;
+	/*
+	 * cwnd is the algorithm's in recovery too: no PRR, nothing at its end, and ack() is called for everything that
+	 * delivers something or ends a recovery, after losses have been looked for. Else only outside recovery, before that.
+	 */
+	bool owns_cwnd;
+	/* At opening, and when a connection is switched to it. cwnd is what it finds. */
 	void (*init)(struct tcp_conn *c);
-	void (*ack)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* outside recovery: let cwnd grow */
+	void (*ack)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* let cwnd grow */
 	void (*loss)(struct tcp_conn *c, const struct tcp_cc_event *ev); /* recovery begins: set ssthresh */
 	void (*rto)(struct tcp_conn *c, const struct tcp_cc_event *ev);	 /* the timer fired: set ssthresh */
 	/*
@@ -61,14 +76,21 @@ struct tcp_cc_ops {
 	void (*ecn)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 	/* The last loss or rto was none: cwnd (unless it is larger by now) and ssthresh as before it. Once only. */
 	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
+	/* NULL: it does not care. Each segment taken for lost; before data is sent while nothing is in flight. */
+	void (*lost)(struct tcp_conn *c, const struct tcp_lost *l);
+	void (*restart)(struct tcp_conn *c, uint64_t now_ns);
 };
 
-enum { TCP_CC_RENO, TCP_CC_CUBIC, TCP_CC_DCTCP }; /* numbers in the table */
-#define TCP_CC_ALGORITHMS 3
+enum { TCP_CC_RENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_CC_BBR }; /* numbers in the table */
+#define TCP_CC_ALGORITHMS 4
 extern const struct tcp_cc_ops *const tcp_cc_table[TCP_CC_ALGORITHMS];
 extern const struct tcp_cc_ops tcp_cc_reno;
 extern const struct tcp_cc_ops tcp_cc_cubic;
 extern const struct tcp_cc_ops tcp_cc_dctcp;
+extern const struct tcp_cc_ops tcp_cc_bbr;
+
+/* The pacing rate, bytes/s; 0: unpaced. */
+void tcp_pacing_rate(struct tcp_conn *c, uint64_t rate);
 
 /* IW10 (RFC 6928 2), bytes. */
 uint32_t tcp_initial_window(uint32_t mss);

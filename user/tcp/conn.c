@@ -163,6 +163,7 @@ void conn_time_wait(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->state != TCP_TIME_WAIT)
 		tcp_count(env, time_waits);
 	c->state = TCP_TIME_WAIT;
+	c->pace = 0;
 	c->rtx_deadline = c->probe_deadline = c->idle_deadline = TCP_NEVER;
 	c->misc_deadline = now_ns + env->conf.time_wait_ns;
 	c->events |= TCP_EV_CLOSED;
@@ -184,6 +185,7 @@ void conn_done(struct tcp_env *env, struct tcp_conn *c, int err)
 	c->events |= err ? TCP_EV_ERROR : TCP_EV_CLOSED;
 	c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED | TCP_F_PROBE | TCP_F_FORCE_RTX | TCP_F_RECOVERY |
 				TCP_F_LOSS);
+	c->pace = 0;
 	c->rtx_deadline = c->probe_deadline = c->delack_deadline = TCP_NEVER;
 	c->idle_deadline = c->misc_deadline = TCP_NEVER;
 	recs_free(env, c);

@@ -205,6 +205,8 @@ bool undo_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 void rate_sent(struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns);
 /* A record is acknowledged or SACKed for the first time; before rack_delivered() changes anything. */
 void rate_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a);
+/* A record has just been marked lost. */
+void rate_lost(struct tcp_conn *c, const struct tcp_rec *r);
 /* The left part of one. */
 void rate_delivered_part(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
 /* All of the acknowledgement has been seen: a->rs. */
@@ -213,6 +215,14 @@ void rate_sample(struct tcp_conn *c, struct ack_info *a);
 void rate_check_app(struct tcp_conn *c);
 /* What is sent from now on, until all that is in flight is delivered, says nothing of the path. */
 void rate_app_limited(struct tcp_conn *c);
+
+/* ---- pacer.c ---- */
+
+/* True: the next data has to wait; the connection has a deadline for it. */
+bool pacer_holds(struct tcp_conn *c, uint64_t now_ns);
+void pacer_expired(struct tcp_conn *c);
+/* Bytes of data were sent, for the first time or again. */
+void pacer_sent(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
 
 /* ---- loss.c ---- */
 

@@ -28,9 +28,13 @@ void loss_mark(struct tcp_conn *c, struct tcp_rec *r)
 		return;
 	r->flags |= TCP_REC_LOST;
 	c->lost += r->len;
-	if (!(r->flags & TCP_REC_SYN))
-		tcp_cold(c)->rate.lost += r->len;
 	c->rtx_seq = seq_min(c->rtx_seq, r->seq);
+	rate_lost(c, r);
+}
+
+static bool owns_cwnd(const struct tcp_conn *c)
+{
+	return tcp_cc_table[c->cc]->owns_cwnd;
 }
 
 static struct tcp_cc_event cc_event(const struct tcp_conn *c, uint64_t now_ns)
@@ -66,7 +70,7 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 	ecn_window_reduced(c);
 	if (c->flags & TCP_F_SACK)
 		prr_begin(c, delivered);
-	else
+	else if (!owns_cwnd(c))
 		c->cwnd = c->ssthresh;
 	c->recover = c->snd_nxt;
 	c->flags |= TCP_F_RECOVERY | TCP_F_FORCE_RTX;
@@ -124,9 +128,11 @@ static void mark_first(struct tcp_env *env, struct tcp_conn *c)
 
 static void leave_recovery(struct tcp_conn *c)
 {
-	if (c->flags & TCP_F_RECOVERY && c->flags & TCP_F_SACK)
+	bool fast = c->flags & TCP_F_RECOVERY && !owns_cwnd(c);
+
+	if (fast && c->flags & TCP_F_SACK)
 		c->cwnd = c->ssthresh;
-	else if (c->flags & TCP_F_RECOVERY) /* RFC 6582 3.2 (3), option 1 */
+	else if (fast) /* RFC 6582 3.2 (3), option 1 */
 		c->cwnd = min_u32(c->ssthresh, max_u32(tcp_flight(c), c->mss) + c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
 	frto_over(c);
@@ -149,7 +155,7 @@ static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_
 		return;
 	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
 		enter_recovery(env, c, a->delivered, a->now_ns);
-	if (c->flags & TCP_F_RECOVERY && (lost || a->delivered))
+	if (c->flags & TCP_F_RECOVERY && (lost || a->delivered) && !owns_cwnd(c))
 		prr_update(c, a->delivered, a->acked && !lost);
 }
 

@@ -86,6 +86,7 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 	if (r->rtx < 255)
 		r->rtx++;
 	rate_sent(c, r, now_ns);
+	pacer_sent(c, r->len, now_ns);
 	undo_retransmitted(c, now_ns);
 	c->prr_out += r->len;
 	tcp_cold(c)->account.retrans_segs++;
@@ -115,6 +116,7 @@ static struct tcp_rec *note_new(struct tcp_env *env, struct tcp_conn *c, uint32_
 	r->sent_us = tcp_us(now_ns);
 	c->snd_nxt += len;
 	rate_sent(c, r, now_ns);
+	pacer_sent(c, len, now_ns);
 	c->prr_out += len;
 	if (c->recs.count == 1 || c->rtx_deadline == TCP_NEVER)
 		timer_rtx_arm(env, c, now_ns); /* RFC 6298 5.1 */
@@ -192,6 +194,8 @@ static int out_retransmit(struct tcp_env *env, struct tcp_conn *c, struct tcp_se
 		if (text > c->mss)
 			return 0; /* no memory to cut it; the timer will try again */
 	}
+	if (!force && pacer_holds(c, now_ns))
+		return 0;
 	return send_again(env, c, out, r, now_ns);
 }
 
@@ -227,7 +231,9 @@ static void persist(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 /* RFC 5681 4.1: after a pause longer than the RTO cwnd says nothing about the network any more. */
 static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
 {
-	if (!c->recs.count && now_ns - c->last_tx_ns > 1000ull * c->rto_us)
+	if (tcp_cc_table[c->cc]->restart)
+		tcp_cc_table[c->cc]->restart(c, now_ns);
+	else if (now_ns - c->last_tx_ns > 1000ull * c->rto_us)
 		c->cwnd = min_u32(c->cwnd, tcp_initial_window(c->mss));
 }
 
@@ -245,7 +251,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		persist(env, c, now_ns);
 		return 0;
 	}
-	restart_idle(c, now_ns);
+	if (!c->recs.count)
+		restart_idle(c, now_ns);
 	pipe = tcp_pipe(c);
 	len = min_u32(min_u32(unsent, full), room);
 	if (pipe && pipe + len > c->cwnd && !(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2))) {
@@ -253,6 +260,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		return 0;
 	}
 	if (len && len < full && hold_partial(env, c, len, unsent, now_ns))
+		return 0;
+	if (!(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2)) && pacer_holds(c, now_ns))
 		return 0;
 	fin = fin && len == unsent && room > len;
 	if (!note_new(env, c, len + fin, fin ? TCP_REC_FIN : 0, now_ns))

@@ -9,7 +9,7 @@
  * An acknowledgement gives one sample, by the segment sent last among those it delivers.
  *
  *   4.1.2.2   at sending         rate_sent()
- *   4.1.2.3   at delivery        rate_delivered(), rate_sample()
+ *   4.1.2.3   at delivery        rate_delivered(), rate_sample(); rate_lost()
  *   4.1.2.4   application-limited: while the pipe is not full for want of data, samples are a
  *             lower bound only; a mark keeps them apart    rate_check_app(), rate_app_limited()
  *
@@ -57,6 +57,24 @@ void rate_sent(struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns)
 	r->flags &= (uint8_t)~TCP_REC_APP_LIMITED;
 	if (t->app_limited)
 		r->flags |= TCP_REC_APP_LIMITED;
+}
+
+void rate_lost(struct tcp_conn *c, const struct tcp_rec *r)
+{
+	const struct tcp_cc_ops *cc = tcp_cc_table[c->cc];
+	struct tcp_rate *t;
+
+	if (r->flags & TCP_REC_SYN)
+		return;
+	t = &tcp_cold(c)->rate;
+	t->lost += r->len;
+	if (cc->lost) {
+		struct tcp_lost l = { .seq = r->seq, .len = r->len, .lost = (uint32_t)t->lost - r->lost };
+
+		l.tx_in_flight = unpack(r->flight);
+		l.app_limited = r->flags & TCP_REC_APP_LIMITED;
+		cc->lost(c, &l);
+	}
 }
 
 void rate_delivered_part(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * rate.h - how fast a connection sends and how fast the network delivers: what tcp.h keeps of it.
+ * rate.h - how fast a connection sends and how fast the network delivers, and by which congestion control: what tcp.h has of it.
  */
 #ifndef TCP_RATE_H
 #define TCP_RATE_H
@@ -23,7 +23,32 @@ struct tcp_rate {
 	bool last_app_limited;
 };
 
+/* conn->pace */
+enum {
+	TCP_PACE_ON = 1,   /* there is a rate */
+	TCP_PACE_HELD = 2, /* something waits for tcp_pace.next_ns */
+	TCP_PACE_LATE = 4, /* it did: what the timer was late is made good for */
+};
+
+struct tcp_pace {	  /* pacer.c */
+	uint64_t rate;	  /* bytes/s, by the congestion control; 0: unpaced */
+	uint64_t max;	  /* bytes/s, by the application; 0: no limit */
+	uint64_t next_ns; /* when all that was sent is through at that rate */
+};
+
+/* At most this many bytes/s of data from now on, whatever the congestion control says; 0: no limit. */
+void tcp_pacing_limit(struct tcp_conn *c, uint64_t rate);
+uint64_t tcp_pacing_limit_now(const struct tcp_conn *c);
+/* Bytes/s in force; 0: unpaced. */
+uint64_t tcp_pacing_rate_now(const struct tcp_conn *c);
+
 /* The delivery rate as last measured, bytes/s; 0: not yet. It was limited by the application when *app_limited. */
 uint64_t tcp_delivery_rate(const struct tcp_conn *c, bool *app_limited);
+
+/* Another algorithm from now on; it begins with cwnd as it is. */
+void tcp_cc_set(struct tcp_conn *c, uint8_t number);
+/* Congestion control by name: number, or -1. NULL past the last. */
+int tcp_cc_find(const char *name);
+const char *tcp_cc_name(unsigned int number);
 
 #endif

@@ -435,6 +435,7 @@ struct tcp_conn {
 	uint8_t backoff;    /* doublings of the RTO */
 	uint8_t challenges; /* challenge ACKs in the current interval */
 	uint8_t limit;	    /* enum tcp_limit */
+	uint8_t pace;	    /* TCP_PACE_* */
 	uint8_t mtu_state;  /* enum tcp_mtu_state */
 	uint8_t tclass;
 	uint8_t ttl;
@@ -523,6 +524,8 @@ struct tcp_cold {
 	struct tcp_plpmtud plpmtud;
 	struct tcp_ecn_counts ecn;
 	struct tcp_rate rate;
+	struct tcp_pace pace;
+	uint64_t cc_state[42]; /* what does not fit into cc_priv */
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
@@ -700,9 +703,5 @@ struct tcp_tally tcp_tally_now(const struct tcp_env *env, const struct tcp_conn 
 /* NULL, or which invariant does not hold. For tests and the simulator. */
 const char *tcp_check(const struct tcp_env *env, const struct tcp_conn *c);
 const char *tcp_state_name(uint8_t state);
-
-/* Congestion control by name: number, or -1. NULL past the last. */
-int tcp_cc_find(const char *name);
-const char *tcp_cc_name(unsigned int number);
 
 #endif

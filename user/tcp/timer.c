@@ -9,6 +9,7 @@
  *           conf.orphan_retries probes
  *   probe   RACK's reordering timer (RFC 8985 6.2 step 5), or the tail loss probe (7.2)
  *   delack  an acknowledgement is owed by then (RFC 9293 3.8.6.3)
+ *   pace    data waits for its time (pacer.c)
  *   idle    keepalive (RFC 9293 3.8.4), off by default
  *   misc    TIME-WAIT's 2 MSL; an orphan's patience in FIN-WAIT-2; linger; a held
  *           partial segment (XTCP_MORE) of a connection still open
@@ -58,6 +59,8 @@ uint64_t tcp_deadline(const struct tcp_conn *c)
 {
 	uint64_t sending = min_u64(c->rtx_deadline, c->probe_deadline);
 
+	if (c->pace & TCP_PACE_HELD)
+		sending = min_u64(sending, tcp_cold_peek(c)->pace.next_ns);
 	return min_u64(min_u64(sending, c->delack_deadline), min_u64(c->idle_deadline, c->misc_deadline));
 }
 
@@ -156,6 +159,8 @@ static void expire_misc(struct tcp_env *env, struct tcp_conn *c)
 
 void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
+	if (c->pace & TCP_PACE_HELD && tcp_cold(c)->pace.next_ns <= now_ns)
+		pacer_expired(c);
 	if (c->delack_deadline <= now_ns)
 		delack_expired(env, c);
 	if (c->probe_deadline <= now_ns && c->loss_flags & TCP_L_PTO)
