@@ -99,7 +99,7 @@ struct xtcp_conf {
 	uint32_t chunks; /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
 	uint32_t time_wait_ms; /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
 	uint32_t syn_queue;    /* half-open connections of one listener; default 1,024; 1..65,536 */
-	const char *cc;	       /* congestion control for new connections: "reno", "cubic", "dctcp"; default "cubic" */
+	const char *cc;	       /* congestion control for new connections: xtcp_cc_name() lists them; default "cubic" */
 	int64_t isn;	       /* >= 0: fixed initial sequence number of every connection, for teaching only;
 				     default -1: keyed SipHash and a clock (RFC 6528) */
 	bool no_pin;	       /* do not pin maps under bpffs */
@@ -331,9 +331,20 @@ enum xtcp_opt {
 	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
 			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
 	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
+	XTCP_MAX_PACING_RATE, /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
+				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
+
+/*
+ * The congestion control of one connection, by name; before: conf.cc. At any time: the new one begins with the window as it is.
+ * xtcp_set_cc returns 0, -EINVAL (no such name) or -EBADF. xtcp_get_cc: its name, a constant; NULL for a bad handle.
+ * xtcp_cc_name lists all there are: index 0, 1, ... until NULL. It may be called from any thread; none of them blocks.
+ */
+int xtcp_set_cc(struct xtcp *x, xtcp_conn c, const char *name);
+const char *xtcp_get_cc(struct xtcp *x, xtcp_conn c);
+const char *xtcp_cc_name(unsigned int index);
 
 /* RFC 9293 3.3.2. */
 enum xtcp_state {
@@ -410,6 +421,7 @@ struct xtcp_info {
 	/* Delivery. */
 	uint64_t delivery_rate;		 /* as last measured, bytes/s; 0: no sample yet (draft-ietf-ccwg-bbr 4.1) */
 	bool delivery_rate_app_limited;	 /* the application held it down: the path may carry more */
+	uint64_t pacing_rate; /* in force, bytes/s; 0: unpaced */
 	uint64_t bytes_delivered;	 /* acknowledged or SACKed */
 	uint64_t bytes_lost;		 /* ever taken for lost */
 };

@@ -258,6 +258,11 @@ void bn_open(const struct bn_conf *conf)
 	bn_count();
 }
 
+void bn_rate(uint64_t rate)
+{
+	bn->conf.rate = rate;
+}
+
 void bn_count(void)
 {
 	bn->count_ns = th.now;

@@ -136,6 +136,24 @@ static void test_bbr_shallow_buffer_does_not_lose_for_ever(void **state)
 	bn_close();
 }
 
+/* The long-term bound, set by the losses of a shallow buffer, grows again where there is room. */
+static void test_bbr_more_bandwidth_is_found_in_spite_of_the_bound(void **state)
+{
+	struct bn_conf conf = path;
+
+	conf.buffer = BDP / 4;
+	bn_open(&conf);
+	bn_run(5000);
+	assert_true(model(0)->inflight_longterm < 2 * BDP);
+	bn_rate(8 * RATE);
+	bn_run(15000);
+	bn_count();
+	bn_run(5000);
+	assert_true(bn_used(0) >= 60);
+	assert_true(model(0)->inflight_longterm > 4 * BDP);
+	bn_close();
+}
+
 static void test_bbr_restart_from_idle_keeps_the_model(void **state)
 {
 	struct tcp_conn *c;
@@ -247,6 +265,7 @@ int main(void)
 		TEST(test_bbr_probe_rtt_comes_after_five_seconds),
 		TEST(test_bbr_two_flows_share),
 		TEST(test_bbr_shallow_buffer_does_not_lose_for_ever),
+		TEST(test_bbr_more_bandwidth_is_found_in_spite_of_the_bound),
 		TEST(test_bbr_restart_from_idle_keeps_the_model),
 		TEST(test_bbr_waits_are_random_and_repeatable),
 		TEST(test_bbr_switch_in_mid_connection_goes_on),

@@ -123,6 +123,7 @@ static void fill_ecn(struct xtcp_info *i, const struct tcp_conn *c)
 static void fill_rate(struct xtcp_info *i, const struct tcp_conn *c)
 {
 	i->delivery_rate = tcp_delivery_rate(c, &i->delivery_rate_app_limited);
+	i->pacing_rate = tcp_pacing_rate_now(c);
 	i->bytes_delivered = tcp_cold_peek(c)->rate.delivered;
 	i->bytes_lost = tcp_cold_peek(c)->rate.lost;
 }

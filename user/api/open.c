@@ -48,18 +48,10 @@ static int field32(const char *name, uint32_t *value, uint32_t dflt, uint32_t lo
 	return err;
 }
 
-static int no_such_cc(const char *name)
-{
-	char all[128] = "";
-	size_t at = 0;
-
-	for (unsigned int i = 0; tcp_cc_name(i) && at < sizeof(all); i++)
-		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? ", " : "", tcp_cc_name(i));
-	return fail(EINVAL, "no congestion control '%s'; there is: %s", name, all);
-}
-
 static int check_enums(struct xtcp_conf *c)
 {
+	int err;
+
 	if (!c->ifname || !*c->ifname)
 		return fail(EINVAL, "conf.ifname is missing: name the interface to serve");
 	if (c->mode > XTCP_MODE_GENERIC)
@@ -74,9 +66,8 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.isn %lld is no sequence number: 0 to 4294967295", (long long)c->isn);
 	if (!c->cc)
 		c->cc = "cubic";
-	if (tcp_cc_find(c->cc) < 0)
-		return no_such_cc(c->cc);
-	return 0;
+	err = api_find_cc(c->cc);
+	return err < 0 ? err : 0;
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)

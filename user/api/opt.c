@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* opt.c - options of a connection: one table of ranges, one place that sets, one that gets. */
+/*
+ * opt.c - options of a connection: one table of ranges, one place that sets, one that gets. And its congestion control, which
+ * goes by a name.
+ */
 #include "api/private.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include "lib/fail.h"
 
 _Static_assert((int)XTCP_ECN_PASSIVE == (int)TCP_ECN_PASSIVE && (int)XTCP_ECN_OFF == (int)TCP_ECN_OFF &&
@@ -29,6 +33,7 @@ static const struct {
 	[XTCP_LINGER_MS] = { "LINGER_MS", -1, INT_MAX },
 	[XTCP_NOTSENT_LOWAT] = { "NOTSENT_LOWAT", 0, INT_MAX },
 	[XTCP_ECN] = { "ECN", XTCP_ECN_PASSIVE, XTCP_ECN_ACCURATE },
+	[XTCP_MAX_PACING_RATE] = { "MAX_PACING_RATE", 0, INT_MAX },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -60,6 +65,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_LINGER_MS: c->linger_ms = v; break;
 	case XTCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
 	case XTCP_ECN: c->ecn.want = (uint8_t)v; break;
+	case XTCP_MAX_PACING_RATE: tcp_pacing_limit(c, (uint64_t)v); break;
 	}
 }
 
@@ -99,6 +105,7 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_LINGER_MS: return c->linger_ms;
 	case XTCP_NOTSENT_LOWAT: return (int)tcp_notsent_lowat(c);
 	case XTCP_ECN: return c->ecn.want;
+	case XTCP_MAX_PACING_RATE: return (int)tcp_pacing_limit_now(c);
 	}
 	return 0;
 }
@@ -113,4 +120,46 @@ int xtcp_getopt(struct xtcp *x, xtcp_conn h, enum xtcp_opt opt, int *value)
 		return fail(EBADF, "the handle is stale: the connection was closed");
 	*value = current(c, opt);
 	return 0;
+}
+
+/* ---- congestion control ---- */
+
+const char *xtcp_cc_name(unsigned int index)
+{
+	return tcp_cc_name(index);
+}
+
+int api_find_cc(const char *name)
+{
+	char all[128] = "";
+	size_t at = 0;
+	int number = tcp_cc_find(name);
+
+	if (number >= 0)
+		return number;
+	for (unsigned int i = 0; tcp_cc_name(i) && at < sizeof(all); i++)
+		at += (size_t)snprintf(all + at, sizeof(all) - at, "%s%s", i ? ", " : "", tcp_cc_name(i));
+	return fail(EINVAL, "no congestion control '%s'; there is: %s", name, all);
+}
+
+int xtcp_set_cc(struct xtcp *x, xtcp_conn h, const char *name)
+{
+	struct tcp_conn *c = engine_conn(x->engine, h);
+	int number;
+
+	if (!c)
+		return fail(EBADF, "the handle is stale: the connection was closed");
+	number = api_find_cc(name);
+	if (number < 0)
+		return number;
+	tcp_cc_set(c, (uint8_t)number);
+	engine_touch(x->engine, h);
+	return 0;
+}
+
+const char *xtcp_get_cc(struct xtcp *x, xtcp_conn h)
+{
+	const struct tcp_conn *c = engine_conn(x->engine, h);
+
+	return c ? tcp_cc_name(c->cc) : NULL;
 }

@@ -54,4 +54,7 @@ void api_tap_update(struct xtcp *x);
 int api_wait_open(struct xtcp *x);
 void api_wait_close(struct xtcp *x);
 
+/* Number of a congestion control, or -EINVAL with the names that there are. */
+int api_find_cc(const char *name);
+
 #endif

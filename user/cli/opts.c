@@ -199,7 +199,7 @@ static const struct row rows[] = {
 	{ OPT_TRACE, 0, "trace", NULL, "print a ladder of all segments on stderr", set_trace },
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },
 	{ OPT_ISN, 0, "isn", "N", "fixed initial sequence number, for teaching only", set_isn },
-	{ OPT_CC, 0, "cc", "NAME", "congestion control: reno, cubic (default) or dctcp", set_cc },
+	{ OPT_CC, 0, "cc", "NAME", "congestion control (default cubic); help lists them", set_cc },
 	{ OPT_ECN, 0, "ecn", "HOW", "congestion marks: off, passive (default: if the peer asks), on or accurate",
 	  set_ecn },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
@@ -225,6 +225,26 @@ int opts_bad(const struct opts_use *use, const char *fmt, ...)
 	return EXIT_USAGE;
 }
 
+/* The names of the algorithms, one a line. */
+static int list_cc(void)
+{
+	for (unsigned int i = 0; xtcp_cc_name(i); i++)
+		puts(xtcp_cc_name(i));
+	return EXIT_DONE;
+}
+
+/* ... or in one line, for the help. */
+static const char *cc_names(char *text, size_t size)
+{
+	size_t at = (size_t)snprintf(text, size, "congestion control:");
+
+	for (unsigned int i = 0; xtcp_cc_name(i) && at < size; i++)
+		at += (size_t)snprintf(text + at, size - at, "%s %s", i ? "," : "", xtcp_cc_name(i));
+	if (at < size)
+		snprintf(text + at, size - at, " (default cubic)");
+	return text;
+}
+
 static int help(const struct opts_use *use)
 {
 	const struct command *c = commands;
@@ -233,7 +253,7 @@ static int help(const struct opts_use *use)
 		c++;
 	printf("usage: xtcp %s [OPTION...] %s\n\n%s\n\n", use->name, c->name ? c->args : "", c->name ? c->help : "");
 	for (const struct row *r = rows; r < rows + ROWS; r++) {
-		char left[64];
+		char left[64], names[128];
 		char letter[5] = "    ";
 
 		if (!(use->takes & r->bit) && r->bit != OPT_HELP)
@@ -241,7 +261,7 @@ static int help(const struct opts_use *use)
 		if (r->letter)
 			snprintf(letter, sizeof(letter), "-%c, ", r->letter);
 		snprintf(left, sizeof(left), "%s--%s%s%s", letter, r->name, r->arg ? " " : "", r->arg ? r->arg : "");
-		printf("  %-24s %s\n", left, r->help);
+		printf("  %-24s %s\n", left, r->bit == OPT_CC ? cc_names(names, sizeof(names)) : r->help);
 	}
 	return EXIT_DONE;
 }
@@ -323,6 +343,8 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 		r = row_of(got);
 		if (!r || r->bit == OPT_HELP)
 			return help(use);
+		if (r->bit == OPT_CC && !strcmp(optarg, "help"))
+			return list_cc();
 		if (r->set(o, optarg))
 			return opts_bad(use, "%s", fail_text());
 		o->given |= r->bit;
