@@ -28,6 +28,7 @@
 #include "xtcp/shared.h"
 #include "lib/mem.h"
 #include "tcp/rate.h"
+#include "tcp/rec.h"
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 3.7.1, MUST-15 */
 #define TCP_MSS_DEFAULT_V6 1220
@@ -230,35 +231,6 @@ struct tcp_ring {	/* a byte ring in buffer memory */
 	uint32_t head;	/* offset of the first byte */
 	uint32_t len;	/* bytes in order from head */
 	uint32_t peak;	/* largest extent used since the block was allocated */
-};
-
-/* A segment sent and not yet cumulatively acknowledged: RFC 2018's scoreboard and RFC 8985's records. */
-struct tcp_rec {
-	uint32_t seq;
-	uint32_t len;	       /* sequence space, FIN and SYN included */
-	uint32_t sent_us;      /* time of the last transmission, microseconds, wraps */
-	uint8_t flags;	       /* TCP_REC_* */
-	uint8_t rtx;	       /* times retransmitted, saturating */
-	uint16_t flight;       /* bytes in flight once it was sent, packed; this and what follows: rate.c */
-	uint32_t delivered;    /* tcp_rate.delivered when it was sent */
-	uint32_t delivered_us; /* ... and when that had last grown */
-	uint32_t first_us;     /* when the flight began that it was sent in */
-	uint32_t lost;	       /* tcp_rate.lost when it was sent */
-};
-enum {
-	TCP_REC_SACKED = 1,
-	TCP_REC_LOST = 2, /* to be retransmitted */
-	TCP_REC_RTX = 4,  /* was retransmitted (Karn) */
-	TCP_REC_FIN = 8,
-	TCP_REC_SYN = 16,
-	TCP_REC_APP_LIMITED = 32 /* the application had not filled the pipe when it was sent */
-};
-
-struct tcp_recs { /* ring of records */
-	uint32_t block;
-	uint32_t cap;  /* records, 0 or a power of two */
-	uint32_t head; /* index of the oldest */
-	uint32_t count;
 };
 
 /* conn->flags */
