@@ -118,12 +118,18 @@ struct xtcp_conf {
 	 * back: out-of-order data is dropped and refused, then connections that the application has closed are
 	 * aborted, the largest first, then connections whose peers keep their windows shut (zero_window_probes).
 	 */
-	uint64_t mem_low;	     /* bytes; default buffer_bytes / 2 */
-	uint64_t mem_pressure;	     /* bytes; default 5/8 of buffer_bytes */
-	uint64_t mem_high;	     /* bytes; default 7/8 of buffer_bytes */
-	uint32_t orphan_retries;     /* window probes that a closed connection's peer may answer without opening its
+	uint64_t mem_low;	 /* bytes; default buffer_bytes / 2 */
+	uint64_t mem_pressure;	 /* bytes; default 5/8 of buffer_bytes */
+	uint64_t mem_high;	 /* bytes; default 7/8 of buffer_bytes */
+	uint32_t orphan_retries; /* window probes that a closed connection's peer may answer without opening its
 					window, before it is aborted (RFC 6429); default 8 (51 s at the least RTO); 1..255 */
-	uint32_t zero_window_probes; /* the same for an open connection, which only then may be aborted, with
+	uint32_t r1;		 /* retransmissions in a row until XTCP_EV_SOFT_ERROR, and until route and neighbour
+					are asked for again (RFC 9293 3.8.3); default 3 (SHLD-10); 1..255 */
+	uint32_t r2_ms;		 /* R2: give up when nothing is acknowledged for so long; milliseconds; default
+					900,000 (SHLD-11: at least 100,000); 1,000..2^32 - 1; see XTCP_USER_TIMEOUT_MS */
+	uint32_t syn_r2_ms;	 /* the same for SYN; default 180,000 (MUST-23); 1,000..2^32 - 1 */
+	uint32_t
+		zero_window_probes; /* the same as orphan_retries for an open connection, which only then may be aborted, with
 					ETIMEDOUT, when memory is past mem_high; default 8; 1..256, 256: never */
 };
 #define XTCP_CONF_INIT                                      \
@@ -190,13 +196,16 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 #define XTCP_EV_ERROR 0x20u  /* reset, timed out or unreachable: error tells which; the handle stays until xtcp_close */
 #define XTCP_EV_CLOSED 0x40u /* both directions closed cleanly */
 #define XTCP_EV_URGENT 0x80u /* urgent data arrived (RFC 6093); xtcp_urgent_mark tells where */
+/* Something is wrong, the connection goes on (RFC 9293 3.9.1.8): an ICMP error came, or conf.r1 retransmissions were
+   in vain (error is ETIMEDOUT then). XTCP_SOFT_ERRORS turns it off. */
+#define XTCP_EV_SOFT_ERROR 0x100u
 
 struct xtcp_event {
 	uint64_t handle; /* xtcp_conn or xtcp_listener */
 	void *user;	 /* as given to xtcp_set_user or xtcp_connect; NULL before */
 	uint32_t events; /* XTCP_EV_*; edge-triggered: each is reported when it becomes true. After ERROR or CLOSED the
 			    handle lives until xtcp_close, and what was received can still be read */
-	int32_t error;	 /* positive errno with XTCP_EV_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
+	int32_t error; /* positive errno with XTCP_EV_ERROR or XTCP_EV_SOFT_ERROR: ECONNRESET, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH ... */
 };
 
 /*
@@ -318,7 +327,8 @@ enum xtcp_opt {
 	XTCP_KEEPIDLE_S,      /* seconds idle before the first probe; default 7,200 (MUST-28); 1..32,767 */
 	XTCP_KEEPINTVL_S,     /* seconds between probes; default 75; 1..32,767 */
 	XTCP_KEEPCNT,	      /* unanswered probes before giving up; default 9; 1..127 */
-	XTCP_USER_TIMEOUT_MS, /* R2 as time: give up when data stays unacknowledged so long; 0: by count (RFC 9293 3.8.3) */
+	XTCP_USER_TIMEOUT_MS, /* R2 (RFC 9293 3.8.3, MUST-21): give up when data, a SYN, or keepalive probes stay
+				 unanswered so long, milliseconds; default 0: conf.r2_ms, conf.syn_r2_ms, XTCP_KEEPCNT */
 	XTCP_TCLASS,	      /* DSCP bits of outgoing segments (MUST-48), 0..255; the ECN bits are ours; default 0 */
 	XTCP_TTL,	      /* TTL or hop limit (MUST-49); default 64; 1..255 */
 	XTCP_SNDBUF, /* send buffer, bytes; 4 KiB..1 GiB; set: exactly this; before: by cwnd, up to conf.sndbuf_max */
@@ -333,6 +343,8 @@ enum xtcp_opt {
 	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
 	XTCP_MAX_PACING_RATE, /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
 				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more */
+	XTCP_SOFT_ERRORS,   /* 1 (default): XTCP_EV_SOFT_ERROR is reported (MUST-47); 0: not (SHLD-20) */
+	XTCP_KEEPOCTET, /* 1: keepalive probes carry an octet of garbage, for old peers (MAY-6); default 0 (SHLD-12) */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
@@ -365,7 +377,7 @@ const char *xtcp_state_name(enum xtcp_state state); /* "SYN-RECEIVED" */
 struct xtcp_info {
 	enum xtcp_state state;
 	int error;	/* positive errno that ended it; 0 none */
-	int soft_error; /* last ICMP soft error, positive errno; 0 none (RFC 9293 3.9.2.2) */
+	int soft_error; /* last ICMP error since something was acknowledged, positive errno; 0 none (RFC 9293 3.9.2.2) */
 	struct sockaddr_storage local, remote;
 	uint32_t mss;	  /* bytes of payload in a full segment we send */
 	uint32_t rcv_mss; /* MSS we announced */

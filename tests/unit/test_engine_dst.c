@@ -332,6 +332,24 @@ static void test_dst_neighbour_is_poked_once_a_second_while_in_use(void **state)
 	assert_int_equal(dst_of(c)->held_count, 0);
 }
 
+/* R1 retransmissions were in vain: route and neighbour are asked for again (MUST-20), a second apart at the least. */
+static void test_dst_unanswered_connection_has_route_and_neighbour_asked_again(void **state)
+{
+	uint64_t c, s;
+
+	kit_join(0, 80, kit_listen(80), &c, &s);
+	kp->cut = true;
+	kit_send(0, c, 10);
+	host.asked = 0;
+	pair_sleep(kp, SECOND);
+	assert_int_equal(host.asked, 0);
+	pair_sleep(kp, 5 * SECOND);
+	assert_true(host.asked >= 1 && host.asked <= 3);
+	assert_int_equal(stat_of(0, path_doubts), host.asked);
+	assert_true(pair_events(kp, 0, c) & TCP_EV_SOFT_ERROR);
+	kp->cut = false;
+}
+
 static void test_dst_news_of_another_neighbour_changes_nothing(void **state)
 {
 	struct xtcp_addr a = far(9);
@@ -589,6 +607,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_dst_same_destination_is_asked_once),
+		TEST(test_dst_unanswered_connection_has_route_and_neighbour_asked_again),
 		TEST(test_dst_table_full_least_recently_used_gives_way),
 		TEST(test_dst_all_in_use_is_refused),
 		TEST(test_dst_route_error_keeps_nothing),

@@ -212,10 +212,30 @@ static void test_icmp_too_big_without_memory_catches_up(void **state)
 		out(".", 1 + 512 * i - (i == 3 ? 76 : 0), 1, i == 2 ? 436 : 512);
 }
 
+static void test_icmp_soft_error_is_told_and_forgotten_with_progress(void **state)
+{
+	th_active();
+	put(1000);
+	out("P.", 1, 1, 1000);
+	assert_true(icmp(TCP_ICMP_NET_UNREACH, 1, 0));
+	assert_int_equal(events_take(), TCP_EV_SOFT_ERROR); /* MUST-47, SHLD-25 */
+	assert_int_equal(th.c->soft_error, ENETUNREACH);
+	in(".", 1, 1001, 0);
+	assert_int_equal(th.c->soft_error, 0);
+	th.c->tune |= TCP_TUNE_QUIET;
+	put(1000);
+	out("P.", 1001, 1, 1000);
+	assert_true(icmp(TCP_ICMP_TIME_EXCEEDED, 1001, 0));
+	assert_int_equal(events_take(), 0); /* SHLD-20; xtcp_get_info still tells */
+	assert_int_equal(th.c->soft_error, EHOSTUNREACH);
+	in(".", 1, 2001, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_icmp_outside_the_flight_is_ignored),
+		TEST(test_icmp_soft_error_is_told_and_forgotten_with_progress),
 		TEST(test_icmp_never_ends_a_synchronised_connection),
 		TEST(test_icmp_hard_errors_end_an_attempt_to_connect),
 		TEST(test_icmp_soft_errors_let_an_attempt_go_on),

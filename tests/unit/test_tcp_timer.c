@@ -19,7 +19,7 @@ static void test_timer_syn_is_retried_and_given_up_after_180_s(void **state)
 	state_is(TCP_CLOSED);
 	no_out();
 	assert_int_equal(th.c->error, ETIMEDOUT);
-	assert_int_equal(events_take(), TCP_EV_ERROR);
+	assert_int_equal(events_take(), TCP_EV_ERROR | TCP_EV_SOFT_ERROR);
 	count_is(attempt_fails, 1);
 	count_is(conn_timeouts, 1);
 	assert_int_equal(th.env.mem->used, 0);
@@ -254,9 +254,103 @@ static void test_timer_early_call_does_nothing(void **state)
 	count_is(rto_fires, 0);
 }
 
+/* ---- R1 ---- */
+
+static void test_timer_r1_reached_is_told_once_and_the_path_is_doubted(void **state)
+{
+	th_active();
+	put(100);
+	out("P.", 1, 1, 100);
+	for (int i = 0, ms = 200; i < 6; i++, ms *= 2) {
+		assert_int_equal(tcp_path_doubtful(&th.env, th.c), i >= 3);
+		assert_int_equal(events_take(), i == 3 ? TCP_EV_SOFT_ERROR : 0); /* SHLD-9, SHLD-10 */
+		advance(ms);
+		th_drain();
+	}
+	state_is(TCP_ESTABLISHED);
+	in(".", 1, 101, 0); /* it was no more than slow */
+	put(100);
+	th_drain();
+	in(".", 1, 201, 0);
+	assert_false(tcp_path_doubtful(&th.env, th.c));
+}
+
+static void test_timer_r1_of_syn_is_told_too(void **state)
+{
+	th_connect();
+	th_drain();
+	advance(6900);
+	th_drain();
+	assert_int_equal(events_take(), 0);
+	advance(200); /* MUST-22 */
+	th_drain();
+	assert_int_equal(events_take(), TCP_EV_SOFT_ERROR);
+}
+
+static void test_timer_r1_is_not_told_to_who_wants_none(void **state)
+{
+	th.env.conf.r1 = 1;
+	th_active();
+	th.c->tune |= TCP_TUNE_QUIET;
+	put(100);
+	advance(30000);
+	th_drain();
+	assert_int_equal(events_take(), 0); /* SHLD-20 */
+	assert_true(tcp_path_doubtful(&th.env, th.c));
+}
+
+static void test_timer_user_timeout_bounds_the_syn_and_keepalive(void **state)
+{
+	th_connect();
+	th.c->user_timeout_ms = 5000;
+	advance(4999);
+	state_is(TCP_SYN_SENT);
+	advance(1);
+	state_is(TCP_CLOSED);
+	th_teardown(state);
+	th_setup(state);
+	th_active();
+	th.c->keepidle_s = 10;
+	th.c->keepintvl_s = 4;
+	th.c->user_timeout_ms = 20000;
+	tcp_keepalive_set(th.c, true, th.now);
+	advance(19000);
+	state_is(TCP_ESTABLISHED);
+	advance(1100);
+	state_is(TCP_CLOSED);
+	count_is(keepalive_timeouts, 1);
+	count_is(keepalive_probes, 3);
+	th_drain();
+}
+
+static void test_timer_keepalive_octet_is_one_of_garbage_left_of_the_window(void **state)
+{
+	struct tcp_seg s;
+
+	th_active();
+	th.c->keepidle_s = 10;
+	th.c->tune |= TCP_TUNE_KEEP_OCTET;
+	tcp_keepalive_set(th.c, true, th.now);
+	th.now += 10 * TH_S;
+	tcp_expire(&th.env, th.c, th.now);
+	assert_int_equal(tcp_output(&th.env, th.c, &s, th.now), 1);
+	assert_int_equal(s.seq, TH_ISS);
+	assert_int_equal(s.len, 1); /* MAY-6 */
+	assert_int_equal(s.nspans, 1);
+	assert_int_equal(s.span[0].data[0], 0);
+	assert_int_equal(tcp_output(&th.env, th.c, &s, th.now), 0);
+	in(".", 1, 1, 0);
+	assert_int_equal(th.c->probes, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_timer_r1_reached_is_told_once_and_the_path_is_doubted),
+		TEST(test_timer_r1_of_syn_is_told_too),
+		TEST(test_timer_r1_is_not_told_to_who_wants_none),
+		TEST(test_timer_user_timeout_bounds_the_syn_and_keepalive),
+		TEST(test_timer_keepalive_octet_is_one_of_garbage_left_of_the_window),
 		TEST(test_timer_syn_is_retried_and_given_up_after_180_s),
 		TEST(test_timer_syn_ack_is_given_up_after_180_s),
 		TEST(test_timer_data_unanswered_ends_after_r2),

@@ -13,7 +13,7 @@ _Static_assert((int)XTCP_TIME_WAIT == (int)TCP_TIME_WAIT && (int)XTCP_CLOSED == 
 _Static_assert(XTCP_EV_OPEN == TCP_EV_OPEN && XTCP_EV_READABLE == TCP_EV_READABLE &&
 		       XTCP_EV_WRITABLE == TCP_EV_WRITABLE && XTCP_EV_PEER_FIN == TCP_EV_PEER_FIN &&
 		       XTCP_EV_ERROR == TCP_EV_ERROR && XTCP_EV_CLOSED == TCP_EV_CLOSED &&
-		       XTCP_EV_URGENT == TCP_EV_URGENT,
+		       XTCP_EV_URGENT == TCP_EV_URGENT && XTCP_EV_SOFT_ERROR == TCP_EV_SOFT_ERROR,
 	       "XTCP_EV_* and TCP_EV_* must agree");
 
 const char *xtcp_state_name(enum xtcp_state state)

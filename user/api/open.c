@@ -75,7 +75,8 @@ static uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-static int check_memory(struct xtcp_conf *c)
+/* Memory, and patience. */
+static int check_limits(struct xtcp_conf *c)
 {
 	int err;
 
@@ -84,6 +85,9 @@ static int check_memory(struct xtcp_conf *c)
 			 c->mem_high)) ||
 	    (err = field("mem_low", &c->mem_low, smaller(c->buffer_bytes / 2, c->mem_pressure), 1, c->mem_pressure)) ||
 	    (err = field32("orphan_retries", &c->orphan_retries, 8, 1, 255)))
+		return err;
+	if ((err = field32("r1", &c->r1, 3, 1, 255)) || (err = field32("r2_ms", &c->r2_ms, 900000, 1000, UINT32_MAX)) ||
+	    (err = field32("syn_r2_ms", &c->syn_r2_ms, 180000, 1000, UINT32_MAX)))
 		return err;
 	return field32("zero_window_probes", &c->zero_window_probes, 8, 1, 256);
 }
@@ -107,7 +111,7 @@ static int check_conf(struct xtcp_conf *c)
 		return err;
 	while (c->chunks & (c->chunks - 1))
 		c->chunks += c->chunks & -c->chunks; /* up to a power of two */
-	return check_memory(c);
+	return check_limits(c);
 }
 
 /* The caller's struct may be older (shorter) than ours. */
@@ -179,6 +183,9 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.rcvbuf_max = c->rcvbuf_max;
 	ec.tcp.rcvbuf_init = c->rcvbuf_init;
 	ec.tcp.orphan_retries = c->orphan_retries;
+	ec.tcp.r1 = (uint8_t)c->r1;
+	ec.tcp.r2_ns = c->r2_ms * NS_PER_MS;
+	ec.tcp.syn_timeout_ns = c->syn_r2_ms * NS_PER_MS;
 	ec.tcp.zero_window_probes = c->zero_window_probes;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;

@@ -34,11 +34,18 @@ static const struct {
 	[XTCP_NOTSENT_LOWAT] = { "NOTSENT_LOWAT", 0, INT_MAX },
 	[XTCP_ECN] = { "ECN", XTCP_ECN_PASSIVE, XTCP_ECN_ACCURATE },
 	[XTCP_MAX_PACING_RATE] = { "MAX_PACING_RATE", 0, INT_MAX },
+	[XTCP_SOFT_ERRORS] = { "SOFT_ERRORS", 0, 1 },
+	[XTCP_KEEPOCTET] = { "KEEPOCTET", 0, 1 },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
 {
 	c->flags = on ? c->flags | flag : c->flags & ~flag;
+}
+
+static void set_tune(struct tcp_conn *c, uint8_t flag, int on)
+{
+	c->tune = (uint8_t)(on ? c->tune | flag : c->tune & ~flag);
 }
 
 static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, int v, uint64_t now_ns)
@@ -66,6 +73,8 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
 	case XTCP_ECN: c->ecn.want = (uint8_t)v; break;
 	case XTCP_MAX_PACING_RATE: tcp_pacing_limit(c, (uint64_t)v); break;
+	case XTCP_SOFT_ERRORS: set_tune(c, TCP_TUNE_QUIET, !v); break;
+	case XTCP_KEEPOCTET: set_tune(c, TCP_TUNE_KEEP_OCTET, v); break;
 	}
 }
 
@@ -106,6 +115,8 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_NOTSENT_LOWAT: return (int)tcp_notsent_lowat(c);
 	case XTCP_ECN: return c->ecn.want;
 	case XTCP_MAX_PACING_RATE: return (int)tcp_pacing_limit_now(c);
+	case XTCP_SOFT_ERRORS: return !(c->tune & TCP_TUNE_QUIET);
+	case XTCP_KEEPOCTET: return !!(c->tune & TCP_TUNE_KEEP_OCTET);
 	}
 	return 0;
 }

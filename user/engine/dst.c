@@ -15,6 +15,7 @@
 
 #define LEARNED_NS 600000000000ull /* how long a path MTU is believed (RFC 1191 6.3, RFC 8201 4: 10 minutes) */
 #define POKE_NS 1000000000ull	   /* how often the host hears that a neighbour is in use */
+#define DOUBT_NS 1000000000ull	   /* how often a doubt makes it asked for again */
 
 static const struct xtcp_addr no_addr;
 
@@ -391,6 +392,18 @@ void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt)
 	} else {
 		hold(e, d, pkt);
 	}
+}
+
+void dst_doubt(struct engine *e, uint32_t ref)
+{
+	struct dst *d = dst_at(e, ref);
+
+	if (d->doubted_ns && e->r->now_ns - d->doubted_ns < DOUBT_NS)
+		return;
+	d->doubted_ns = e->r->now_ns;
+	d->routes_gen = e->r->routes_gen - 1; /* both are asked for before the next segment is sent */
+	d->poke_ns = 0;
+	count(e, path_doubts);
 }
 
 /* ---- news ---- */

@@ -116,6 +116,15 @@ void engine_set_tap(struct engine *e, engine_tap_fn fn, void *arg)
 
 /* ---- the loop ---- */
 
+static void expire(struct engine *e, struct conn *c)
+{
+	uint8_t backoff = c->tcp.backoff;
+
+	tcp_expire(&e->env, &c->tcp, e->r->now_ns);
+	if (c->tcp.backoff > backoff && tcp_path_doubtful(&e->env, &c->tcp) && c->dst)
+		dst_doubt(e, c->dst);
+}
+
 static void run_timers(struct engine *e, uint64_t to)
 {
 	uint32_t ref;
@@ -124,7 +133,7 @@ static void run_timers(struct engine *e, uint64_t to)
 		struct conn *c = conn_at(e, ref);
 
 		if (tcp_deadline(&c->tcp) <= e->r->now_ns)
-			tcp_expire(&e->env, &c->tcp, e->r->now_ns);
+			expire(e, c);
 		conn_dirty(e, ref); /* settling arms it again */
 	}
 }
@@ -178,6 +187,16 @@ uint64_t engine_deadline(const struct engine *e)
 	return at;
 }
 
+/* The errno that goes with its events. */
+static int32_t event_error(const struct tcp_conn *c)
+{
+	if (c->events & TCP_EV_ERROR)
+		return c->error;
+	if (c->events & TCP_EV_SOFT_ERROR)
+		return c->soft_error ? c->soft_error : ETIMEDOUT;
+	return 0;
+}
+
 int engine_events(struct engine *e, struct engine_event *ev, int max)
 {
 	struct list *l = &e->r->ready;
@@ -193,7 +212,7 @@ int engine_events(struct engine *e, struct engine_event *ev, int max)
 			.handle = conn_handle(e, ref),
 			.user = c->user,
 			.events = c->tcp.events,
-			.error = c->tcp.events & TCP_EV_ERROR ? c->tcp.error : 0,
+			.error = event_error(&c->tcp),
 		};
 		c->tcp.events = 0;
 	}

@@ -171,6 +171,8 @@ void dst_learn_mtu(struct engine *e, uint32_t ref);
 /* Send a built frame, or hold it until the neighbour is known. */
 void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt);
 void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]);
+/* A connection gets no answer (RFC 9293 MUST-20): ask the host for route and neighbour again. */
+void dst_doubt(struct engine *e, uint32_t ref);
 void dst_cancel_held(struct engine *e);
 const char *dst_check(struct engine *e);
 

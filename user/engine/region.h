@@ -64,6 +64,7 @@ struct dst {
 	struct xtcp_addr next_hop;
 	uint64_t learned_until_ns; /* when learned_mtu expires */
 	uint64_t poke_ns;	   /* when to tell the host again that the neighbour is in use */
+	uint64_t doubted_ns;	   /* when a connection last doubted it */
 	uint32_t refs;
 	uint32_t hash;
 	uint32_t chain;		     /* next of its hash bucket; also: free list */

@@ -136,6 +136,7 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 	clamp_marks(c);
 	c->retrans_start = 0;
 	c->probes = 0;
+	c->soft_error = 0;
 	account_acked(c, now_ns);
 	if (c->recs.count)
 		timer_rtx_restart(env, c, now_ns);

@@ -33,6 +33,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.fin_wait2_ns = 60000000000ull,
 		.syn_timeout_ns = 180000000000ull,
 		.r2_ns = 900000000000ull,
+		.r1 = 3,
 		.orphan_retries = 8,
 		.zero_window_probes = 8,
 		.fixed_isn = -1,
@@ -209,6 +210,15 @@ void conn_challenge(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	c->challenges++;
 	tcp_count(env, challenge_acks);
 	c->flags |= TCP_F_ACK_NOW;
+}
+
+/* The error report of RFC 9293 3.9.1.8: the connection goes on. */
+void conn_report(struct tcp_conn *c, uint16_t err)
+{
+	if (err)
+		c->soft_error = err;
+	if (!(c->tune & TCP_TUNE_QUIET)) /* SHLD-20 */
+		c->events |= TCP_EV_SOFT_ERROR;
 }
 
 /* A RST is owed in the states of RFC 9293 3.10.5; SYN-SENT and the last ones end silently. */

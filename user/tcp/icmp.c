@@ -3,9 +3,13 @@
  * icmp.c - what the network reports (RFC 9293 3.9.2.2), believed only about a segment
  * that is in flight (RFC 5927 4), and the path MTU (RFC 1191, RFC 8201).
  *
- * Hard errors abort only an attempt to connect; for a synchronised connection they are
- * advice, since anyone could have sent them (RFC 5927 5.2). Soft errors never abort
- * (MUST-56); they are kept and told when the connection times out.
+ * Hard errors (unreachable protocol or port, prohibited) abort an attempt to connect. For a synchronised
+ * connection RFC 9293 SHLD-26 would have them abort it, RFC 5927 4.1 and 5.2 advise against it, since anyone who
+ * guesses a sequence number in flight could end it: here they are soft. Soft errors never abort (MUST-56). The
+ * application is told of each (MUST-47, TCP_EV_SOFT_ERROR) unless it does not want to be (SHLD-20); the last one is
+ * kept until something is acknowledged, and is the reason given when the connection times out.
+ *
+ * Source quench (MUST-55) is discarded before it comes here (engine/icmp_in.c).
  */
 #include "tcp/internal.h"
 
@@ -22,6 +26,11 @@ static int icmp_errno(enum tcp_icmp type)
 	case TCP_ICMP_PARAM: return EPROTO;
 	default: return EHOSTUNREACH;
 	}
+}
+
+static bool hard(enum tcp_icmp type)
+{
+	return type == TCP_ICMP_PORT_UNREACH || type == TCP_ICMP_PROTO_UNREACH || type == TCP_ICMP_PROHIBITED;
 }
 
 void tcp_set_path_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
@@ -59,9 +68,9 @@ bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type,
 		too_big(env, c, mtu);
 		return true;
 	}
-	c->soft_error = (uint16_t)icmp_errno(type);
-	if ((type == TCP_ICMP_PORT_UNREACH || type == TCP_ICMP_PROTO_UNREACH || type == TCP_ICMP_PROHIBITED) &&
-	    c->state == TCP_SYN_SENT)
-		conn_done(env, c, c->soft_error);
+	if (c->state == TCP_SYN_SENT && hard(type))
+		conn_done(env, c, icmp_errno(type));
+	else
+		conn_report(c, (uint16_t)icmp_errno(type)); /* SHLD-25 */
 	return true;
 }

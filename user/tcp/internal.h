@@ -83,6 +83,11 @@ static inline uint32_t max_u32(uint32_t a, uint32_t b)
 	return a > b ? a : b;
 }
 
+static inline uint64_t max_u64(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static inline uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -423,6 +428,8 @@ void conn_done(struct tcp_env *env, struct tcp_conn *c, int err);
 void conn_time_wait(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 /* A challenge ACK, if this connection's limit allows (RFC 5961 7). */
 void conn_challenge(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/* Tell the application that something is wrong: a soft error, or (0) that nothing has been acknowledged for long. */
+void conn_report(struct tcp_conn *c, uint16_t err);
 void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 
 #endif

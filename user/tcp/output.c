@@ -347,6 +347,10 @@ static int out_probe(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *ou
 		tcp_count(env, window_probes);
 	} else {
 		fill(env, c, out, c->snd_nxt - 1, TCP_ACK, 0, now_ns);
+		if (c->tune & TCP_TUNE_KEEP_OCTET) { /* MAY-6: for peers that answer nothing without text */
+			out->len = out->span[0].len = out->nspans = 1;
+			out->span[0].data = (const uint8_t *)"";
+		}
 		tcp_count(env, keepalive_probes);
 	}
 	return 1;

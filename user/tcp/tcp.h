@@ -200,6 +200,7 @@ struct tcp_conf {
 	uint64_t fin_wait2_ns;	     /* how long an orphan waits for the peer's FIN; default 60 s */
 	uint64_t syn_timeout_ns;     /* R2 for SYN: default 180 s (MUST-23) */
 	uint64_t r2_ns;		     /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
+	uint8_t r1;		     /* retransmissions until the path is in doubt: default 3 (SHLD-10) */
 	uint32_t orphan_retries;     /* window probes for an orphan; default 8 */
 	uint32_t zero_window_probes; /* so many, all answered, before short memory may end it; default 8 */
 	int64_t fixed_isn;	     /* >= 0: use it (teaching); -1: RFC 6528 */
@@ -287,7 +288,9 @@ enum {
 enum {
 	TCP_TUNE_SNDBUF_SET = 1, /* the application has set sndbuf */
 	TCP_TUNE_RCVBUF_SET = 2,
-	TCP_TUNE_LOWAT = 4, /* XTCP_NOTSENT_LOWAT is set */
+	TCP_TUNE_LOWAT = 4,	  /* XTCP_NOTSENT_LOWAT is set */
+	TCP_TUNE_QUIET = 8,	  /* the application does not want TCP_EV_SOFT_ERROR */
+	TCP_TUNE_KEEP_OCTET = 16, /* keepalive probes carry one octet */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
@@ -299,6 +302,7 @@ enum {
 	TCP_EV_ERROR = 0x20,
 	TCP_EV_CLOSED = 0x40,
 	TCP_EV_URGENT = 0x80,
+	TCP_EV_SOFT_ERROR = 0x100,
 	TCP_EV_PATH_MTU = 0x8000 /* for the engine only: path_mtu has changed by what was learned */
 };
 
@@ -601,6 +605,8 @@ void tcp_set_notsent_lowat(struct tcp_conn *c, uint32_t bytes); /* 0: none */
 uint32_t tcp_notsent_lowat(const struct tcp_conn *c);
 int64_t tcp_urgent_mark(const struct tcp_conn *c);
 void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
+/* R1 has been reached (RFC 9293 3.8.3): advise IP that the path may be dead (MUST-20). */
+bool tcp_path_doubtful(const struct tcp_env *env, const struct tcp_conn *c);
 
 /* ---- the network's word ---- */
 

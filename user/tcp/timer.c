@@ -67,7 +67,7 @@ uint64_t tcp_deadline(const struct tcp_conn *c)
 /* R2 (RFC 9293 3.8.3): how long unanswered retransmission may go on. */
 static uint64_t patience_ns(const struct tcp_env *env, const struct tcp_conn *c)
 {
-	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+	if (!c->user_timeout_ms && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED))
 		return env->conf.syn_timeout_ns;
 	return c->user_timeout_ms ? c->user_timeout_ms * NS_PER_MS : env->conf.r2_ns;
 }
@@ -88,6 +88,11 @@ static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	return true;
 }
 
+bool tcp_path_doubtful(const struct tcp_env *env, const struct tcp_conn *c)
+{
+	return c->backoff >= env->conf.r1 && c->state != TCP_CLOSED;
+}
+
 static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	bool syn = !(c->flags & TCP_F_SYN_ACKED);
@@ -100,6 +105,8 @@ static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->recs.count || syn) {
 		loss_rto(env, c, now_ns);
 		timer_rtx_arm(env, c, now_ns);
+		if (c->backoff == env->conf.r1) /* SHLD-9 */
+			conn_report(c, 0);
 	} else if (c->flags & TCP_F_ORPHAN && c->probes >= env->conf.orphan_retries) {
 		tcp_count(env, orphan_timeouts);
 		tcp_abort(env, c, ETIMEDOUT); /* nobody is left who could decide to wait (RFC 6429 3) */
@@ -111,6 +118,14 @@ static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		timer_persist_arm(env, c, now_ns);
 	}
 	c->rtx_deadline = min_u64(c->rtx_deadline, c->retrans_start + patience_ns(env, c));
+}
+
+/* By count, or by the user timeout if there is one; a probe at least was lost (MUST-29). */
+static bool keepalive_failed(const struct tcp_conn *c, uint64_t now_ns)
+{
+	if (!c->probes || !c->user_timeout_ms)
+		return c->probes >= c->keepcnt;
+	return now_ns - c->last_rx_ns >= c->user_timeout_ms * NS_PER_MS;
 }
 
 static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
@@ -126,7 +141,7 @@ static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 		c->idle_deadline = now_ns < due ? due : now_ns + c->keepidle_s * NS_PER_S;
 		return;
 	}
-	if (c->probes >= c->keepcnt) {
+	if (keepalive_failed(c, now_ns)) {
 		tcp_count(env, keepalive_timeouts);
 		conn_done(env, c, ETIMEDOUT);
 		return;
@@ -134,6 +149,9 @@ static void expire_idle(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 	c->probes++;
 	c->flags |= TCP_F_PROBE;
 	c->idle_deadline = now_ns + c->keepintvl_s * NS_PER_S;
+	if (c->user_timeout_ms)
+		c->idle_deadline = min_u64(c->idle_deadline,
+					   max_u64(c->last_rx_ns + c->user_timeout_ms * NS_PER_MS, now_ns + NS_PER_S));
 }
 
 void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns)
