@@ -128,6 +128,10 @@ struct xtcp_conf {
 	uint32_t r2_ms;		 /* R2: give up when nothing is acknowledged for so long; milliseconds; default
 					900,000 (SHLD-11: at least 100,000); 1,000..2^32 - 1; see XTCP_USER_TIMEOUT_MS */
 	uint32_t syn_r2_ms;	 /* the same for SYN; default 180,000 (MUST-23); 1,000..2^32 - 1 */
+	bool uto;		 /* the user timeout option (RFC 5482) on every connection; default false;
+					see XTCP_USER_TIMEOUT_OPT */
+	uint32_t uto_low_s;	 /* L_LIMIT, seconds; default 100; 1..uto_high_s */
+	uint32_t uto_high_s;	 /* U_LIMIT: no peer makes us wait longer; seconds; default 3,600; 1..1,966,020 */
 	uint32_t
 		zero_window_probes; /* the same as orphan_retries for an open connection, which only then may be aborted, with
 					ETIMEDOUT, when memory is past mem_high; default 8; 1..256, 256: never */
@@ -335,15 +339,17 @@ enum xtcp_opt {
 	XTCP_RCVBUF, /* receive buffer, bytes; 4 KiB..1 GiB; set: this and no more tuning, and after the SYN it only grows;
 			before: tuned, from conf.rcvbuf_init to conf.rcvbuf_max. Past 64 KiB the window needs a scale, which
 			the SYN carries: by conf.rcvbuf_max, or by this if it is set right after xtcp_connect() */
-	XTCP_MAXSEG,	    /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
-	XTCP_QUICKACK,	    /* 1: no delayed ACK; default 0 */
-	XTCP_LINGER_MS,	    /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
-	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
+	XTCP_MAXSEG,	       /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_QUICKACK,	       /* 1: no delayed ACK; default 0 */
+	XTCP_LINGER_MS,	       /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+	XTCP_NOTSENT_LOWAT,    /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
 			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
 	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
 	XTCP_MAX_PACING_RATE, /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
 				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more */
-	XTCP_SOFT_ERRORS,   /* 1 (default): XTCP_EV_SOFT_ERROR is reported (MUST-47); 0: not (SHLD-20) */
+	XTCP_SOFT_ERRORS,      /* 1 (default): XTCP_EV_SOFT_ERROR is reported (MUST-47); 0: not (SHLD-20) */
+	XTCP_USER_TIMEOUT_OPT, /* 1: tell the peer our user timeout, and obey its own within conf.uto_low_s and
+				  conf.uto_high_s, unless XTCP_USER_TIMEOUT_MS is set (RFC 5482); default conf.uto */
 	XTCP_KEEPOCTET, /* 1: keepalive probes carry an octet of garbage, for old peers (MAY-6); default 0 (SHLD-12) */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */

@@ -89,6 +89,9 @@ static int check_limits(struct xtcp_conf *c)
 	if ((err = field32("r1", &c->r1, 3, 1, 255)) || (err = field32("r2_ms", &c->r2_ms, 900000, 1000, UINT32_MAX)) ||
 	    (err = field32("syn_r2_ms", &c->syn_r2_ms, 180000, 1000, UINT32_MAX)))
 		return err;
+	if ((err = field32("uto_high_s", &c->uto_high_s, 3600, 1, 1966020)) ||
+	    (err = field32("uto_low_s", &c->uto_low_s, c->uto_high_s < 100 ? c->uto_high_s : 100, 1, c->uto_high_s)))
+		return err;
 	return field32("zero_window_probes", &c->zero_window_probes, 8, 1, 256);
 }
 
@@ -184,6 +187,9 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.rcvbuf_init = c->rcvbuf_init;
 	ec.tcp.orphan_retries = c->orphan_retries;
 	ec.tcp.r1 = (uint8_t)c->r1;
+	ec.tcp.uto = c->uto;
+	ec.tcp.uto_low_s = c->uto_low_s;
+	ec.tcp.uto_high_s = c->uto_high_s;
 	ec.tcp.r2_ns = c->r2_ms * NS_PER_MS;
 	ec.tcp.syn_timeout_ns = c->syn_r2_ms * NS_PER_MS;
 	ec.tcp.zero_window_probes = c->zero_window_probes;

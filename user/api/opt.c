@@ -36,6 +36,7 @@ static const struct {
 	[XTCP_MAX_PACING_RATE] = { "MAX_PACING_RATE", 0, INT_MAX },
 	[XTCP_SOFT_ERRORS] = { "SOFT_ERRORS", 0, 1 },
 	[XTCP_KEEPOCTET] = { "KEEPOCTET", 0, 1 },
+	[XTCP_USER_TIMEOUT_OPT] = { "USER_TIMEOUT_OPT", 0, 1 },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -59,7 +60,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 		break;
 	case XTCP_KEEPINTVL_S: c->keepintvl_s = (uint16_t)v; break;
 	case XTCP_KEEPCNT: c->keepcnt = (uint8_t)v; break;
-	case XTCP_USER_TIMEOUT_MS: c->user_timeout_ms = (uint32_t)v; break;
+	case XTCP_USER_TIMEOUT_MS: tcp_set_user_timeout(c, (uint32_t)v); break;
 	case XTCP_TCLASS: c->tclass = (uint8_t)(v & 0xfc); break;
 	case XTCP_TTL: c->ttl = (uint8_t)v; break;
 	case XTCP_SNDBUF: tcp_set_sndbuf(c, (uint32_t)v); break;
@@ -74,6 +75,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_ECN: c->ecn.want = (uint8_t)v; break;
 	case XTCP_MAX_PACING_RATE: tcp_pacing_limit(c, (uint64_t)v); break;
 	case XTCP_SOFT_ERRORS: set_tune(c, TCP_TUNE_QUIET, !v); break;
+	case XTCP_USER_TIMEOUT_OPT: tcp_set_uto(c, v); break;
 	case XTCP_KEEPOCTET: set_tune(c, TCP_TUNE_KEEP_OCTET, v); break;
 	}
 }
@@ -116,6 +118,7 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_ECN: return c->ecn.want;
 	case XTCP_MAX_PACING_RATE: return (int)tcp_pacing_limit_now(c);
 	case XTCP_SOFT_ERRORS: return !(c->tune & TCP_TUNE_QUIET);
+	case XTCP_USER_TIMEOUT_OPT: return !!(c->tune & TCP_TUNE_UTO);
 	case XTCP_KEEPOCTET: return !!(c->tune & TCP_TUNE_KEEP_OCTET);
 	}
 	return 0;

@@ -33,6 +33,8 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.fin_wait2_ns = 60000000000ull,
 		.syn_timeout_ns = 180000000000ull,
 		.r2_ns = 900000000000ull,
+		.uto_low_s = 100,
+		.uto_high_s = 3600,
 		.r1 = 3,
 		.orphan_retries = 8,
 		.zero_window_probes = 8,
@@ -105,6 +107,8 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->cc = env->conf.cc;
 	c->ecn.want = env->conf.ecn;
 	c->ttl = env->conf.ttl;
+	if (env->conf.uto)
+		c->tune |= TCP_TUNE_UTO;
 	sndtune_init(env, c);
 	rcvtune_init(env, c);
 	c->path_mtu = (uint16_t)min_u32(o->path_mtu, 65535);

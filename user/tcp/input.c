@@ -45,6 +45,7 @@ static void take_syn(const struct tcp_env *env, struct tcp_conn *c, const struct
 	c->last_ack_sent = c->rcv_nxt;
 	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(env, c), 65535);
 	options_agree(env, c, &seg->opts, now_ns);
+	uto_received(env, c, &seg->opts);
 	take_syn_window(c, seg);
 }
 
@@ -392,6 +393,7 @@ static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, co
 	if (drop || c->state == TCP_CLOSED)
 		return v;
 	ecn_received(env, c, seg);
+	uto_received(env, c, &seg->opts);
 	step_urg(c, seg);
 	if (trim)
 		return TCP_DONE;

@@ -340,6 +340,14 @@ void sndtune_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t flight);
 /* Tell the application if there is room again. */
 void sndtune_writable(struct tcp_conn *c);
 
+/* ---- uto.c: RFC 5482 ---- */
+
+uint16_t uto_field(const struct tcp_env *env, const struct tcp_conn *c); /* as in the option */
+bool uto_owed(const struct tcp_conn *c);
+void uto_sent(struct tcp_conn *c);
+/* Options of an acceptable segment. */
+void uto_received(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o);
+
 /* ---- options.c ---- */
 
 enum {
@@ -350,12 +358,13 @@ enum {
 	OPT_SACK_OK = 4,
 	OPT_SACK = 5,
 	OPT_TS = 8,
+	OPT_UTO = 28,	    /* RFC 5482 */
 	OPT_ACCECN_0 = 172, /* RFC 9768 3.2.3: counters E0B, CEB, E1B */
 	OPT_ACCECN_1 = 174, /* ... in the opposite order */
 };
 
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
-void options_syn(struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
+void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
 /* Bytes of options that the next data segment carries beyond what mss allows for. */
 uint32_t options_extra(const struct tcp_conn *c);

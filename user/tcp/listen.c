@@ -30,6 +30,7 @@ void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_op
 	c->rcv_nxt = syn->seq + 1;
 	c->last_ack_sent = c->rcv_nxt;
 	options_agree(env, c, &syn->opts, now_ns);
+	uto_received(env, c, &syn->opts);
 	ecn_syn(env, c, syn);
 	c->rcv_adv = c->rcv_nxt + min_u32(recvq_window(env, c), 65535);
 	c->snd_wnd = c->max_snd_wnd = syn->wnd;

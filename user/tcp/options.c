@@ -92,6 +92,12 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 		break;
 	case OPT_ACCECN_0:
 	case OPT_ACCECN_1: parse_accecn(p, len, out); break;
+	case OPT_UTO:
+		if (len != 4)
+			break;
+		out->present |= TCP_OPT_UTO;
+		out->uto = get16(p + 2);
+		break;
 	default: break;
 	}
 }
@@ -129,7 +135,14 @@ static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
 	return put32(p, c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0);
 }
 
-void options_syn(struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+static uint8_t *put_uto(uint8_t *p, const struct tcp_env *env, const struct tcp_conn *c)
+{
+	*p++ = OPT_UTO;
+	*p++ = 4;
+	return put16(p, uto_field(env, c));
+}
+
+void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
 	uint8_t *p = out->opt;
@@ -149,6 +162,8 @@ void options_syn(struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 		*p++ = 3;
 		*p++ = c->rcv_wscale;
 	}
+	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4)
+		p = put_uto(p, env, c);
 	if (answer && !(c->ecn.flags & TCP_E_SYN_AGAIN)) /* never on a SYN (RFC 9768 3.2.3.2.1) */
 		p = accecn_option_put(p, c, TCP_OPT_MAX - (uint32_t)(p - out->opt));
 	out->opt_len = (uint8_t)(p - out->opt);
@@ -201,16 +216,21 @@ uint32_t options_extra(const struct tcp_conn *c)
 
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
 {
-	uint8_t *p = out->opt;
-	uint32_t ecn;
+	uint8_t *p = out->opt, *begin;
+	uint32_t ecn, space = room;
 
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
+	begin = p;
 	room = min_u32(room, TCP_OPT_MAX - (uint32_t)(p - out->opt));
 	ecn = accecn_room(c, room);
 	if ((c->ooo_count || c->dsack.start != c->dsack.end) && c->flags & TCP_F_SACK)
 		p = put_sack(p, env, c, room - ecn);
 	p = accecn_option_put(p, c, ecn);
+	if (uto_owed(c) && p - out->opt <= TCP_OPT_MAX - 4 && (uint32_t)(p - begin) + 4 <= space) {
+		p = put_uto(p, env, c);
+		uto_sent(c);
+	}
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 

@@ -49,7 +49,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	out->tclass = c->tclass;
 	out->ttl = c->ttl;
 	if (flags & TCP_SYN)
-		options_syn(c, out, now_ns);
+		options_syn(env, c, out, now_ns);
 	else
 		options_put(env, c, out, len < c->mss ? c->mss - len : 0, now_ns);
 	if (flags & TCP_ACK) {

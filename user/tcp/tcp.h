@@ -80,6 +80,7 @@ enum {
 	TCP_OPT_TS = 8,
 	TCP_OPT_SACK = 16,
 	TCP_OPT_ACCECN = 32,
+	TCP_OPT_UTO = 64,
 	TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */
 };
 
@@ -89,6 +90,7 @@ struct tcp_opts {
 	uint8_t nsack;
 	uint8_t accecn; /* with TCP_OPT_ACCECN: TCP_ECN_* of the counters that it holds */
 	uint16_t mss;
+	uint16_t uto;		  /* as received: granularity and timeout (RFC 5482) */
 	uint32_t accecn_count[3]; /* in the order of TCP_ECN_*, 24 bits each */
 	uint32_t tsval;
 	uint32_t tsecr;
@@ -193,22 +195,24 @@ struct tcp_conf {
 	uint32_t rcvbuf_max;  /* bytes */
 	uint32_t rcvbuf_init; /* receive buffer before it is tuned, bytes; default 128 KiB */
 	uint64_t time_wait_ns;
-	uint64_t delack_ns;	     /* default 40 ms; < 500 ms (MUST-40) */
-	uint64_t rto_min_ns;	     /* default 200 ms */
-	uint64_t rto_max_ns;	     /* default 120 s (RFC 6298 2.5: at least 60 s) */
-	uint64_t rto_init_ns;	     /* default 1 s */
-	uint64_t fin_wait2_ns;	     /* how long an orphan waits for the peer's FIN; default 60 s */
-	uint64_t syn_timeout_ns;     /* R2 for SYN: default 180 s (MUST-23) */
-	uint64_t r2_ns;		     /* R2 for data: default 15 min (SHLD-11: at least 100 s) */
-	uint8_t r1;		     /* retransmissions until the path is in doubt: default 3 (SHLD-10) */
-	uint32_t orphan_retries;     /* window probes for an orphan; default 8 */
-	uint32_t zero_window_probes; /* so many, all answered, before short memory may end it; default 8 */
-	int64_t fixed_isn;	     /* >= 0: use it (teaching); -1: RFC 6528 */
-	uint8_t cc;		     /* number in tcp_cc_table[] */
-	uint8_t ecn;		     /* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
-	uint8_t ttl;		     /* default 64 */
-	uint16_t mss_min;	     /* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
-	uint8_t mtu_probing;	     /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
+	uint64_t delack_ns;		/* default 40 ms; < 500 ms (MUST-40) */
+	uint64_t rto_min_ns;		/* default 200 ms */
+	uint64_t rto_max_ns;		/* default 120 s (RFC 6298 2.5: at least 60 s) */
+	uint64_t rto_init_ns;		/* default 1 s */
+	uint64_t fin_wait2_ns;		/* how long an orphan waits for the peer's FIN; default 60 s */
+	uint64_t syn_timeout_ns;	/* R2 for SYN: default 180 s (MUST-23) */
+	uint64_t r2_ns;			/* R2 for data: default 15 min (SHLD-11: at least 100 s) */
+	uint32_t uto_low_s, uto_high_s; /* bounds of what a peer's user timeout can do; default 100 s, 3,600 s */
+	bool uto;			/* the user timeout option on every connection; default no */
+	uint8_t r1;			/* retransmissions until the path is in doubt: default 3 (SHLD-10) */
+	uint32_t orphan_retries;	/* window probes for an orphan; default 8 */
+	uint32_t zero_window_probes;	/* so many, all answered, before short memory may end it; default 8 */
+	int64_t fixed_isn;		/* >= 0: use it (teaching); -1: RFC 6528 */
+	uint8_t cc;			/* number in tcp_cc_table[] */
+	uint8_t ecn;			/* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
+	uint8_t ttl;			/* default 64 */
+	uint16_t mss_min;		/* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
+	uint8_t mtu_probing;		/* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
 void tcp_conf_default(struct tcp_conf *conf);
 
@@ -288,9 +292,11 @@ enum {
 enum {
 	TCP_TUNE_SNDBUF_SET = 1, /* the application has set sndbuf */
 	TCP_TUNE_RCVBUF_SET = 2,
-	TCP_TUNE_LOWAT = 4,	  /* XTCP_NOTSENT_LOWAT is set */
-	TCP_TUNE_QUIET = 8,	  /* the application does not want TCP_EV_SOFT_ERROR */
-	TCP_TUNE_KEEP_OCTET = 16, /* keepalive probes carry one octet */
+	TCP_TUNE_LOWAT = 4,	   /* XTCP_NOTSENT_LOWAT is set */
+	TCP_TUNE_QUIET = 8,	   /* the application does not want TCP_EV_SOFT_ERROR */
+	TCP_TUNE_KEEP_OCTET = 16,  /* keepalive probes carry one octet */
+	TCP_TUNE_TIMEOUT_SET = 32, /* the application has set user_timeout_ms */
+	TCP_TUNE_UTO = 64,	   /* the user timeout option is sent and obeyed (uto.c) */
 };
 
 /* Ready for the application; the same values as XTCP_EV_* */
@@ -506,6 +512,7 @@ struct tcp_cold {
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
+	bool uto_owed;		/* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 /* Both aligned to TCP_COLD_ALIGN, cold behind c. */
@@ -597,10 +604,12 @@ bool tcp_window_stuck(const struct tcp_env *env, const struct tcp_conn *c);
 /* An option changed that output depends on (NODELAY set, CORK cleared): let tcp_output look again. */
 size_t tcp_send_space(const struct tcp_conn *c);
 size_t tcp_send_queued(const struct tcp_conn *c);
-size_t tcp_send_unsent(const struct tcp_conn *c);		/* bytes of tcp_send_queued() that were never sent */
-uint32_t tcp_send_limit(const struct tcp_conn *c);		/* bytes that the send buffer may hold now */
-void tcp_set_sndbuf(struct tcp_conn *c, uint32_t bytes);	/* from now on exactly this */
-void tcp_set_rcvbuf(struct tcp_conn *c, uint32_t bytes);	/* the same; smaller only before the SYN */
+size_t tcp_send_unsent(const struct tcp_conn *c);	    /* bytes of tcp_send_queued() that were never sent */
+uint32_t tcp_send_limit(const struct tcp_conn *c);	    /* bytes that the send buffer may hold now */
+void tcp_set_sndbuf(struct tcp_conn *c, uint32_t bytes);    /* from now on exactly this */
+void tcp_set_rcvbuf(struct tcp_conn *c, uint32_t bytes);    /* the same; smaller only before the SYN */
+void tcp_set_user_timeout(struct tcp_conn *c, uint32_t ms); /* R2 of this connection; 0: by conf or the peer's option */
+void tcp_set_uto(struct tcp_conn *c, bool on);		    /* the user timeout option (RFC 5482) */
 void tcp_set_notsent_lowat(struct tcp_conn *c, uint32_t bytes); /* 0: none */
 uint32_t tcp_notsent_lowat(const struct tcp_conn *c);
 int64_t tcp_urgent_mark(const struct tcp_conn *c);
