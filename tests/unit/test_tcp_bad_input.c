@@ -194,6 +194,19 @@ static void test_bad_input_ack_of_half_the_number_space_with_sack_is_harmless(vo
 	}
 }
 
+/* ---- a SYN-ACK that carries more than it should ---- */
+
+static void test_bad_input_urgent_pointer_of_a_syn_counts_from_its_number(void **state)
+{
+	th_connect();
+	out("S", 0, 0, 0);
+	th.urg = 3; /* the SYN is number 0, the text 1 to 10: the first byte past what is urgent is 3 */
+	in("S.U", 0, 1, 10);
+	state_is(TCP_ESTABLISHED);
+	assert_true(th.c->events & TCP_EV_URGENT);
+	assert_int_equal(tcp_urgent_mark(th.c), 1 + 1);
+}
+
 /* ---- windows of 0 and of 1 GiB ---- */
 
 /* RFC 9293: MUST-1, REC-1 */
@@ -259,6 +272,7 @@ int main(void)
 		TEST(test_bad_input_malformed_options_are_counted_and_the_segment_goes_on),
 		TEST(test_bad_input_acks_of_data_never_sent_change_nothing_in_any_state),
 		TEST(test_bad_input_ack_of_half_the_number_space_with_sack_is_harmless),
+		TEST(test_bad_input_urgent_pointer_of_a_syn_counts_from_its_number),
 		TEST(test_bad_input_window_of_a_gibibyte_is_used_unsigned),
 		TEST(test_bad_input_window_of_zero_from_the_start_is_probed),
 		TEST(test_bad_input_own_window_of_a_gibibyte_ends_where_it_says),

@@ -63,6 +63,7 @@ static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, con
 		return TCP_DONE;
 	rest = *seg;
 	rest.seq++;
+	rest.urg -= !!rest.urg; /* it counts from the SYN's number */
 	rest.flags &= (uint8_t)~TCP_SYN;
 	step_urg(c, &rest);
 	v = step_text(env, c, &rest, now_ns);
