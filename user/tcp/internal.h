@@ -144,13 +144,8 @@ struct ack_info {
 	bool newest;		/* it delivered something whose time of sending is certain ... */
 	uint32_t newest_us;	/* ... the last of that was sent then */
 	uint32_t newest_end;	/* ... and ends there */
-	struct rate_pick {	/* rate.c: the newest of the segments delivered */
-		bool have;
-		bool app_limited;
-		bool again; /* it was sent more than once */
-		uint32_t sent_us, end;
-		uint32_t delivered, delivered_us, first_us, lost, flight;
-	} pick;
+	bool rated;		/* rate is valid ... */
+	struct tcp_rec rate;	/* ... the newest of the segments delivered, as it was in flight (rate.c) */
 	struct tcp_rate_sample rs;
 };
 

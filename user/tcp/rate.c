@@ -85,40 +85,30 @@ void rate_delivered_part(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns)
 	t->delivered_us = tcp_us(now_ns);
 }
 
-static bool newer(const struct tcp_rec *r, const struct rate_pick *p)
+static bool newer(const struct tcp_rec *r, const struct tcp_rec *than)
 {
-	int32_t later = (int32_t)(r->sent_us - p->sent_us);
+	int32_t later = (int32_t)(r->sent_us - than->sent_us);
 
-	return !p->have || later > 0 || (!later && seq_gt(r->seq + r->len, p->end));
+	return later > 0 || (!later && seq_gt(r->seq + r->len, than->seq + than->len));
 }
 
 void rate_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a)
 {
-	struct rate_pick *p = &a->pick;
-
 	if (r->flags & TCP_REC_SYN)
 		return;
 	rate_delivered_part(c, r->len, a->now_ns);
-	if (!newer(r, p))
+	if (a->rated && !newer(r, &a->rate))
 		return;
-	p->have = true;
-	p->app_limited = r->flags & TCP_REC_APP_LIMITED;
-	p->again = r->flags & TCP_REC_RTX;
-	p->sent_us = r->sent_us;
-	p->end = r->seq + r->len;
-	p->delivered = r->delivered;
-	p->delivered_us = r->delivered_us;
-	p->first_us = r->first_us;
-	p->lost = r->lost;
-	p->flight = unpack(r->flight);
+	a->rated = true;
+	a->rate = *r;
 }
 
 void rate_sample(struct tcp_conn *c, struct ack_info *a)
 {
-	const struct rate_pick *p = &a->pick;
+	const struct tcp_rec *p = &a->rate;
 	struct tcp_rate *t;
 
-	if (!p->have)
+	if (!a->rated)
 		return;
 	t = &tcp_cold(c)->rate;
 	if (t->app_limited && t->delivered > t->app_limited)
@@ -128,9 +118,9 @@ void rate_sample(struct tcp_conn *c, struct ack_info *a)
 	a->rs.prior_delivered = t->delivered - a->rs.delivered;
 	a->rs.interval_us = max_u32(p->sent_us - p->first_us, t->delivered_us - p->delivered_us);
 	a->rs.lost = (uint32_t)t->lost - p->lost;
-	a->rs.tx_in_flight = p->flight;
-	a->rs.app_limited = p->app_limited;
-	a->rs.rtt_us = p->again ? 0 : max_u32(tcp_us(a->now_ns) - p->sent_us, 1);
+	a->rs.tx_in_flight = unpack(p->flight);
+	a->rs.app_limited = p->flags & TCP_REC_APP_LIMITED;
+	a->rs.rtt_us = p->flags & TCP_REC_RTX ? 0 : max_u32(tcp_us(a->now_ns) - p->sent_us, 1);
 	if (a->rs.interval_us < c->min_rtt_us) { /* a retransmission taken for delivered that was not */
 		a->rs.interval_us = 0;
 		return;
