@@ -254,6 +254,12 @@ struct xtcp_listen_opts {
 	size_t size;
 	uint32_t backlog;   /* accept queue; default 1,024; 1..65,536 */
 	uint32_t syn_queue; /* default from conf */
+	uint32_t
+		fastopen; /* TCP Fast Open (RFC 7413): the data of a SYN whose cookie is ours can be received, and answered,
+			       before the handshake is over (the accepted connection is in SYN-RECEIVED), as long as no
+			       more than so many are in that state; past it, and without a cookie, the handshake is an
+			       ordinary one. Such data may be delivered twice, when a SYN is duplicated in the
+			       network (6.1): for requests that may be repeated only. Default 0: off; ..65,536 */
 };
 int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
 		xtcp_listener *out);
@@ -339,18 +345,24 @@ enum xtcp_opt {
 	XTCP_RCVBUF, /* receive buffer, bytes; 4 KiB..1 GiB; set: this and no more tuning, and after the SYN it only grows;
 			before: tuned, from conf.rcvbuf_init to conf.rcvbuf_max. Past 64 KiB the window needs a scale, which
 			the SYN carries: by conf.rcvbuf_max, or by this if it is set right after xtcp_connect() */
-	XTCP_MAXSEG,	       /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
-	XTCP_QUICKACK,	       /* 1: no delayed ACK; default 0 */
-	XTCP_LINGER_MS,	       /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
-	XTCP_NOTSENT_LOWAT,    /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
+	XTCP_MAXSEG,	    /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_QUICKACK,	    /* 1: no delayed ACK; default 0 */
+	XTCP_LINGER_MS,	    /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
+	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and
 			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
 	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
-	XTCP_MAX_PACING_RATE, /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
+	XTCP_MAX_PACING_RATE,  /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
 				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more */
 	XTCP_SOFT_ERRORS,      /* 1 (default): XTCP_EV_SOFT_ERROR is reported (MUST-47); 0: not (SHLD-20) */
 	XTCP_USER_TIMEOUT_OPT, /* 1: tell the peer our user timeout, and obey its own within conf.uto_low_s and
 				  conf.uto_high_s, unless XTCP_USER_TIMEOUT_MS is set (RFC 5482); default conf.uto */
 	XTCP_KEEPOCTET, /* 1: keepalive probes carry an octet of garbage, for old peers (MAY-6); default 0 (SHLD-12) */
+	XTCP_FASTOPEN_CONNECT, /* 1: TCP Fast Open (RFC 7413), set right after xtcp_connect(), before any turn (else
+				  -EISCONN). From then on xtcp_send() takes data. With a cookie of that peer in the engine's cache the
+				  SYN waits for the first xtcp_send() or xtcp_shutdown() and carries what was queued, as far as it
+				  fits; without one it asks for a cookie, and the data follows the handshake. After a lost SYN
+				  the option is not used towards that peer for a minute, doubling up to 17 hours.
+				  Default 0; not to be taken back. xtcp_getopt: 1 if it was set */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);
@@ -437,11 +449,11 @@ struct xtcp_info {
 	uint32_t ecn_reductions;			 /* of cwnd, for marks */
 
 	/* Delivery. */
-	uint64_t delivery_rate;		 /* as last measured, bytes/s; 0: no sample yet (draft-ietf-ccwg-bbr 4.1) */
-	bool delivery_rate_app_limited;	 /* the application held it down: the path may carry more */
-	uint64_t pacing_rate; /* in force, bytes/s; 0: unpaced */
-	uint64_t bytes_delivered;	 /* acknowledged or SACKed */
-	uint64_t bytes_lost;		 /* ever taken for lost */
+	uint64_t delivery_rate;		/* as last measured, bytes/s; 0: no sample yet (draft-ietf-ccwg-bbr 4.1) */
+	bool delivery_rate_app_limited; /* the application held it down: the path may carry more */
+	uint64_t pacing_rate;		/* in force, bytes/s; 0: unpaced */
+	uint64_t bytes_delivered;	/* acknowledged or SACKed */
+	uint64_t bytes_lost;		/* ever taken for lost */
 };
 /* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);

@@ -338,6 +338,31 @@ def cmd_connect_bound(laddr, lport, addr, port):
     return 0
 
 
+def cmd_fastopen(addr, port, n="2"):
+    """n connections, each with its request in the SYN as far as a cookie allows; prints the answers."""
+    for i in range(int(n)):
+        s = socket.socket(family(addr), socket.SOCK_STREAM)
+        text = f"request {i}".encode()
+        s.sendto(text, socket.MSG_FASTOPEN, (addr, int(port)))  # blocks: with a timeout it would be EINPROGRESS
+        s.settimeout(5)
+        print(s.recv(len(text), socket.MSG_WAITALL).decode(), flush=True)
+        s.close()
+
+
+def cmd_fastopen_server(addr, port, n="2"):
+    s = socket.socket(family(addr), socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_FASTOPEN, 16)
+    s.bind((addr, int(port)))
+    s.listen(16)
+    print("ready", file=sys.stderr, flush=True)
+    for _ in range(int(n)):
+        c, _ = s.accept()
+        while data := c.recv(1000):
+            c.sendall(data)
+        c.close()
+
+
 def main():
     if len(sys.argv) < 2 or "cmd_" + sys.argv[1].replace("-", "_") not in globals():
         sys.exit(__doc__)

@@ -127,7 +127,8 @@ static uint32_t largest(void)
 static const char *check_segment(const struct tcp_seg *s)
 {
 	struct tcp_opts o;
-	uint32_t at = s->seq - TH_ISS, left = s->len, header = th.c->flags & TCP_F_V6 ? 60 : 40;
+	uint32_t at = s->seq + !!(s->flags & TCP_SYN) - TH_ISS, left = s->len,
+		 header = th.c->flags & TCP_F_V6 ? 60 : 40;
 	uint32_t scale = s->flags & TCP_SYN ? 0 : th.c->rcv_wscale, edge = s->ack + ((uint32_t)s->wnd << scale);
 
 	if (s->opt_len % 4 || s->opt_len > TCP_OPT_MAX)

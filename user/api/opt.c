@@ -37,6 +37,7 @@ static const struct {
 	[XTCP_SOFT_ERRORS] = { "SOFT_ERRORS", 0, 1 },
 	[XTCP_KEEPOCTET] = { "KEEPOCTET", 0, 1 },
 	[XTCP_USER_TIMEOUT_OPT] = { "USER_TIMEOUT_OPT", 0, 1 },
+	[XTCP_FASTOPEN_CONNECT] = { "FASTOPEN_CONNECT", 1, 1 },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -77,6 +78,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_SOFT_ERRORS: set_tune(c, TCP_TUNE_QUIET, !v); break;
 	case XTCP_USER_TIMEOUT_OPT: tcp_set_uto(c, v); break;
 	case XTCP_KEEPOCTET: set_tune(c, TCP_TUNE_KEEP_OCTET, v); break;
+	case XTCP_FASTOPEN_CONNECT: break; /* the engine's */
 	}
 }
 
@@ -93,6 +95,8 @@ int xtcp_setopt(struct xtcp *x, xtcp_conn h, enum xtcp_opt opt, int value)
 			    value);
 	if (opt == XTCP_ECN && c->snd_nxt != c->iss)
 		return fail(EISCONN, "XTCP_ECN comes too late: the SYN has been sent");
+	if (opt == XTCP_FASTOPEN_CONNECT && engine_connect_fastopen(x->engine, h))
+		return fail(EISCONN, "XTCP_FASTOPEN_CONNECT comes right after xtcp_connect: the SYN has left");
 	apply(engine_env(x->engine), c, opt, value, engine_now(x->engine));
 	engine_touch(x->engine, h);
 	return 0;
@@ -120,6 +124,7 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_SOFT_ERRORS: return !(c->tune & TCP_TUNE_QUIET);
 	case XTCP_USER_TIMEOUT_OPT: return !!(c->tune & TCP_TUNE_UTO);
 	case XTCP_KEEPOCTET: return !!(c->tune & TCP_TUNE_KEEP_OCTET);
+	case XTCP_FASTOPEN_CONNECT: return !!(c->fastopen & TCP_FO_ACTIVE);
 	}
 	return 0;
 }

@@ -25,7 +25,7 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 		xtcp_listener *out)
 {
 	struct xtcp_addr addr = { 0 };
-	uint32_t backlog = 1024, syn_queue = 0;
+	uint32_t backlog = 1024, syn_queue = 0, fastopen = 0;
 	uint16_t in_addr = 0;
 	int err;
 
@@ -33,13 +33,18 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 		return err;
 	if (addr_is_multicast(&addr))
 		return fail(EINVAL, "cannot listen on a multicast or broadcast address");
-	if (opts && opts->size >= sizeof(*opts)) {
+	if (opts && opts->size >= offsetof(struct xtcp_listen_opts, fastopen)) {
 		backlog = opts->backlog ? opts->backlog : backlog;
 		syn_queue = opts->syn_queue;
 	}
-	if (backlog > 65536 || syn_queue > 65536)
-		return fail(EINVAL, "backlog and syn_queue must be 1 to 65536");
-	return engine_listen(x->engine, &addr, port ? port : in_addr, backlog, syn_queue, out);
+	if (opts && opts->size >= sizeof(*opts))
+		fastopen = opts->fastopen;
+	if (backlog > 65536 || syn_queue > 65536 || fastopen > 65536)
+		return fail(EINVAL, "backlog, syn_queue and fastopen must be at most 65536");
+	err = engine_listen(x->engine, &addr, port ? port : in_addr, backlog, syn_queue, out);
+	if (!err && fastopen)
+		engine_listen_fastopen(x->engine, *out, fastopen);
+	return err;
 }
 
 int xtcp_listen_close(struct xtcp *x, xtcp_listener l)

@@ -14,7 +14,7 @@
 
 static const struct opts_use use = {
 	.name = "connect",
-	.takes = OPT_ENGINE,
+	.takes = OPT_ENGINE | OPT_FASTOPEN,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = 1,
@@ -72,6 +72,8 @@ int cmd_connect(int argc, char **argv)
 	remote = report_sockaddr(&addr, port);
 	if (xtcp_connect(s.x, (struct sockaddr *)&remote, NULL, NULL, &c) < 0)
 		rc = report_fail("%s", xtcp_errmsg());
+	else if (o.fastopen) /* the SYN waits for stdin, so the pump opens it */
+		rc = xtcp_setopt(s.x, c, XTCP_FASTOPEN_CONNECT, 1) < 0 ? report_fail("%s", xtcp_errmsg()) : EXIT_DONE;
 	else
 		rc = wait_open(s.x, c, addr_port_text(&addr, port, peer), o.json);
 	if (rc == EXIT_DONE)

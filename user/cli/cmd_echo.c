@@ -32,7 +32,7 @@ struct echo {
 
 static const struct opts_use use = {
 	.name = "echo",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN,
 	.needs = OPT_INTERFACE | OPT_PORT,
 };
 

@@ -13,7 +13,7 @@
 
 static const struct opts_use use = {
 	.name = "listen",
-	.takes = OPT_ENGINE,
+	.takes = OPT_ENGINE | OPT_FASTOPEN,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = 1,

@@ -157,6 +157,13 @@ static int seconds(const char *name, const char *arg, double least, double *out)
 	return 0;
 }
 
+static int set_fastopen(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->fastopen = true;
+	return 0;
+}
+
 static int set_seconds(struct opts *o, const char *arg)
 {
 	return seconds("seconds", arg, 0.01, &o->seconds);
@@ -204,6 +211,7 @@ static const struct row rows[] = {
 	  set_ecn },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
 	  set_mtu_probing },
+	{ OPT_FASTOPEN, 0, "fastopen", NULL, "data in the SYN (TCP Fast Open); it may arrive twice", set_fastopen },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
 	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },
 	{ OPT_CONNECTIONS, 0, "connections", "N", "connections at once (default 1)", set_connections },

@@ -42,6 +42,7 @@
 #define OPT_WAIT (1u << 23)	   /* --wait latency|balanced|power -> conf.waiting */
 #define OPT_MTU_PROBING (1u << 24) /* --mtu-probing auto|off|always -> conf.mtu_probing */
 #define OPT_ECN (1u << 25)	   /* --ecn off|passive|on|accurate -> conf.ecn */
+#define OPT_FASTOPEN (1u << 26)	   /* --fastopen */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
@@ -64,7 +65,7 @@ struct opts {
 	struct xtcp_addr addr; /* -a; valid if has_addr */
 	bool has_addr;
 	uint16_t port; /* -p, host order */
-	bool json, trace, verbose;
+	bool json, trace, verbose, fastopen;
 	double seconds, warmup_s; /* to be measured, and before that */
 	uint32_t connections;
 	uint32_t given; /* OPT_* seen */

@@ -7,6 +7,8 @@
 #include "cli/report.h"
 #include "cli/stop.h"
 
+#define FASTOPEN_PENDING 256
+
 /* A fallback is always told; the rest with -v. */
 static void tell_mode(struct xtcp *x, bool verbose)
 {
@@ -45,9 +47,10 @@ int start_listening(struct session *s, const struct xtcp_addr *addr, uint16_t po
 {
 	static const struct xtcp_addr any;
 	struct sockaddr_storage ss = report_sockaddr(addr ? addr : &any, port);
+	struct xtcp_listen_opts lo = { .size = sizeof(lo), .fastopen = s->opts->fastopen ? FASTOPEN_PENDING : 0 };
 	char text[ADDR_TEXT];
 
-	if (xtcp_listen(s->x, addr ? (struct sockaddr *)&ss : NULL, port, NULL, out) < 0)
+	if (xtcp_listen(s->x, addr ? (struct sockaddr *)&ss : NULL, port, &lo, out) < 0)
 		return report_fail("%s", xtcp_errmsg());
 	fprintf(stderr, "xtcp: listening on %s, %s\n", s->opts->conf.ifname, report_addr(&ss, text));
 	return EXIT_DONE;

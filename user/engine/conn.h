@@ -28,6 +28,7 @@ enum { /* conn->life */
        CONN_DIRTY = 1u << 6,  /* in the dirty list */
        CONN_FLOW = 1u << 7,   /* in the XDP half's flow table */
        CONN_GONE = 1u << 8,   /* closed by the application: freed when the core is done */
+       CONN_FAST = 1u << 9,   /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
 };
 
 struct conn {
@@ -38,7 +39,7 @@ struct conn {
 	uint32_t life;	     /* CONN_* */
 	uint32_t hash;	     /* of the four-tuple */
 	uint32_t dst;	     /* its destination (dst.c) */
-	uint32_t listener;   /* whose half-open list or accept queue it is in */
+	uint32_t listener;   /* whose half-open list or accept queue it is in, or that counts it as pending */
 	uint32_t next, prev; /* half-open, accept, ready; next also: free list */
 	uint32_t dirty_next;
 	uint32_t addr_index; /* of the local address */
@@ -61,10 +62,14 @@ struct listener {
 	struct xtcp_addr addr; /* LISTEN_EXACT */
 	uint64_t covers;       /* address indices whose port it holds */
 	uint64_t user;
-	struct list half_open; /* of connections in SYN-RECEIVED */
-	struct list accept;    /* of connections that wait to be accepted */
+	struct list half_open;	/* of connections in SYN-RECEIVED */
+	struct list accept;	/* of connections that wait to be accepted */
+	uint64_t fast_since_ns; /* when the newer of fast_resets began */
 	uint32_t backlog;
 	uint32_t syn_queue;
+	uint32_t fast_max;	 /* Fast Open: most that may be pending; 0: off */
+	uint32_t fast_pending;	 /* CONN_FAST connections */
+	uint32_t fast_resets[2]; /* pending ones that were reset: in this minute, in the one before */
 	uint32_t generation;
 	uint32_t next, prev; /* ready; next also: free list */
 	uint32_t port_next;  /* chain of the port */

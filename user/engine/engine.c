@@ -29,6 +29,7 @@ static void set_pointers(struct engine *e)
 	e->env.conf = r->conf.tcp;
 	memcpy(e->env.isn_key, &r->conf.seed[0], sizeof(e->env.isn_key));
 	memcpy(e->env.ts_key, &r->conf.seed[2], sizeof(e->env.ts_key));
+	memcpy(e->fast_key, &r->conf.seed[8], sizeof(e->fast_key));
 }
 
 int engine_create(struct engine **out, const struct engine_conf *conf)

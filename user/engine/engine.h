@@ -33,7 +33,7 @@ struct engine_conf {
 	uint32_t chunk_size;			  /* bytes */
 	uint32_t syn_queue;			  /* default of a listener */
 	struct tcp_conf tcp;
-	uint64_t seed[8];     /* random: hash, ISN and timestamp keys, port choice */
+	uint64_t seed[10];    /* random: hash, ISN and timestamp keys, port choice, Fast Open key */
 	bool partial_csum_ok; /* believe XTCP_META_F_TCP_PARTIAL */
 };
 
@@ -90,6 +90,13 @@ uint32_t engine_orphans(struct engine *e);
 void engine_link_gone(struct engine *e);
 void engine_count_sleep(struct engine *e);			       /* user/api/wait.c tells that it sleeps */
 int engine_set_user(struct engine *e, uint64_t handle, uint64_t user); /* connection or listener */
+/*
+ * TCP Fast Open (RFC 7413). A listener takes data of a SYN while at most pending such connections have not finished their
+ * handshake; 0: never (the default). A connection in SYN-SENT whose SYN has not left carries the cookie of its peer, or asks
+ * for one. 0 or -EBADF, -EISCONN.
+ */
+int engine_listen_fastopen(struct engine *e, uint64_t l, uint32_t pending);
+int engine_connect_fastopen(struct engine *e, uint64_t handle);
 
 /* ---- news from the host (host.h) ---- */
 

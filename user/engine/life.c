@@ -231,13 +231,21 @@ static bool conn_dead(const struct engine *e, const struct conn *c)
 	return c->tcp.state == TCP_CLOSED && (!(c->tcp.flags & TCP_F_RST) || e->gone);
 }
 
+static void handshake_over(struct engine *e, uint32_t ref)
+{
+	if (conn_at(e, ref)->life & CONN_FAST)
+		fastopen_settled(e, ref);
+	else
+		listener_promote(e, ref);
+}
+
 /* A segment of the same burst may already want its four-tuple for something new. */
 void conn_after_input(struct engine *e, uint32_t ref)
 {
 	struct conn *c = conn_at(e, ref);
 
-	if (unlikely(c->life & CONN_HALF) && c->tcp.state != TCP_SYN_RECEIVED)
-		listener_promote(e, ref);
+	if (unlikely(c->life & (CONN_HALF | CONN_FAST)) && c->tcp.state != TCP_SYN_RECEIVED)
+		handshake_over(e, ref);
 	if (unlikely(conn_dead(e, c)))
 		conn_unhash(e, ref);
 	conn_dirty(e, ref);
@@ -265,6 +273,8 @@ static void conn_free(struct engine *e, uint32_t ref)
 	conn_unhash(e, ref);
 	if (c->life & (CONN_HALF | CONN_QUEUED))
 		listener_forget(e, ref);
+	if (c->life & CONN_FAST)
+		fastopen_settled(e, ref);
 	wheel_cancel(&e->r->wheel, &e->timers, ref);
 	conn_drop(e, ref);
 }
@@ -275,8 +285,8 @@ bool conn_settle(struct engine *e, uint32_t ref)
 
 	if (unlikely(c->life & CONN_DIRTY)) /* changed again meanwhile (its MTU): what is in the list is not freed */
 		return true;
-	if (unlikely(c->life & CONN_HALF) && c->tcp.state != TCP_SYN_RECEIVED)
-		listener_promote(e, ref);
+	if (unlikely(c->life & (CONN_HALF | CONN_FAST)) && c->tcp.state != TCP_SYN_RECEIVED)
+		handshake_over(e, ref);
 	if (unlikely(conn_dead(e, c))) {
 		conn_unhash(e, ref);
 		if (c->life & CONN_GONE) {
@@ -293,6 +303,8 @@ bool conn_settle(struct engine *e, uint32_t ref)
 		if (c->dst)
 			dst_learn_mtu(e, ref);
 	}
+	if (unlikely(c->tcp.events & TCP_EV_FASTOPEN))
+		fastopen_learn(e, ref);
 	arm(e, ref, c);
 	conn_ready(e, ref);
 	return true;

@@ -20,7 +20,7 @@ static uint32_t listener_ref(const struct engine *e, const struct listener *l)
 	return (uint32_t)(l - (const struct listener *)pool_at(e->r, &e->r->listeners, 1)) + 1;
 }
 
-static struct listener *of_handle(const struct engine *e, uint64_t handle)
+struct listener *listener_of_handle(const struct engine *e, uint64_t handle)
 {
 	uint32_t ref = (uint32_t)handle & ~HANDLE_LISTENER;
 	struct listener *l;
@@ -162,6 +162,8 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->life |= CONN_HALF;
 	list_push(e, &l->half_open, ref);
 	conn_hash(e, ref);
+	if (unlikely(syn->opts.present & TCP_OPT_FASTOPEN && l->fast_max) && fastopen_syn(e, l, ref, syn))
+		listener_promote(e, ref);
 	conn_dirty(e, ref);
 }
 
@@ -184,7 +186,8 @@ void listener_forget(struct engine *e, uint32_t ref)
 
 	list_remove(e, c->life & CONN_HALF ? &l->half_open : &l->accept, ref);
 	c->life &= ~(uint32_t)(CONN_HALF | CONN_QUEUED);
-	c->listener = 0;
+	if (!(c->life & CONN_FAST))
+		c->listener = 0;
 }
 
 void listener_promote(struct engine *e, uint32_t ref)
@@ -398,13 +401,15 @@ static void close_one(struct engine *e, struct listener *l)
 	unready(e, l);
 	reset_list(e, &l->half_open);
 	reset_list(e, &l->accept);
+	if (l->fast_pending)
+		fastopen_close(e, l);
 	uncover(e, l, UINT64_MAX);
 	listener_free(e, l);
 }
 
 int engine_listen_close(struct engine *e, uint64_t handle)
 {
-	struct listener *l = of_handle(e, handle);
+	struct listener *l = listener_of_handle(e, handle);
 
 	if (!l)
 		return -EBADF;
@@ -421,14 +426,14 @@ void listener_close_all(struct engine *e)
 
 int engine_listener_port(struct engine *e, uint64_t handle)
 {
-	const struct listener *l = of_handle(e, handle);
+	const struct listener *l = listener_of_handle(e, handle);
 
 	return l ? l->port : -EBADF;
 }
 
 int engine_accept(struct engine *e, uint64_t handle, uint64_t *out)
 {
-	struct listener *l = of_handle(e, handle);
+	struct listener *l = listener_of_handle(e, handle);
 	struct conn *c;
 	uint32_t ref;
 
@@ -449,7 +454,7 @@ int engine_accept(struct engine *e, uint64_t handle, uint64_t *out)
 
 int engine_set_user(struct engine *e, uint64_t handle, uint64_t user)
 {
-	struct listener *l = of_handle(e, handle);
+	struct listener *l = listener_of_handle(e, handle);
 	uint32_t ref;
 
 	if (l) {

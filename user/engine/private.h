@@ -39,6 +39,7 @@ struct engine {
 	void *host;
 	struct xtcp_flow *flows;
 	uint64_t flow_key;
+	uint64_t fast_key[2]; /* of cookies (fastopen.c) */
 	engine_tap_fn tap;
 	void *tap_arg;
 	struct wheel_nodes timers;
@@ -211,6 +212,19 @@ void listener_addr(struct engine *e, uint32_t index, bool added);
 int listener_events(struct engine *e, struct engine_event *ev, int max);
 void listener_close_all(struct engine *e);
 const char *listener_check(struct engine *e);
+
+struct listener *listener_of_handle(const struct engine *e, uint64_t handle);
+
+/* ---- fastopen.c ---- */
+
+/* A SYN with the option for a connection just opened: a cookie is offered; true: its text was taken, it is to be accepted. */
+bool fastopen_syn(struct engine *e, struct listener *l, uint32_t ref, const struct tcp_seg *syn);
+/* A CONN_FAST connection has left SYN-RECEIVED, or is freed. */
+void fastopen_settled(struct engine *e, uint32_t ref);
+/* TCP_EV_FASTOPEN. */
+void fastopen_learn(struct engine *e, uint32_t ref);
+/* The listener is closed: nobody counts any more. */
+void fastopen_close(struct engine *e, struct listener *l);
 
 /* The connection becomes a TIME-WAIT entry. */
 void tw_enter(struct engine *e, uint32_t ref);

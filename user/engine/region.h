@@ -57,6 +57,14 @@ struct held { /* a frame, built and reserved, that waits for a neighbour */
 	} frag[IO_MAX_FRAGS];
 };
 
+/* What is known of a peer's TCP Fast Open (RFC 7413 4.1.3). */
+struct dst_fastopen {
+	uint64_t off_until_ns;	  /* a SYN with the option was lost: not before then */
+	struct tcp_cookie cookie; /* len 0: none */
+	uint8_t losses;		  /* in a row */
+	uint16_t mss;		  /* that came with it; 0: unknown */
+};
+
 struct dst {
 	struct xtcp_addr raddr;
 	struct xtcp_addr asked; /* source the route was asked for; :: none */
@@ -80,6 +88,7 @@ struct dst {
 	uint8_t hop_limit;
 	uint8_t no_route;
 	uint8_t pad[3];
+	struct dst_fastopen fastopen;
 };
 
 /* ---- local ports ---- */

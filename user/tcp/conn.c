@@ -147,7 +147,6 @@ void tcp_connect(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open 
 /* Both SYNs are acknowledged. */
 void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	(void)env;
 	c->state = c->flags & TCP_F_FIN_QUEUED ? TCP_FIN_WAIT_1 : TCP_ESTABLISHED;
 	c->flags |= TCP_F_SYN_ACKED;
 	c->events |= TCP_EV_OPEN | TCP_EV_WRITABLE;
@@ -159,6 +158,8 @@ void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		c->rto_us = 3000000; /* RFC 6298 5.7 */
 	c->backoff = 0;
 	c->retrans_start = 0;
+	if (c->fastopen & TCP_FO_TEXT)
+		fastopen_established(env, c);
 	if (c->flags & TCP_F_KEEPALIVE)
 		tcp_keepalive_set(c, true, now_ns);
 }

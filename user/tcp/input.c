@@ -54,7 +54,7 @@ static enum tcp_verdict step_text(struct tcp_env *env, struct tcp_conn *c, const
 static void step_fin(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 
 /* SYN-ACK or SYN with text or FIN: they follow the SYN's own number. */
-static enum tcp_verdict syn_payload(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+enum tcp_verdict input_syn_payload(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	struct tcp_seg rest;
 	enum tcp_verdict v;
@@ -87,9 +87,11 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 		take_syn_window(c, seg);
 	}
 	ack_advance(env, c, seg, &a);
+	if (c->fastopen & TCP_FO_ASKED)
+		fastopen_syn_ack(env, c, seg);
 	conn_established(env, c, now_ns);
 	ack_now(c);
-	return syn_payload(env, c, seg, now_ns);
+	return input_syn_payload(env, c, seg, now_ns);
 }
 
 /*
@@ -153,6 +155,12 @@ static bool acceptable(const struct tcp_conn *c, const struct tcp_seg *seg)
 	return seq_in(seg->seq, c->rcv_nxt, c->rcv_adv) || seq_in(seg->seq + len - 1, c->rcv_nxt, c->rcv_adv);
 }
 
+/* The SYN that opened the connection, once more. With text that was not taken it reaches into the window. */
+static bool syn_again(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return c->state == TCP_SYN_RECEIVED && seg->seq == c->irs && (seg->flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
+}
+
 /* Not acceptable: an ACK is owed, unless it was a RST. */
 static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
@@ -160,11 +168,11 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 		tcp_count(env, in_rst_bad_seq);
 		return;
 	}
-	if (seq_leq(seg->seq + tcp_seg_len(seg), c->rcv_nxt))
+	if (seq_leq(seg->seq + tcp_seg_len(seg), c->rcv_nxt) || syn_again(c, seg))
 		tcp_count(env, in_seq_old);
 	else
 		tcp_count(env, in_seq_new);
-	if (c->state == TCP_SYN_RECEIVED && seg->flags & TCP_SYN && seg->seq == c->irs) {
+	if (syn_again(c, seg)) {
 		if (!ecn_syn_again(c, seg)) {
 			tcp_abort(env, c, ECONNRESET);
 			return;
@@ -204,7 +212,7 @@ static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct 
 			return false;
 		}
 	}
-	if (!acceptable(c, seg)) {
+	if (!acceptable(c, seg) || syn_again(c, seg)) {
 		if (c->rcv_adv != c->rcv_nxt || seg->seq != c->rcv_nxt) {
 			refuse(env, c, seg, now_ns);
 			return false;
@@ -225,7 +233,7 @@ static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct 
 
 static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
-	int err = c->state == TCP_SYN_RECEIVED ? ECONNREFUSED : ECONNRESET;
+	int err = c->state == TCP_SYN_RECEIVED && !(c->fastopen & TCP_FO_ACCEPTED) ? ECONNREFUSED : ECONNRESET;
 
 	if (seq_lt(seg->seq, c->rcv_nxt)) { /* acceptable for its text alone: outside of the window (RFC 5961 3.2) */
 		tcp_count(env, in_rst_bad_seq);

@@ -28,7 +28,10 @@ static inline uint32_t tcp_pipe(const struct tcp_conn *c)
 /* Bytes queued and never sent. */
 static inline uint32_t tcp_unsent(const struct tcp_conn *c)
 {
-	if (!(c->flags & TCP_F_SYN_ACKED) || c->flags & TCP_F_FIN_SENT)
+	if (!(c->flags & TCP_F_SYN_ACKED) &&
+	    !(c->fastopen & TCP_FO_ACCEPTED && c->state == TCP_SYN_RECEIVED && c->snd_nxt != c->iss))
+		return 0;
+	if (c->flags & TCP_F_FIN_SENT)
 		return 0;
 	return c->sndq_seq + c->sndq.len - c->snd_nxt;
 }
@@ -42,7 +45,8 @@ static inline bool tcp_fin_due(const struct tcp_conn *c)
 /* States in which the peer may still send us data. */
 static inline bool tcp_can_receive(const struct tcp_conn *c)
 {
-	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2;
+	return c->state == TCP_ESTABLISHED || c->state == TCP_FIN_WAIT_1 || c->state == TCP_FIN_WAIT_2 ||
+	       (c->state == TCP_SYN_RECEIVED && c->fastopen & TCP_FO_ACCEPTED);
 }
 
 static inline bool tcp_synchronised(const struct tcp_conn *c)
@@ -321,6 +325,32 @@ void accecn_rto(struct tcp_conn *c);
 uint32_t accecn_option_len(const struct tcp_conn *c, uint32_t room);
 uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
 
+/* ---- input.c ---- */
+
+/* Text, URG and FIN that came with a SYN, which has been taken. */
+enum tcp_verdict input_syn_payload(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+
+/* ---- fastopen.c: RFC 7413 ---- */
+
+/* The application's data is taken although the handshake is not over. */
+static inline bool fastopen_may_send(const struct tcp_conn *c)
+{
+	return c->fastopen & (TCP_FO_ACTIVE | TCP_FO_ACCEPTED) &&
+	       (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED);
+}
+/* Bytes of text that our first SYN carries. */
+uint32_t fastopen_text(const struct tcp_conn *c);
+/* A SYN is made: the first, with so many bytes of text; or again. */
+void fastopen_syn_sent(struct tcp_env *env, struct tcp_conn *c, uint32_t text);
+void fastopen_syn_again(struct tcp_env *env, struct tcp_conn *c);
+/* The SYN-ACK has been taken. */
+void fastopen_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
+/* ESTABLISHED: text that went with the SYN and was not acknowledged with it goes again. */
+void fastopen_established(struct tcp_env *env, struct tcp_conn *c);
+/* Bytes of the option in a SYN; 0: none. */
+uint32_t fastopen_option_len(const struct tcp_conn *c);
+uint8_t *fastopen_option_put(uint8_t *p, const struct tcp_conn *c);
+
 /* ---- rcvtune.c ---- */
 
 void rcvtune_init(const struct tcp_env *env, struct tcp_conn *c);
@@ -354,6 +384,7 @@ enum {
 	OPT_SACK = 5,
 	OPT_TS = 8,
 	OPT_UTO = 28,	    /* RFC 5482 */
+	OPT_FASTOPEN = 34,  /* RFC 7413 2 */
 	OPT_ACCECN_0 = 172, /* RFC 9768 3.2.3: counters E0B, CEB, E1B */
 	OPT_ACCECN_1 = 174, /* ... in the opposite order */
 };

@@ -2,7 +2,7 @@
 /*
  * options.c - TCP options read and written: MSS (RFC 9293 3.7.1), window scale and
  * timestamps (RFC 7323), SACK permitted and SACK (RFC 2018), AccECN (RFC 9768; written
- * by accecn.c). Unknown ones are
+ * by accecn.c), Fast Open (RFC 7413; written by fastopen.c). Unknown ones are
  * skipped (MUST-6); an illegal length ends the reading (MUST-7); any alignment
  * is read (MUST-64); what is written is padded with zero or NOP (MUST-69).
  */
@@ -65,6 +65,20 @@ static void parse_accecn(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 	}
 }
 
+/* RFC 7413 2 and 4.1.1: of no other length is it one. */
+static void parse_fastopen(const uint8_t *p, uint32_t len, struct tcp_opts *out)
+{
+	uint32_t n = len - 2;
+
+	if (n && (n < TCP_COOKIE_MIN || n > TCP_COOKIE_MAX || n & 1)) {
+		out->present |= TCP_OPT_BAD;
+		return;
+	}
+	out->present |= TCP_OPT_FASTOPEN;
+	out->cookie.len = (uint8_t)n;
+	memcpy(out->cookie.b, p + 2, n);
+}
+
 /* One option of len bytes, length byte included. A known kind with another length counts as malformed. */
 static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 {
@@ -90,6 +104,7 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 		out->tsval = get32(p + 2);
 		out->tsecr = get32(p + 6);
 		break;
+	case OPT_FASTOPEN: parse_fastopen(p, len, out); break;
 	case OPT_ACCECN_0:
 	case OPT_ACCECN_1: parse_accecn(p, len, out); break;
 	case OPT_UTO:
@@ -145,23 +160,28 @@ static uint8_t *put_uto(uint8_t *p, const struct tcp_env *env, const struct tcp_
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
+	bool sack = !answer || c->flags & TCP_F_SACK, ts = !answer || c->flags & TCP_F_TS;
+	bool tight = fastopen_option_len(c) > 16; /* SACK permitted goes where timestamps have their padding */
 	uint8_t *p = out->opt;
 
 	*p++ = OPT_MSS;
 	*p++ = 4;
 	p = put16(p, c->rcv_mss);
-	if (!answer || c->flags & TCP_F_SACK) {
+	if (sack && !(ts && tight)) {
 		p = put16(p, OPT_NOP << 8 | OPT_NOP);
 		p = put16(p, OPT_SACK_OK << 8 | 2);
 	}
-	if (!answer || c->flags & TCP_F_TS)
+	if (ts)
 		p = put_ts(p, c, now_ns);
+	if (sack && ts && tight)
+		put16(p - 12, OPT_SACK_OK << 8 | 2);
 	if (!answer || c->flags & TCP_F_WSCALE) {
 		*p++ = OPT_NOP;
 		*p++ = OPT_WSCALE;
 		*p++ = 3;
 		*p++ = c->rcv_wscale;
 	}
+	p = fastopen_option_put(p, c);
 	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4)
 		p = put_uto(p, env, c);
 	if (answer && !(c->ecn.flags & TCP_E_SYN_AGAIN)) /* never on a SYN (RFC 9768 3.2.3.2.1) */

@@ -135,17 +135,31 @@ static int out_rst(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	uint16_t flags = c->state == TCP_SYN_RECEIVED ? TCP_SYN | TCP_ACK : TCP_SYN;
+	uint32_t text = 0;
 
 	if (c->snd_nxt == c->iss) {
-		if (!note_new(env, c, 1, TCP_REC_SYN, now_ns))
+		if (c->fastopen & TCP_FO_HOLD || !note_new(env, c, 1, TCP_REC_SYN, now_ns))
 			return 0;
+		text = fastopen_text(c);
+		if (text && !note_new(env, c, text, 0, now_ns))
+			text = 0;
 	} else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_LOST) {
 		note_retransmission(env, c, recs_at(env, c, 0), now_ns);
+		if (c->fastopen & (TCP_FO_OPTION | TCP_FO_ASKED))
+			fastopen_syn_again(env, c);
 	} else {
 		return 0;
 	}
 	flags |= ecn_syn_flags(c, recs_at(env, c, 0)->rtx);
 	fill(env, c, out, c->iss, flags, 0, now_ns);
+	if (c->fastopen & TCP_FO_OPTION && c->state == TCP_SYN_SENT)
+		fastopen_syn_sent(env, c, text);
+	if (text) {
+		out->len = text;
+		out->nspans = ring_spans(env, &c->sndq, 0, text, out->span);
+		if (text == c->sndq.len)
+			out->flags |= TCP_PSH;
+	}
 	return 1;
 }
 
@@ -375,7 +389,7 @@ bool tcp_output_pending(const struct tcp_conn *c)
 	if (c->flags & (TCP_F_RST | TCP_F_ACK_NOW | TCP_F_PROBE | TCP_F_FORCE_RTX))
 		return true;
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
-		return c->snd_nxt == c->iss || c->lost;
+		return (c->snd_nxt == c->iss && !(c->fastopen & TCP_FO_HOLD)) || c->lost || tcp_unsent(c);
 	return c->lost || tcp_unsent(c) || tcp_fin_due(c) || c->loss_flags & TCP_L_TLP_DUE;
 }
 
@@ -385,8 +399,13 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 		return out_rst(env, c, out, now_ns);
 	if (c->state == TCP_CLOSED)
 		return 0;
-	if (c->state == TCP_SYN_SENT || (c->state == TCP_SYN_RECEIVED && !(c->flags & TCP_F_ACK_NOW)))
-		return out_syn(env, c, out, now_ns);
+	if (c->state == TCP_SYN_SENT ||
+	    (c->state == TCP_SYN_RECEIVED && (!(c->flags & TCP_F_ACK_NOW) || c->snd_nxt == c->iss))) {
+		if (out_syn(env, c, out, now_ns))
+			return 1;
+		return tcp_unsent(c) ? out_new(env, c, out, now_ns)
+				     : 0; /* RFC 7413 4.2.2: before the handshake is over */
+	}
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
 		if (c->flags & TCP_F_ACK_NOW && (c->ecn.ce_acks || c->ecn.flags & TCP_E_HANDSHAKE))
 			return out_ecn_ack(env, c, out, now_ns);

@@ -56,7 +56,8 @@ size_t tcp_send_space(const struct tcp_conn *c)
 {
 	uint32_t space = c->sndq.len < c->sndbuf ? c->sndbuf - c->sndq.len : 0;
 
-	if ((c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT) || c->flags & TCP_F_FIN_QUEUED)
+	if ((c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT && !fastopen_may_send(c)) ||
+	    c->flags & TCP_F_FIN_QUEUED)
 		return 0;
 	if (c->tune & TCP_TUNE_LOWAT) {
 		uint32_t unsent = tcp_unsent(c), low = tcp_notsent_lowat(c);

@@ -30,6 +30,7 @@
 #include "lib/mem.h"
 #include "tcp/rate.h"
 #include "tcp/rec.h"
+#include "tcp/ecn.h"
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 3.7.1, MUST-15 */
 #define TCP_MSS_DEFAULT_V6 1220
@@ -82,12 +83,20 @@ enum {
 	TCP_OPT_SACK = 16,
 	TCP_OPT_ACCECN = 32,
 	TCP_OPT_UTO = 64,
+	TCP_OPT_FASTOPEN = 256,
 	TCP_OPT_BAD = 128 /* an illegal length was met; what came before it counts (MUST-7) */
 };
 
+#define TCP_COOKIE_MIN 4 /* RFC 7413 2: an even number of bytes */
+#define TCP_COOKIE_MAX 16
+struct tcp_cookie {
+	uint8_t len; /* 0: asks for one */
+	uint8_t b[TCP_COOKIE_MAX];
+};
+
 struct tcp_opts {
-	uint8_t present; /* TCP_OPT_* */
-	uint8_t wscale;	 /* as received, not yet bounded */
+	uint16_t present; /* TCP_OPT_* */
+	uint8_t wscale;	  /* as received, not yet bounded */
 	uint8_t nsack;
 	uint8_t accecn; /* with TCP_OPT_ACCECN: TCP_ECN_* of the counters that it holds */
 	uint16_t mss;
@@ -96,6 +105,7 @@ struct tcp_opts {
 	uint32_t tsval;
 	uint32_t tsecr;
 	struct tcp_range sack[TCP_SACK_MAX];
+	struct tcp_cookie cookie; /* with TCP_OPT_FASTOPEN */
 };
 
 struct tcp_span {
@@ -125,69 +135,6 @@ static inline uint32_t tcp_seg_len(const struct tcp_seg *seg)
 {
 	return seg->len + !!(seg->flags & TCP_SYN) + !!(seg->flags & TCP_FIN);
 }
-
-/* ---- explicit congestion notification (ecn.c, accecn.c) ---- */
-
-enum { ECN_NOT_ECT, ECN_ECT_1, ECN_ECT_0, ECN_CE }; /* the two low bits of tclass (RFC 3168 5) */
-#define ECN_MASK 3
-
-/* What is asked for and accepted; the same values as enum xtcp_ecn. */
-enum tcp_ecn_want {
-	TCP_ECN_PASSIVE, /* accept either kind, ask for none */
-	TCP_ECN_OFF,
-	TCP_ECN_ON,	  /* RFC 3168: ask for it, accept it */
-	TCP_ECN_ACCURATE, /* ask for RFC 9768, accept either */
-};
-
-/* What the handshake agreed on. */
-enum tcp_ecn_mode { TCP_ECN_NONE, TCP_ECN_CLASSIC, TCP_ECN_ACCECN };
-
-/* Byte counters of the AccECN option. */
-enum { TCP_ECN_E0B = 1, TCP_ECN_CEB = 2, TCP_ECN_E1B = 4, TCP_ECN_ALL = 7 };
-
-/* tcp_ecn.flags */
-enum {
-	TCP_E_ECHO = 1,		/* classic: ECE until CWR comes; with DCTCP: the last data was marked */
-	TCP_E_CWR = 2,		/* classic: the next new data says CWR */
-	TCP_E_NO_ECT = 4,	/* nothing of ours is sent ECN-capable */
-	TCP_E_IGNORE = 8,	/* AccECN: the feedback is not to be believed */
-	TCP_E_FIRST = 16,	/* AccECN: no feedback has come yet */
-	TCP_E_HANDSHAKE = 32,	/* AccECN: a pure ACK is owed that tells the SYN-ACK's ECN field */
-	TCP_E_SYN_CE = 64,	/* our SYN or SYN-ACK met congestion */
-	TCP_E_COUNTED = 128,	/* AccECN: r_cep counts a marked SYN-ACK */
-	TCP_E_NO_OPT = 256,	/* AccECN: the option is sent no more */
-	TCP_E_BAD_OPT = 512,	/* AccECN: the peer's option is not believed */
-	TCP_E_SYN_AGAIN = 2048, /* our SYN or SYN-ACK has been retransmitted */
-	TCP_E_REDUCED = 1024,	/* cwnd was reduced for ECN in the window that ends at cwr_end */
-};
-
-struct tcp_ecn {
-	uint32_t cwr_end; /* cwnd is reduced once only until snd_una passes it */
-	uint16_t flags;	  /* TCP_E_* */
-	uint8_t want;	  /* enum tcp_ecn_want */
-	uint8_t mode;	  /* enum tcp_ecn_mode */
-	uint8_t syn;	  /* ECN field of the newest SYN or SYN-ACK received */
-	uint8_t last;	  /* ECN field of the newest segment received */
-	uint8_t marks;	  /* CE marks since the last ACK was sent, saturating */
-	uint8_t r_cep;	  /* RFC 9768 3.2, modulo 256: the field holds it modulo 8 */
-	uint8_t s_cep;
-	uint8_t opt_new;  /* counters changed since they were last told, TCP_ECN_* */
-	uint8_t opt_ever; /* counters that ever changed */
-	uint8_t ce_acks;  /* entries of tcp_ecn_counts.ce_ack */
-};
-
-/* What was seen; with ECN agreed on only. Indexed by the ECN field. */
-#define TCP_CE_ACKS 8
-struct tcp_ecn_counts {
-	uint64_t received_bytes[4];   /* payload, again and out of order too */
-	uint64_t delivered_bytes[4];  /* of ours, as far as the peer's feedback tells; classic: [ECN_CE] alone */
-	uint32_t received[4];	      /* segments */
-	uint32_t delivered_ce;	      /* segments of ours that arrived marked, as far as the feedback tells */
-	uint32_t reductions;	      /* of cwnd */
-	uint32_t s_count[3];	      /* s.e0b, s.ceb, s.e1b of RFC 9768 3.2 less their first values, 24 bits */
-	uint32_t ce_ack[TCP_CE_ACKS]; /* DCTCP: acknowledgements owed for what came before a change (RFC 8257 3.2) */
-	uint8_t ce_ack_ece;	      /* bit i: ce_ack[i] goes out with ECE */
-};
 
 /* ---- what the core is given ---- */
 
@@ -274,6 +221,19 @@ enum {
 	TCP_TUNE_UTO = 64,	   /* the user timeout option is sent and obeyed (uto.c) */
 };
 
+/* conn->fastopen (fastopen.c, RFC 7413) */
+enum {
+	TCP_FO_ACCEPTED =
+		1, /* passive: the cookie was good; the SYN's text was taken, ours may go before the handshake is over */
+	TCP_FO_ACTIVE = 2, /* active: what is queued in SYN-SENT may go with the SYN */
+	TCP_FO_HOLD = 4,   /* ... which waits for it */
+	TCP_FO_OPTION = 8, /* the next SYN or SYN-ACK carries the option, with the cookie of tcp_cold */
+	TCP_FO_ASKED = 16, /* our SYN carried it */
+	TCP_FO_TEXT = 32,  /* ... and text */
+	TCP_FO_LOST = 64,  /* ... and was not answered in time */
+	TCP_FO_GOT = 128,  /* the peer's SYN-ACK brought a cookie: tcp_cold has it */
+};
+
 /* Ready for the application; the same values as XTCP_EV_* */
 enum {
 	TCP_EV_OPEN = 0x02,
@@ -284,7 +244,8 @@ enum {
 	TCP_EV_CLOSED = 0x40,
 	TCP_EV_URGENT = 0x80,
 	TCP_EV_SOFT_ERROR = 0x100,
-	TCP_EV_PATH_MTU = 0x8000 /* for the engine only: path_mtu has changed by what was learned */
+	TCP_EV_FASTOPEN = 0x4000, /* for the engine only: the fate of a SYN with the Fast Open option is known */
+	TCP_EV_PATH_MTU = 0x8000  /* for the engine only: path_mtu has changed by what was learned */
 };
 
 #define TCP_NEVER UINT64_MAX
@@ -396,8 +357,9 @@ struct tcp_conn {
 	uint8_t mtu_state;  /* enum tcp_mtu_state */
 	uint8_t tclass;
 	uint8_t ttl;
-	uint8_t tune;	/* TCP_TUNE_* */
-	uint16_t error; /* positive errno that ended the connection */
+	uint8_t tune;	  /* TCP_TUNE_* */
+	uint8_t fastopen; /* TCP_FO_* */
+	uint16_t error;	  /* positive errno that ended the connection */
 	uint16_t soft_error;
 	uint32_t segs_in, segs_out, rto_count;
 	struct tcp_ecn ecn;
@@ -458,6 +420,11 @@ struct tcp_acks {
 	bool interactive; /* an answer is likely to carry the acknowledgement */
 };
 
+struct tcp_fastopen {
+	struct tcp_cookie cookie;
+	uint16_t mss; /* option of the peer's SYN-ACK; 0: none */
+};
+
 /* What the application takes in a round trip (rcvtune.c). */
 struct tcp_rcvtune {
 	uint32_t rtt_us_x8;   /* of our own ACKs to the data they let go, microseconds * 8; 0: no sample yet */
@@ -486,6 +453,7 @@ struct tcp_cold {
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
+	struct tcp_fastopen fastopen;
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	bool uto_owed;		/* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
@@ -549,6 +517,17 @@ enum tcp_listen_verdict tcp_listen_input(struct tcp_env *env, const struct tcp_s
 /* The SYN was accepted: c is zeroed memory but for cold_at; becomes SYN-RECEIVED with a SYN-ACK owed. */
 void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, const struct tcp_seg *syn,
 		    uint64_t now_ns);
+
+/*
+ * TCP Fast Open (RFC 7413), before the first output. Active: the SYN carries the cookie, and text as soon as the application
+ * has queued some; without a cookie (len 0) it asks for one. cookie NULL: no option at all (a black hole). mss: what the peer
+ * announced last time, 0: unknown. TCP_EV_FASTOPEN follows.
+ */
+void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, uint16_t mss);
+/* Passive: the SYN-ACK brings the peer this cookie. */
+void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie);
+/* Passive: the SYN's cookie was good. Its text is there to be read. */
+void tcp_fastopen_accept(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *syn, uint64_t now_ns);
 
 /* ---- the application's side ---- */
 

@@ -26,7 +26,10 @@ static int send_error(struct tcp_conn *c)
 	case TCP_ESTABLISHED:
 	case TCP_CLOSE_WAIT: return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : 0;
 	case TCP_SYN_SENT:
-	case TCP_SYN_RECEIVED: return c->flags & TCP_F_FIN_QUEUED ? -EPIPE : -EAGAIN;
+	case TCP_SYN_RECEIVED:
+		if (c->flags & TCP_F_FIN_QUEUED)
+			return -EPIPE;
+		return fastopen_may_send(c) ? 0 : -EAGAIN;
 	default: return -EPIPE;
 	}
 }
@@ -62,6 +65,8 @@ int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, boo
 		return -EINVAL;
 	rate_check_app(c);
 	c->sndq.len += (uint32_t)n;
+	if (n)
+		c->fastopen &= (uint8_t)~TCP_FO_HOLD;
 	if (urgent && n) {
 		c->snd_up = c->sndq_seq + c->sndq.len; /* MUST-62: the first non-urgent octet */
 		c->flags |= TCP_F_URG_OUT;
@@ -178,6 +183,7 @@ int tcp_shutdown(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	}
 	c->flags |= TCP_F_FIN_QUEUED;
 	c->flags &= ~(uint32_t)TCP_F_CORK;
+	c->fastopen &= (uint8_t)~TCP_FO_HOLD;
 	c->fin_seq = c->sndq_seq + c->sndq.len;
 	return 0;
 }

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * fastopen.c - TCP Fast Open (RFC 7413), the part of it that belongs to one connection: text that goes with
+ * a SYN, and the option. Who has which cookie, and whom to believe, is the engine's (user/engine/fastopen.c).
+ *
+ * Active (4.2.1): the first SYN alone carries cookie and text. It has two records, so that a SYN-ACK which does not
+ * acknowledge the text leaves the second, which then goes again. A SYN that is sent again is an ordinary one.
+ *
+ * Passive (4.2.2): with TCP_FO_ACCEPTED text is taken and sent in SYN-RECEIVED; the SYN-ACK, first or again,
+ * acknowledges what was taken.
+ */
+#include "tcp/internal.h"
+
+void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, uint16_t mss)
+{
+	if (c->state != TCP_SYN_SENT || c->snd_nxt != c->iss)
+		return;
+	c->fastopen = TCP_FO_ACTIVE;
+	c->events |= TCP_EV_WRITABLE;
+	if (!cookie)
+		return;
+	c->fastopen |= TCP_FO_OPTION;
+	if (!cookie->len)
+		return;
+	tcp_cold(c)->fastopen.cookie = *cookie;
+	if (!tcp_send_queued(c))
+		c->fastopen |= TCP_FO_HOLD;
+	if (mss) { /* RFC 7413 4.1.3 */
+		c->peer_mss = mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : mss;
+		conn_update_mss(c);
+	}
+}
+
+void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie)
+{
+	tcp_cold(c)->fastopen.cookie = *cookie;
+	c->fastopen |= TCP_FO_OPTION;
+}
+
+void tcp_fastopen_accept(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *syn, uint64_t now_ns)
+{
+	c->fastopen |= TCP_FO_ACCEPTED;
+	tcp_count(env, fastopen_passive);
+	input_syn_payload(env, c, syn, now_ns);
+	delack_sent(c); /* the SYN-ACK that is owed acknowledges it */
+}
+
+/* ---- our SYN ---- */
+
+static bool has_cookie(const struct tcp_conn *c)
+{
+	return c->fastopen & TCP_FO_OPTION && tcp_cold_peek(c)->fastopen.cookie.len;
+}
+
+uint32_t fastopen_text(const struct tcp_conn *c)
+{
+	if (c->state != TCP_SYN_SENT || !has_cookie(c) || c->mss <= TCP_OPT_MAX)
+		return 0;
+	return min_u32(c->sndq.len, c->mss - TCP_OPT_MAX);
+}
+
+uint32_t fastopen_option_len(const struct tcp_conn *c)
+{
+	if (!(c->fastopen & TCP_FO_OPTION))
+		return 0;
+	return (2u + tcp_cold_peek(c)->fastopen.cookie.len + 3u) & ~3u;
+}
+
+uint8_t *fastopen_option_put(uint8_t *p, const struct tcp_conn *c)
+{
+	const struct tcp_cookie *k = &tcp_cold_peek(c)->fastopen.cookie;
+
+	if (!(c->fastopen & TCP_FO_OPTION))
+		return p;
+	for (uint32_t pad = fastopen_option_len(c) - 2u - k->len; pad; pad--)
+		*p++ = OPT_NOP;
+	*p++ = OPT_FASTOPEN;
+	*p++ = (uint8_t)(2 + k->len);
+	memcpy(p, k->b, k->len);
+	return p + k->len;
+}
+
+void fastopen_syn_sent(struct tcp_env *env, struct tcp_conn *c, uint32_t text)
+{
+	struct tcp_account *a = &tcp_cold(c)->account;
+
+	c->fastopen |= TCP_FO_ASKED;
+	if (!text)
+		return;
+	c->fastopen |= TCP_FO_TEXT;
+	a->bytes_sent += text;
+	a->data_segs_out++;
+	tcp_count_n(env, out_bytes, text);
+	tcp_count(env, fastopen_active);
+}
+
+void fastopen_syn_again(struct tcp_env *env, struct tcp_conn *c)
+{
+	c->fastopen &= (uint8_t)~TCP_FO_OPTION;
+	if (c->state != TCP_SYN_SENT || c->fastopen & TCP_FO_LOST)
+		return;
+	c->fastopen |= TCP_FO_LOST;
+	tcp_count(env, fastopen_black_holes);
+	c->events |= TCP_EV_FASTOPEN;
+}
+
+/* ---- its answer ---- */
+
+void fastopen_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	struct tcp_fastopen *f = &tcp_cold(c)->fastopen;
+	const struct tcp_opts *o = &seg->opts;
+
+	if (o->present & TCP_OPT_FASTOPEN && o->cookie.len) {
+		f->cookie = o->cookie;
+		c->fastopen |= TCP_FO_GOT;
+	}
+	f->mss = o->present & TCP_OPT_MSS ? o->mss : 0;
+	if (c->fastopen & TCP_FO_TEXT && seq_gt(seg->ack, c->iss + 1)) { /* it was late, not lost */
+		c->fastopen &= (uint8_t)~TCP_FO_LOST;
+		tcp_count(env, fastopen_active_acked);
+	}
+	c->fastopen &= (uint8_t)~TCP_FO_OPTION;
+	c->events |= TCP_EV_FASTOPEN;
+}
+
+void fastopen_established(struct tcp_env *env, struct tcp_conn *c)
+{
+	for (uint32_t i = 0; i < c->recs.count; i++) {
+		struct tcp_rec *r = recs_at(env, c, i);
+
+		if (!(r->flags & TCP_REC_SYN))
+			loss_mark(c, r);
+	}
+}
