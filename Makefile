@@ -87,7 +87,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: requirements all help deps demo check bench sim fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+.PHONY: all requirements help deps demo check bench sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
 	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
@@ -237,6 +237,12 @@ requirements: tests-unit ## each MUST, SHOULD and MAY of RFC 9293 with the test 
 
 sim: $(SIM_BIN) ## two engines over simulated links: SEED=n or SEEDS=a..b
 	$(if $(SIM_BIN),$(SIM_BIN) --seeds $(SEEDS),@echo 'no tests/sim yet')
+
+sim-long: $(SIM_BIN) ## 100,000 seeds over all processors (SEEDS=a..b), with progress: minutes
+	@bash tests/sim/long.sh $(SIM_BIN) $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),1..100000)
+
+sim-table: $(SIM_BIN) ## goodput against loss and delay for each congestion control, beside theory
+	$(SIM_BIN) --table
 
 bench: deps ## side-by-side benchmarks
 	@$(MAKE) -j$$(nproc) all tests-bench tests-netns

@@ -186,6 +186,7 @@ group_bpf() {
 group_sim() {
 	compgen -G 'tests/sim/*.c' >/dev/null || return 0
 	build tests-sim
+	start "$jobs" sim/theory 240 build/tests/sim --table-check
 	start "$jobs" sim/seeds 240 build/tests/sim --seeds "${SEEDS:-1..1000}"
 }
 

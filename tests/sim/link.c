@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * link.c - a transmitter with a rate and a drop-tail queue, then the way: delay,
- * jitter, and until quiet_ns the faults. Bit errors are single bits or bursts of at
+ * link.c - a transmitter with a rate and a queue (drop-tail, and aqm.c's ways), then
+ * the way: delay, jitter, and until quiet_ns the faults. The queue is first in, first
+ * out, so what will happen to a frame when it leaves is settled when it comes; CoDel's
+ * "no other is behind it" is judged then, too. Bit errors are single bits or bursts of at
  * most 15 bits, which the Internet checksum always notices (RFC 1071), so that
  * wrong bytes in a stream are a bug and never bad luck.
  */
@@ -16,6 +18,7 @@ void link_init(struct link *l, const struct link_conf *conf, uint64_t quiet_ns, 
 	l->conf = conf;
 	l->quiet_ns = quiet_ns;
 	l->rng = rng;
+	l->ecn_rng = rng_make(rng.state, 0);
 }
 
 void link_free(struct link *l)
@@ -135,42 +138,72 @@ static uint32_t launch(struct link *l, const uint8_t *data, uint32_t len, uint64
 	return fate;
 }
 
-/* When the transmitter has sent len bytes more; SIM_NEVER: the queue is full. */
-static uint64_t transmit(struct link *l, uint32_t len, uint64_t now_ns)
+/* When the transmitter has sent the frame too; SIM_NEVER: it is dropped. */
+static uint64_t transmit(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns, uint32_t *fate)
 {
-	uint64_t rate = l->conf->bits_per_s, backlog;
+	uint64_t rate = l->conf->bits_per_s, backlog, wait;
+	enum aqm_verdict verdict;
 
 	if (!rate)
 		return now_ns;
 	if (l->busy_until < now_ns)
 		l->busy_until = now_ns;
 	backlog = (uint64_t)((unsigned __int128)(l->busy_until - now_ns) * rate / 8 / SIM_S);
-	if (backlog + len > l->conf->queue_bytes)
+	if (backlog + len > l->conf->queue_bytes) {
+		*fate |= 1u << LINK_QUEUE_FULL;
 		return SIM_NEVER;
+	}
+	wait = l->busy_until - now_ns;
+	verdict = aqm_leave(&l->aqm, &l->conf->aqm, wait, backlog <= len, aqm_is_ect(data, len), l->busy_until);
+	if (verdict == AQM_DROP) {
+		*fate |= 1u << LINK_AQM_DROP;
+		return SIM_NEVER;
+	}
+	if (verdict == AQM_MARK) {
+		aqm_set_ecn(data, len, ECN_CE);
+		*fate |= 1u << LINK_MARKED;
+	}
+	l->waited_ns += wait;
+	l->waited++;
 	l->busy_until += (uint64_t)len * 8 * SIM_S / rate;
 	return l->busy_until;
 }
 
-static uint32_t send(struct link *l, const uint8_t *data, uint32_t len, uint64_t now_ns)
+/* A box that does not respect the ECN field. */
+static uint32_t mangle_ecn(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns)
 {
-	uint64_t at = transmit(l, len, now_ns);
-	uint32_t fate;
+	uint8_t was = aqm_ecn(data, len), ecn = was;
+
+	if (l->conf->ecn_bleach)
+		ecn = ECN_NOT_ECT;
+	if (l->conf->ecn_random && now_ns < l->quiet_ns)
+		ecn = (uint8_t)rng_below(&l->ecn_rng, 4);
+	if (ecn == was)
+		return 0;
+	aqm_set_ecn(data, len, ecn);
+	return 1u << LINK_ECN_CHANGED;
+}
+
+static uint32_t send(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns)
+{
+	uint32_t fate = mangle_ecn(l, data, len, now_ns);
+	uint64_t at = transmit(l, data, len, now_ns, &fate);
 
 	if (at == SIM_NEVER)
-		return 1u << LINK_QUEUE_FULL;
+		return fate;
 	if (now_ns >= l->quiet_ns)
-		return launch(l, data, len, at, false);
+		return fate | launch(l, data, len, at, false);
 	if (dark(l, now_ns))
-		return 1u << LINK_DARK;
+		return fate | 1u << LINK_DARK;
 	if (lost(l))
-		return 1u << LINK_LOST;
-	fate = launch(l, data, len, at, true);
+		return fate | 1u << LINK_LOST;
+	fate |= launch(l, data, len, at, true);
 	if (rng_ppm(&l->rng, l->conf->dup_ppm))
 		fate |= launch(l, data, len, at, true) | 1u << LINK_DUPLICATED;
 	return fate;
 }
 
-uint32_t link_send(struct link *l, const uint8_t *data, uint32_t len, uint64_t now_ns)
+uint32_t link_send(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns)
 {
 	uint32_t fate = send(l, data, len, now_ns);
 

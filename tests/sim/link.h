@@ -22,26 +22,31 @@ enum link_fate {
 	LINK_DUPLICATED,
 	LINK_CORRUPTED,
 	LINK_LATE,
+	LINK_MARKED, /* by the queue */
+	LINK_AQM_DROP,
+	LINK_ECN_CHANGED,
 	LINK_FATES
 };
 
 struct link {
 	const struct link_conf *conf;
 	uint64_t quiet_ns;
-	struct rng rng;
+	struct rng rng, ecn_rng;
 	struct frame **heap; /* by (at, order) */
 	uint32_t count, cap;
 	uint64_t order;
 	uint64_t busy_until; /* the transmitter */
 	uint64_t last_at;    /* in order unless reordering says otherwise */
 	bool in_burst;
+	struct aqm aqm;
+	uint64_t waited_ns, waited; /* in the queue, all frames; frames */
 	uint64_t fates[LINK_FATES];
 };
 
 void link_init(struct link *l, const struct link_conf *conf, uint64_t quiet_ns, struct rng rng);
 void link_free(struct link *l);
-/* Send a frame of len bytes; a bit set of what became of it (1 << enum link_fate), 0: passed untouched. */
-uint32_t link_send(struct link *l, const uint8_t *data, uint32_t len, uint64_t now_ns);
+/* Send a frame of len bytes; its ECN field may change; a bit set of what became of it (1 << enum link_fate), 0: passed untouched. */
+uint32_t link_send(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns);
 /* When the next frame arrives; SIM_NEVER: none is under way. */
 uint64_t link_next(const struct link *l);
 /* The next frame, to be freed by the caller. */

@@ -3,6 +3,7 @@
  * main.c - runs seeds:
  *
  *   sim --seeds A..B [--trace] [--twice] [--stats] [-v]
+ *   sim --table | --table-check    goodput beside theory (table.c)
  *
  * A range of more than one seed begins with those of tests/sim/seeds.txt, which failed
  * once, and its first seeds are run twice to see that a seed means one run only.
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "table.h"
 #include "world.h"
 
 #define SEEDS_FILE "tests/sim/seeds.txt"
@@ -117,9 +119,8 @@ static void print_stats(void)
 #define XTCP_USER_STAT(kind, name, text) #name,
 #include "xtcp/stats.def"
 	};
-	static const char *const fates[] = {
-		"passed", "queue full", "lost", "dark", "duplicated", "corrupted", "late"
-	};
+	static const char *const fates[] = { "passed",	  "queue full", "lost",	  "dark",  "duplicated",
+					     "corrupted", "late",	"marked", "CoDel", "ECN changed" };
 
 	for (int i = 0; i < LINK_FATES; i++)
 		printf("# link %-20s %llu\n", fates[i], (unsigned long long)world_fates[i]);
@@ -163,8 +164,13 @@ int main(int argc, char **argv)
 	struct timespec t0, t1;
 	double took;
 
+	if (argc == 2 && !strcmp(argv[1], "--table"))
+		return table_print();
+	if (argc == 2 && !strcmp(argv[1], "--table-check"))
+		return table_check();
 	if (!parse(argc, argv)) {
-		fprintf(stderr, "usage: sim --seeds A..B [--trace] [--twice] [--stats] [-v]\n");
+		fprintf(stderr,
+			"usage: sim --seeds A..B [--trace] [--twice] [--stats] [-v] | --table | --table-check\n");
 		return 2;
 	}
 	signal(SIGSEGV, on_signal);

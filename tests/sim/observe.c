@@ -6,6 +6,8 @@
  *   a SACK block holds only what arrived
  *   the right edge of the window never moves left
  *   data stays left of the window's edge, but for a probe of one byte
+ *   timestamps do not go back (RFC 7323 5.4)
+ *   only new data is ECN-capable, and nobody marks his own (RFC 3168 6.1.4 to 6.1.6)
  *   an ACK without any news answers something that arrived
  *   what takes sequence space is answered within 500 ms (MUST-40), here with some grace
  *
@@ -224,6 +226,30 @@ static void judge_data(struct world *w, struct view *v)
 		accuse(w, v, "sends past the window", end, v->other->edge_arrived);
 }
 
+/* Before judge_data() has moved sent_to. Window and keepalive probes are as retransmissions. */
+static void judge_ecn(struct world *w, struct view *v, uint8_t ecn)
+{
+	uint32_t end = v->tcp.seq - v->me->isn + space(v);
+	/* The byte that a window probe carried is sent again with the data behind it. */
+	bool fresh = v->tcp.payload_len && !(v->tcp.flags & TCP_SYN) && (int32_t)(end - v->me->sent_to) > 0 &&
+		     v->me->sent_to - (v->tcp.seq - v->me->isn) <= 1;
+
+	if (ecn == ECN_CE)
+		accuse(w, v, "sends a segment that is marked already", end, ecn);
+	if (ecn != ECN_NOT_ECT && (!fresh || (int32_t)(end - v->other->edge_arrived) > 0))
+		accuse(w, v, "sends ECN-capable what is no new data", end, ecn);
+}
+
+static void judge_time(struct world *w, struct view *v)
+{
+	if (!(v->opts.present & TCP_OPT_TS))
+		return;
+	if (v->me->ts_sent && (int32_t)(v->opts.tsval - v->me->ts) < 0)
+		accuse(w, v, "sends a timestamp older than the one before", v->opts.tsval, v->me->ts);
+	v->me->ts_sent = true;
+	v->me->ts = v->opts.tsval;
+}
+
 static void judge_silence(struct world *w, const struct observe_flow *f, int i, bool end)
 {
 	const struct observe_dir *d = &f->dir[i];
@@ -250,6 +276,8 @@ void observe_sent(struct world *w, int from, const uint8_t *data, uint32_t len)
 		note_syn(&v);
 	if (v.flow->off || !v.me->syn_sent)
 		return;
+	judge_ecn(w, &v, aqm_ecn(data, len));
+	judge_time(w, &v);
 	if (v.tcp.flags & TCP_ACK && v.other->syn_sent)
 		judge_ack(w, &v);
 	if (!(v.tcp.flags & TCP_SYN) && space(&v))

@@ -261,12 +261,23 @@ static void make_cc(struct scenario *s)
 		s->engine[i].tcp.cc = (uint8_t)rng_below(&r, TCP_CC_ALGORITHMS);
 }
 
+/* Explicit congestion notification, of the engines and on the way. */
 static void make_ecn(struct scenario *s)
 {
 	struct rng r = rng_make(s->seed, 4);
 
-	for (int i = 0; i < 2; i++)
-		s->engine[i].tcp.ecn = (uint8_t)rng_below(&r, TCP_ECN_ACCURATE + 1);
+	for (int i = 0; i < 2; i++) {
+		struct link_conf *l = &s->link[i];
+
+		s->engine[i].tcp.ecn = (uint8_t)rng_below(&r, 4);
+		l->ecn_bleach = rng_percent(&r, 10);
+		l->ecn_random = !s->clean && rng_percent(&r, 10);
+		if (rng_percent(&r, 60) || !l->bits_per_s)
+			continue;
+		l->aqm.kind = rng_percent(&r, 50) ? AQM_THRESHOLD : AQM_CODEL;
+		l->aqm.target_ns = rng_log(&r, 100000, 20 * SIM_MS);
+		l->aqm.interval_ns = rng_log(&r, 10 * SIM_MS, 200 * SIM_MS);
+	}
 }
 
 void scenario_make(struct scenario *s, uint64_t seed)
@@ -313,6 +324,11 @@ static void print_link(const struct scenario *s, int i, FILE *f)
 		(double)l->jitter_ns / 1e6);
 	if (l->bits_per_s)
 		fprintf(f, ", %.3f Mbit/s, queue %u bytes", (double)l->bits_per_s / 1e6, l->queue_bytes);
+	if (l->aqm.kind != AQM_NONE)
+		fprintf(f, ", %s at %.3f ms, interval %.3f ms", l->aqm.kind == AQM_CODEL ? "CoDel" : "marks",
+			(double)l->aqm.target_ns / 1e6, (double)l->aqm.interval_ns / 1e6);
+	if (l->ecn_bleach || l->ecn_random)
+		fprintf(f, ", ECN field %s", l->ecn_random ? "random" : "cleared");
 	if (l->loss_ppm)
 		fprintf(f, ", loss %.2f %%", l->loss_ppm / 1e4);
 	if (l->burst_ppm)

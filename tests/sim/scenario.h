@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include "aqm.h"
 #include "engine/engine.h"
 
 #define SIM_PAIRS 20
@@ -22,6 +23,9 @@ struct link_conf { /* one direction */
 	uint64_t jitter_ns;
 	uint64_t bits_per_s; /* 0: no limit */
 	uint32_t queue_bytes;
+	struct aqm_conf aqm; /* of the queue */
+	bool ecn_random;     /* a box on the way sets the ECN field as it likes, to CE too, until quiet_ns */
+	bool ecn_bleach;     /* ... sets it to Not-ECT, always */
 	/* faults, until quiet_ns; chances in parts per million of frames */
 	uint32_t loss_ppm;
 	uint32_t burst_ppm;	/* a burst begins */
@@ -97,6 +101,8 @@ struct scenario {
 	uint32_t forged;	  /* frames that a third party sends until quiet_ns */
 	uint32_t mtu_later[2];	  /* the link's MTU from half-time on */
 	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
+	uint64_t stop_ns;	  /* the run is cut off here; 0: it runs to its end */
+	uint64_t measure_ns;	  /* then goodput counts from here */
 	uint32_t check_every;	  /* turns between two checks of all invariants */
 	bool mem_kills;		  /* connections may be ended for their memory */
 	uint32_t pairs;

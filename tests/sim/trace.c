@@ -55,9 +55,16 @@ void trace_tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_
 
 void trace_fate(const struct world *w, int from, uint32_t len, uint32_t fate)
 {
-	static const char *const names[] = {
-		"", "dropped: queue full", "lost", "lost in a blackout", "duplicated", "damaged", "delayed"
-	};
+	static const char *const names[] = { "",
+					     "dropped: queue full",
+					     "lost",
+					     "lost in a blackout",
+					     "duplicated",
+					     "damaged",
+					     "delayed",
+					     "marked",
+					     "dropped by CoDel",
+					     "its ECN field changed" };
 
 	if (!w->trace || !fate)
 		return;

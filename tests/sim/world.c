@@ -285,6 +285,11 @@ static void loop(struct world *w)
 	while (!w->why[0]) {
 		bool done = app_all_done(w);
 
+		if (w->s->stop_ns && w->now >= w->s->stop_ns)
+			return;
+		if (w->now < w->s->measure_ns)
+			w->measured = w->end[1].received;
+
 		if (done && !w->done_at)
 			w->done_at = w->now;
 		if (done && oracle_drained(w))
@@ -315,6 +320,7 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	w->now = s->start_ns;
 	w->events = w->hash = w->done_at = 0;
 	w->strays = 0;
+	w->measured = 0;
 	w->dead = w->half_time = false;
 	w->rng = rng_make(s->seed, 2);
 	w->trace = trace;
@@ -325,11 +331,13 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	observe_init(w);
 	if (side_start(w, 0) && side_start(w, 1)) {
 		loop(w);
-		if (!w->why[0])
+		if (!w->why[0] && !s->stop_ns)
 			oracle_end(w);
-		if (!w->why[0])
+		if (!w->why[0] && !s->stop_ns)
 			observe_end(w);
 	}
+	w->waited_ns = w->side[0].out.waited_ns;
+	w->waited = w->side[0].out.waited;
 	hash_in(w, w->now);
 	side_stop(w, 0);
 	side_stop(w, 1);

@@ -69,11 +69,13 @@ struct world {
 	uint64_t now;
 	uint64_t events;
 	uint64_t hash;
-	uint64_t done_at;  /* all applications have finished */
-	uint64_t forge_at; /* when the next forged frame comes */
-	bool dead;	   /* engine B */
-	bool half_time;	   /* the MTUs have changed */
-	uint32_t strays;   /* connections accepted that no application opened */
+	uint64_t done_at;	    /* all applications have finished */
+	uint64_t forge_at;	    /* when the next forged frame comes */
+	bool dead;		    /* engine B */
+	bool half_time;		    /* the MTUs have changed */
+	uint64_t measured;	    /* what end 1 had read at measure_ns */
+	uint64_t waited_ns, waited; /* in the queue of link A->B, after the run */
+	uint32_t strays;	    /* connections accepted that no application opened */
 	struct rng rng;
 	struct observer observer;
 	bool trace;
