@@ -61,6 +61,7 @@ SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 NETNS_SRC := $(sort $(wildcard tests/netns/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
+PACKETDRILL_SRC := $(sort $(wildcard tests/packetdrill/*.c)) tests/sim/simport.c
 MAN1 := $(sort $(wildcard user/cli/*.1))
 MAN3 := $(sort $(wildcard include/*.3 include/man/*.3 user/api/*.3))
 
@@ -69,7 +70,7 @@ LIB_OBJ := $(call obj,$(LIB_SRC))
 PRELOAD_OBJ := $(call obj,$(PRELOAD_SRC))
 CLI_OBJ := $(call obj,$(CLI_SRC))
 TEST_SRC := $(UNIT_SRC) $(BPFTEST_SRC) $(SIM_SRC) $(BENCH_SRC) $(NETNS_SRC)
-ALL_OBJ := $(LIB_OBJ) $(PRELOAD_OBJ) $(CLI_OBJ) $(call obj,$(TEST_SRC))
+ALL_OBJ := $(LIB_OBJ) $(PRELOAD_OBJ) $(CLI_OBJ) $(call obj,$(TEST_SRC) $(filter tests/packetdrill/%,$(PACKETDRILL_SRC)))
 
 LIBA := $(O)/libxtcp.a
 LIBSO := $(O)/libxtcp.so
@@ -88,7 +89,7 @@ unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
 .PHONY: all requirements help deps demo check bench sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
-	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz tidy-stamps format-stamps format FORCE
+	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz packetdrill packetdrill-so tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
 
@@ -186,6 +187,10 @@ $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
 
+# packetdrill finds one name in it, the rest stays inside.
+$(O)/libxtcp-packetdrill.so: $(call obj,$(PACKETDRILL_SRC)) $(LIBA) tests/packetdrill/packetdrill.map
+	$(call link,-shared -Wl$(comma)--version-script=tests/packetdrill/packetdrill.map $(filter %.o,$^) $(LIBA) $(LDLIBS))
+
 # --- Fuzzing: the library again, by clang, with coverage. Each fuzz_*.c is a target; what else is there joins each. ---
 
 FUZZ_CFLAGS := -std=gnu11 -O1 -g -Wall -fno-strict-aliasing -fno-omit-frame-pointer -pthread -fsanitize=address,undefined \
@@ -243,6 +248,11 @@ sim-long: $(SIM_BIN) ## 100,000 seeds over all processors (SEEDS=a..b), with pro
 
 sim-table: $(SIM_BIN) ## goodput against loss and delay for each congestion control, beside theory
 	$(SIM_BIN) --table
+
+packetdrill-so: $(O)/libxtcp-packetdrill.so
+
+packetdrill: packetdrill-so ## run packetdrill's scripts on the core: PACKETDRILL=PROGRAM SCRIPTS=DIR
+	@bash tests/packetdrill/run.sh $(O)/libxtcp-packetdrill.so '$(PACKETDRILL)' '$(SCRIPTS)'
 
 bench: deps ## side-by-side benchmarks
 	@$(MAKE) -j$$(nproc) all tests-bench tests-netns

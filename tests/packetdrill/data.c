@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* data.c - every way to read and to write. They all meet in one function each. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include "pd.h"
+
+struct transfer {
+	struct pd_sock *s;
+	uint8_t *buf;
+	size_t len, done;
+	int flags;
+};
+
+static long try_recv(struct pd *p, void *arg)
+{
+	struct transfer *t = arg;
+	struct tcp_conn *c = engine_conn(p->e, t->s->handle);
+	struct tcp_span span[2];
+	long r;
+
+	if (!c)
+		return -EBADF;
+	if (!(t->flags & (MSG_PEEK | MSG_TRUNC))) {
+		r = (long)tcp_recv(engine_env(p->e), c, t->buf, t->len);
+	} else {
+		r = (long)tcp_peek(engine_env(p->e), c, span);
+		if (r > (long)t->len)
+			r = (long)t->len;
+		if (r > 0 && !(t->flags & MSG_PEEK))
+			tcp_consume(engine_env(p->e), c, (size_t)r);
+	}
+	if (r < 0 && r != -EAGAIN)
+		c->error = 0;
+	if (r > 0)
+		engine_touch(p->e, t->s->handle);
+	return r;
+}
+
+static long try_send(struct pd *p, void *arg)
+{
+	struct transfer *t = arg;
+	struct tcp_conn *c = engine_conn(p->e, t->s->handle);
+	long r = 0;
+
+	if (!c)
+		return -EBADF;
+	while (t->done < t->len) {
+		r = (long)tcp_send(engine_env(p->e), c, t->buf + t->done, t->len - t->done, t->flags & MSG_MORE,
+				   t->flags & MSG_OOB);
+		if (r <= 0)
+			break;
+		t->done += (size_t)r;
+		engine_touch(p->e, t->s->handle);
+	}
+	if (t->done == t->len)
+		return (long)t->done;
+	if (r != -EAGAIN) {
+		c->error = 0;
+		return t->done ? (long)t->done : r;
+	}
+	return t->s->nonblock && t->done ? (long)t->done : -EAGAIN;
+}
+
+static long move(struct pd *p, int fd, void *buf, size_t len, int flags, long (*fn)(struct pd *p, void *arg))
+{
+	struct transfer t = { .s = pd_sock(p, fd), .buf = buf, .len = len, .flags = flags };
+	long r;
+
+	if (!t.s)
+		return -EBADF;
+	if (flags & MSG_ERRQUEUE)
+		return pd_unsupported("the error queue (MSG_ERRQUEUE)");
+	if (flags & MSG_FASTOPEN)
+		return pd_unsupported("MSG_FASTOPEN");
+	if (flags & MSG_ZEROCOPY)
+		return pd_unsupported("MSG_ZEROCOPY");
+	if (t.s->kind != PD_CONN)
+		return -ENOTCONN;
+	pthread_mutex_lock(&p->lock);
+	if (t.s->nonblock || flags & MSG_DONTWAIT)
+		r = fn(p, &t);
+	else
+		r = pd_block(p, TCP_NEVER, fn, &t);
+	pd_turn(p);
+	pthread_mutex_unlock(&p->lock);
+	return r;
+}
+
+static ssize_t call_recv(void *arg, int fd, void *buf, size_t n, int flags)
+{
+	return pd_result(move(arg, fd, buf, n, flags, try_recv));
+}
+
+static ssize_t call_read(void *arg, int fd, void *buf, size_t n)
+{
+	return call_recv(arg, fd, buf, n, 0);
+}
+
+static ssize_t call_recvfrom(void *arg, int fd, void *buf, size_t n, int flags, struct sockaddr *sa, socklen_t *len)
+{
+	(void)sa;
+	if (len)
+		*len = 0;
+	return call_recv(arg, fd, buf, n, flags);
+}
+
+static size_t total(const struct iovec *iov, size_t n)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	return sum;
+}
+
+static ssize_t recv_iov(void *arg, int fd, const struct iovec *iov, size_t n, int flags)
+{
+	size_t len = total(iov, n), at = 0;
+	uint8_t *buf = malloc(len + 1);
+	ssize_t r = call_recv(arg, fd, buf, len, flags);
+
+	for (size_t i = 0; i < n && (ssize_t)at < r; i++) {
+		size_t part = (size_t)r - at < iov[i].iov_len ? (size_t)r - at : iov[i].iov_len;
+
+		memcpy(iov[i].iov_base, buf + at, part);
+		at += part;
+	}
+	free(buf);
+	return r;
+}
+
+static ssize_t call_readv(void *arg, int fd, const struct iovec *iov, int n)
+{
+	return recv_iov(arg, fd, iov, (size_t)n, 0);
+}
+
+static ssize_t call_recvmsg(void *arg, int fd, struct msghdr *msg, int flags)
+{
+	msg->msg_flags = 0;
+	msg->msg_controllen = 0;
+	return recv_iov(arg, fd, msg->msg_iov, msg->msg_iovlen, flags);
+}
+
+static ssize_t call_send(void *arg, int fd, const void *buf, size_t n, int flags)
+{
+	return pd_result(move(arg, fd, (void *)(uintptr_t)buf, n, flags, try_send));
+}
+
+static ssize_t call_write(void *arg, int fd, const void *buf, size_t n)
+{
+	return call_send(arg, fd, buf, n, 0);
+}
+
+static ssize_t call_sendto(void *arg, int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa,
+			   socklen_t len)
+{
+	(void)sa;
+	(void)len;
+	return call_send(arg, fd, buf, n, flags);
+}
+
+static ssize_t send_iov(void *arg, int fd, const struct iovec *iov, size_t n, int flags)
+{
+	size_t len = total(iov, n), at = 0;
+	uint8_t *buf = malloc(len + 1);
+	ssize_t r;
+
+	for (size_t i = 0; i < n; i++) {
+		memcpy(buf + at, iov[i].iov_base, iov[i].iov_len);
+		at += iov[i].iov_len;
+	}
+	r = call_send(arg, fd, buf, len, flags);
+	free(buf);
+	return r;
+}
+
+static ssize_t call_writev(void *arg, int fd, const struct iovec *iov, int n)
+{
+	return send_iov(arg, fd, iov, (size_t)n, 0);
+}
+
+static ssize_t call_sendmsg(void *arg, int fd, const struct msghdr *msg, int flags)
+{
+	if (msg->msg_controllen)
+		return pd_result(pd_unsupported("control messages of sendmsg"));
+	return send_iov(arg, fd, msg->msg_iov, msg->msg_iovlen, flags);
+}
+
+void pd_calls_data(struct pd_calls *c)
+{
+	c->read = call_read;
+	c->readv = call_readv;
+	c->recv = call_recv;
+	c->recvfrom = call_recvfrom;
+	c->recvmsg = call_recvmsg;
+	c->write = call_write;
+	c->writev = call_writev;
+	c->send = call_send;
+	c->sendto = call_sendto;
+	c->sendmsg = call_sendmsg;
+}

@@ -1,0 +1,272 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* opts.c - setsockopt, getsockopt, fcntl, ioctl. What is set on a socket waits until it has a connection, and is inherited. */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* after it no netinet/tcp.h */
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include "pd.h"
+
+static struct tcp_conn *conn_of(struct pd *p, const struct pd_sock *s)
+{
+	return s->kind == PD_CONN ? engine_conn(p->e, s->handle) : NULL;
+}
+
+static void flag(struct tcp_conn *c, uint32_t bit, int on)
+{
+	c->flags = on ? c->flags | bit : c->flags & ~bit;
+}
+
+static int apply_tcp(struct pd *p, struct tcp_conn *c, int name, int v)
+{
+	switch (name) {
+	case TCP_NODELAY: flag(c, TCP_F_NODELAY, v); break;
+	case TCP_CORK: flag(c, TCP_F_CORK, v); break;
+	case TCP_QUICKACK: flag(c, TCP_F_QUICKACK, v); break;
+	case TCP_USER_TIMEOUT: c->user_timeout_ms = (uint32_t)v; break;
+	case TCP_KEEPIDLE: c->keepidle_s = (uint16_t)v; break;
+	case TCP_KEEPINTVL: c->keepintvl_s = (uint16_t)v; break;
+	case TCP_KEEPCNT: c->keepcnt = (uint8_t)v; break;
+	case TCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
+	case TCP_MAXSEG:
+		c->mss_cap = (uint16_t)v;
+		tcp_set_path_mtu(engine_env(p->e), c, c->path_mtu);
+		break;
+	default: return -ENOPROTOOPT;
+	}
+	return 0;
+}
+
+static int apply(struct pd *p, struct tcp_conn *c, int level, int name, int v)
+{
+	if (level == IPPROTO_TCP)
+		return apply_tcp(p, c, name, v);
+	if (level == SOL_SOCKET && name == SO_KEEPALIVE)
+		tcp_keepalive_set(c, v != 0, p->now_ns);
+	else if (level == SOL_SOCKET && name == SO_SNDBUF)
+		tcp_set_sndbuf(c, 2u * (uint32_t)v); /* Linux doubles what is asked for */
+	else if (level == SOL_SOCKET && name == SO_RCVBUF)
+		tcp_set_rcvbuf(c, 2u * (uint32_t)v);
+	else if (level == SOL_SOCKET && name == SO_LINGER)
+		c->linger_ms = v;
+	else if (level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY))
+		return 0;
+	else if ((level == SOL_IP && name == IP_TOS) || (level == SOL_IPV6 && name == IPV6_TCLASS))
+		c->tclass = (uint8_t)(v & 0xfc);
+	else
+		return -ENOPROTOOPT;
+	return 0;
+}
+
+void pd_apply(struct pd *p, struct pd_sock *s)
+{
+	struct tcp_conn *c = conn_of(p, s);
+
+	for (uint32_t i = 0; c && i < s->opts; i++)
+		apply(p, c, s->opt[i].level, s->opt[i].name, s->opt[i].value);
+}
+
+/* True: an option that the adapter knows. */
+static bool known(int level, int name)
+{
+	if (level == IPPROTO_TCP)
+		return name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK || name == TCP_USER_TIMEOUT ||
+		       name == TCP_KEEPIDLE || name == TCP_KEEPINTVL || name == TCP_KEEPCNT ||
+		       name == TCP_NOTSENT_LOWAT || name == TCP_MAXSEG;
+	return (level == SOL_SOCKET &&
+		(name == SO_KEEPALIVE || name == SO_SNDBUF || name == SO_RCVBUF || name == SO_LINGER ||
+		 name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY)) ||
+	       (level == SOL_IP && name == IP_TOS) || (level == SOL_IPV6 && name == IPV6_TCLASS);
+}
+
+static int call_setsockopt(void *arg, int fd, int level, int name, const void *value, socklen_t len)
+{
+	struct pd *p = arg;
+	struct pd_sock *s = pd_sock(p, fd);
+	char what[64];
+	int v = 0;
+
+	if (!s)
+		return pd_result(-EBADF);
+	if (!known(level, name)) {
+		snprintf(what, sizeof(what), "setsockopt level %d option %d", level, name);
+		return pd_result(pd_unsupported(what));
+	}
+	if (level == SOL_SOCKET && name == SO_LINGER && len >= sizeof(struct linger)) {
+		const struct linger *l = value;
+
+		v = l->l_onoff ? l->l_linger * 1000 : -1;
+	} else {
+		memcpy(&v, value, len < sizeof(v) ? len : sizeof(v));
+	}
+	pthread_mutex_lock(&p->lock);
+	if (s->opts < PD_OPTS) {
+		s->opt[s->opts].level = level;
+		s->opt[s->opts].name = name;
+		s->opt[s->opts++].value = v;
+	}
+	if (conn_of(p, s)) {
+		apply(p, conn_of(p, s), level, name, v);
+		engine_touch(p->e, s->handle);
+		pd_turn(p);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return 0;
+}
+
+/* Linux's numbers of the states, by ours. */
+static const uint8_t states[] = { 7, 10, 2, 3, 1, 4, 5, 8, 11, 9, 6 };
+
+static void fill_info(struct pd *p, const struct tcp_conn *c, struct tcp_info *i)
+{
+	struct tcp_account a = tcp_account_now(c, p->now_ns);
+	struct tcp_tally t = tcp_tally_now(engine_env(p->e), c);
+	uint32_t mss = c->mss ? c->mss : 1;
+
+	i->tcpi_state = states[c->state];
+	i->tcpi_ca_state = c->flags & TCP_F_LOSS ? 4 : c->flags & TCP_F_RECOVERY ? 3 : 0;
+	i->tcpi_retransmits = a.retransmits;
+	i->tcpi_backoff = c->backoff;
+	i->tcpi_probes = c->probes;
+	i->tcpi_options = (c->flags & TCP_F_TS ? TCPI_OPT_TIMESTAMPS : 0) |
+			  (c->flags & TCP_F_SACK ? TCPI_OPT_SACK : 0) | (c->flags & TCP_F_WSCALE ? TCPI_OPT_WSCALE : 0);
+	i->tcpi_snd_wscale = c->snd_wscale & 15;
+	i->tcpi_rcv_wscale = c->rcv_wscale & 15;
+	i->tcpi_rto = c->rto_us;
+	i->tcpi_snd_mss = c->mss;
+	i->tcpi_unacked = t.all;
+	i->tcpi_sacked = t.sacked;
+	i->tcpi_lost = t.lost;
+	i->tcpi_retrans = t.retrans;
+	i->tcpi_pmtu = c->path_mtu;
+	i->tcpi_rtt = c->srtt_us_x8 >> 3;
+	i->tcpi_rttvar = c->rttvar_us_x4 >> 2;
+	i->tcpi_snd_ssthresh = c->ssthresh >= 0x7fffffff ? 0x7fffffff : c->ssthresh / mss;
+	i->tcpi_snd_cwnd = c->cwnd / mss;
+	i->tcpi_advmss = c->rcv_mss;
+	i->tcpi_total_retrans = a.retrans_segs;
+	i->tcpi_last_data_recv = (uint32_t)(p->now_ns / 1000000) - a.data_rx_ms;
+	i->tcpi_bytes_acked = a.bytes_acked;
+	i->tcpi_bytes_received = a.bytes_received;
+	i->tcpi_data_segs_in = a.data_segs_in;
+	i->tcpi_data_segs_out = a.data_segs_out;
+	i->tcpi_segs_in = (uint32_t)c->segs_in;
+	i->tcpi_segs_out = (uint32_t)c->segs_out;
+	i->tcpi_notsent_bytes = (uint32_t)tcp_send_unsent(c);
+	i->tcpi_min_rtt = c->min_rtt_us;
+	i->tcpi_busy_time = a.busy_ns / 1000;
+	i->tcpi_rwnd_limited = a.rwnd_limited_ns / 1000;
+	i->tcpi_sndbuf_limited = a.sndbuf_limited_ns / 1000;
+	i->tcpi_bytes_sent = a.bytes_sent + a.bytes_retrans;
+	i->tcpi_bytes_retrans = a.bytes_retrans;
+	i->tcpi_rcv_ooopack = a.ooo_segs_in;
+	i->tcpi_snd_wnd = c->snd_wnd;
+}
+
+static int get_int(struct pd *p, struct pd_sock *s, int level, int name, int *v)
+{
+	struct tcp_conn *c = conn_of(p, s);
+
+	if (level == SOL_SOCKET && name == SO_ERROR) {
+		*v = c ? c->error : 0;
+		if (c)
+			c->error = 0;
+		return 0;
+	}
+	if (level == IPPROTO_TCP && name == TCP_MAXSEG && c) {
+		*v = c->mss;
+		return 0;
+	}
+	for (uint32_t i = s->opts; i--;)
+		if (s->opt[i].level == level && s->opt[i].name == name) {
+			*v = s->opt[i].value;
+			if (level == SOL_SOCKET && (name == SO_SNDBUF || name == SO_RCVBUF))
+				*v *= 2;
+			return 0;
+		}
+	*v = 0;
+	return known(level, name) ? 0 : pd_unsupported("an option of getsockopt");
+}
+
+static int call_getsockopt(void *arg, int fd, int level, int name, void *value, socklen_t *len)
+{
+	struct pd *p = arg;
+	struct pd_sock *s = pd_sock(p, fd);
+	struct tcp_conn *c;
+	int v = 0, r = 0;
+
+	if (!s)
+		return pd_result(-EBADF);
+	pthread_mutex_lock(&p->lock);
+	c = conn_of(p, s);
+	if (level == IPPROTO_TCP && name == TCP_INFO) {
+		struct tcp_info i = { 0 };
+
+		if (c)
+			fill_info(p, c, &i);
+		memset(value, 0, *len);
+		memcpy(value, &i, *len < sizeof(i) ? *len : sizeof(i));
+	} else {
+		r = get_int(p, s, level, name, &v);
+		*len = *len < sizeof(v) ? *len : (socklen_t)sizeof(v);
+		memcpy(value, &v, *len);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return pd_result(r);
+}
+
+static int call_fcntl(void *arg, int fd, int cmd, ...)
+{
+	struct pd_sock *s = pd_sock(arg, fd);
+	va_list ap;
+
+	if (!s)
+		return pd_result(-EBADF);
+	if (cmd == F_GETFL)
+		return O_RDWR | (s->nonblock ? O_NONBLOCK : 0);
+	if (cmd != F_SETFL)
+		return pd_result(pd_unsupported("a command of fcntl"));
+	va_start(ap, cmd);
+	s->nonblock = va_arg(ap, int) & O_NONBLOCK;
+	va_end(ap);
+	return 0;
+}
+
+static int call_ioctl(void *arg, int fd, unsigned long request, ...)
+{
+	struct pd *p = arg;
+	struct pd_sock *s = pd_sock(p, fd);
+	const struct tcp_conn *c;
+	va_list ap;
+	int *out;
+
+	if (!s)
+		return pd_result(-EBADF);
+	va_start(ap, request);
+	out = va_arg(ap, int *);
+	va_end(ap);
+	c = conn_of(p, s);
+	if (!c)
+		return pd_result(-EINVAL);
+	if (request == FIONREAD)
+		*out = (int)c->rcvq.len;
+	else if (request == SIOCOUTQ)
+		*out = (int)tcp_send_queued(c);
+	else if (request == SIOCOUTQNSD)
+		*out = (int)tcp_send_unsent(c);
+	else
+		return pd_result(pd_unsupported("a request of ioctl"));
+	return 0;
+}
+
+void pd_calls_opts(struct pd_calls *c)
+{
+	c->setsockopt = call_setsockopt;
+	c->getsockopt = call_getsockopt;
+	c->fcntl = call_fcntl;
+	c->ioctl = call_ioctl;
+}

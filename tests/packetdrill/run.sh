@@ -1,0 +1,64 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# Run a folder of packetdrill scripts against libxtcp-packetdrill.so, each in a network namespace of its own, where the
+# settings that they make touch nothing but that namespace. Prints passed, failed and unsupported, with the reason.
+#   run.sh SO PACKETDRILL SCRIPTS      JOBS=n (2), LIMIT=seconds (20), FAMILY="v4 v6 mapped"
+# Exit code: 0 all passed or unsupported; 1 some failed; 2 usage.
+set -u
+
+limit=${LIMIT:-20}
+family=${FAMILY:-v4 v6 mapped}
+
+args_of() { # FAMILY
+	case $1 in
+	v4) echo "--ip_version=ipv4 --local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 --remote_ip=192.0.2.1 -D CMSG_LEVEL_IP=SOL_IP -D CMSG_TYPE_RECVERR=IP_RECVERR" ;;
+	v6) echo "--ip_version=ipv6 --mtu=1520 --local_ip=fd3d:0a0b:17d6::1 --gateway_ip=fd3d:0a0b:17d6:8888::1 --remote_ip=fd3d:fa7b:d17d::1 -D CMSG_LEVEL_IP=SOL_IPV6 -D CMSG_TYPE_RECVERR=IPV6_RECVERR" ;;
+	mapped) echo "--ip_version=ipv4-mapped-ipv6 --local_ip=192.168.0.1 --gateway_ip=192.168.0.1 --netmask_ip=255.255.0.0 --remote_ip=192.0.2.1 -D CMSG_LEVEL_IP=SOL_IPV6 -D CMSG_TYPE_RECVERR=IPV6_RECVERR" ;;
+	esac
+}
+
+# What the script sets of the host, as far as the profile has it.
+flags_of() { # SCRIPT
+	local ecn cc
+	echo -n "local=192.168.0.1,local=fd3d:0a0b:17d6::1"
+	ecn=$(grep -oE 'tcp_ecn=[0-9]+' "$1" | tail -1)
+	case ${ecn#*=} in 1) echo -n ",ecn=2" ;; 2) echo -n ",ecn=0" ;; 3) echo -n ",ecn=3" ;; esac
+	cc=$(grep -oE 'tcp_congestion_control=[a-z]+' "$1" | tail -1)
+	[ -z "$cc" ] || echo -n ",cc=${cc#*=}"
+}
+
+one() { # FAMILY SCRIPT
+	local out rc why kind
+	# shellcheck disable=SC2046
+	out=$(cd "$(dirname "$2")" && timeout -k 2 "$limit" unshare -n -m bash -c \
+		'ip tuntap add dev tun0 mode tun && ip link set tun0 up; exec "$@"' - "$PD" --send_omit_free --so_filename="$SO" \
+		--so_flags="$(flags_of "$2")" $(args_of "$1") "$(basename "$2")" 2>&1 </dev/null)
+	rc=$?
+	if [ $rc = 0 ]; then kind=passed why=
+	elif why=$(grep -m1 -oE 'xtcp: unsupported: .*' <<<"$out"); then kind=unsupported why=${why#*unsupported: }
+	elif grep -q "can't find getsockopt" <<<"$out"; then kind=unsupported why="code in the script: packetdrill asks the kernel, not us, for TCP_INFO"
+	elif why=$(grep -m1 -oE 'Unknown system call.*|(open|sendfile|cap_set) call:.*' <<<"$out"); then kind=unsupported
+	elif [ $rc = 124 ] || [ $rc = 137 ]; then kind=failed why="not done in $limit s"
+	else kind=failed why=$(grep -m1 'pkt:[0-9]' <<<"$out"); why=${why:-$(tail -1 <<<"$out")}
+	fi
+	printf '%-11s %-6s %s%s\n' "$kind" "$1" "${2#"$DIR"/}" "${why:+: $why}"
+}
+
+if [ "${1-}" = --one ]; then
+	one "$2" "$3"
+	exit
+fi
+[ $# = 3 ] && [ -e "$1" ] && [ -x "$2" ] && [ -d "$3" ] || { echo "usage: run.sh SO PACKETDRILL SCRIPTS" >&2; exit 2; }
+SO=$(realpath "$1") PD=$(realpath "$2") DIR=$(realpath "$3")
+export SO PD DIR LIMIT=$limit
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+find "$DIR" -name '*.pkt' | sort | while read -r s; do
+	for f in $family; do
+		case $f:$s in v4:*v6.pkt | mapped:*v6.pkt | v6:*v4.pkt) continue ;; esac
+		printf -- '--one\0%s\0%s\0' "$f" "$s"
+	done
+done | xargs -0 -n3 -P "${JOBS:-2}" bash "$0" | tee "$log"
+p=$(grep -c '^passed' "$log") f=$(grep -c '^failed' "$log") u=$(grep -c '^unsupported' "$log")
+echo "$p passed, $f failed, $u unsupported of $((p + f + u))"
+[ "$f" = 0 ]
