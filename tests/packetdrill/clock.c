@@ -127,8 +127,8 @@ int pd_gettimeofday(void *arg, struct timeval *tv, struct timezone *tz)
 
 	(void)tz;
 	pthread_mutex_lock(&p->lock);
-	if (pthread_equal(pthread_self(), p->owner))
-		pd_run_to(p, p->now_ns + 1000);
+	if (!ended_ns)
+		pd_run_to(p, p->now_ns + 1000); /* whoever waits for an event asks until it has come */
 	ns = ended_ns ? ended_ns : p->now_ns;
 	ended_ns = 0;
 	pthread_mutex_unlock(&p->lock);
