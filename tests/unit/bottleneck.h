@@ -33,7 +33,7 @@ struct bn_conf {
 void bn_open(const struct bn_conf *conf);
 void bn_run(uint64_t ms);
 void bn_rate(uint64_t rate); /* another one from now on; bn_used() is about the last */
-void bn_count(void); /* from here on */
+void bn_count(void);	     /* from here on */
 void bn_close(void);
 struct bn_flow *bn_flow(uint32_t i);
 /* Of the bottleneck's rate, percent. */

@@ -193,12 +193,13 @@ static void test_options_malformed_are_counted_and_survived(void **state)
 /* RFC 9293: MUST-14, MUST-68, MUST-69, SHLD-5, MAY-3 */
 static void test_options_syn_offers_everything(void **state)
 {
-	static const uint8_t head[] = { 2, 4, 5, 180, 1, 1, 4, 2, 1, 1, 8, 10 };
+	static const uint8_t head[] = { 2, 4, 5, 180, 4, 2, 8, 10 }, tail[] = { 1, 3, 3, 7 };
 
 	th_connect();
 	out("S", 0, 0, 0);
 	assert_memory_equal(th.last.opt, head, sizeof(head));
-	assert_int_equal(th.last.opt_len, 24);
+	assert_int_equal(th.last.opt_len, 20);
+	assert_memory_equal(th.last.opt + 16, tail, sizeof(tail)); /* no padding but one NOP */
 	assert_int_equal(th.opts.tsecr, 0);
 	assert_int_equal(th.opts.wscale, 7); /* 4 MiB of buffer */
 }

@@ -143,9 +143,9 @@ void tcp_options_parse(const uint8_t *p, size_t len, struct tcp_opts *out)
 	}
 }
 
-static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
+static uint8_t *put_ts_plain(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
 {
-	p = put32(p, 0x0101080a);
+	p = put16(p, OPT_TS << 8 | 10);
 	p = put32(p, tcp_ts_now(c, now_ns));
 	return put32(p, c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0);
 }
@@ -157,24 +157,29 @@ static uint8_t *put_uto(uint8_t *p, const struct tcp_env *env, const struct tcp_
 	return put16(p, uto_field(env, c));
 }
 
+static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
+{
+	return put_ts_plain(put16(p, OPT_NOP << 8 | OPT_NOP), c, now_ns);
+}
+
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
 	bool sack = !answer || c->flags & TCP_F_SACK, ts = !answer || c->flags & TCP_F_TS;
-	bool tight = fastopen_option_len(c) > 16; /* SACK permitted goes where timestamps have their padding */
 	uint8_t *p = out->opt;
 
 	*p++ = OPT_MSS;
 	*p++ = 4;
 	p = put16(p, c->rcv_mss);
-	if (sack && !(ts && tight)) {
+	if (sack && ts) { /* twelve bytes with no padding: the order that Linux has */
+		p = put16(p, OPT_SACK_OK << 8 | 2);
+		p = put_ts_plain(p, c, now_ns);
+	} else if (sack) {
 		p = put16(p, OPT_NOP << 8 | OPT_NOP);
 		p = put16(p, OPT_SACK_OK << 8 | 2);
-	}
-	if (ts)
+	} else if (ts) {
 		p = put_ts(p, c, now_ns);
-	if (sack && ts && tight)
-		put16(p - 12, OPT_SACK_OK << 8 | 2);
+	}
 	if (!answer || c->flags & TCP_F_WSCALE) {
 		*p++ = OPT_NOP;
 		*p++ = OPT_WSCALE;
