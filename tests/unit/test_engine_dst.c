@@ -333,6 +333,7 @@ static void test_dst_neighbour_is_poked_once_a_second_while_in_use(void **state)
 }
 
 /* R1 retransmissions were in vain: route and neighbour are asked for again (MUST-20), a second apart at the least. */
+/* RFC 9293: MUST-20 */
 static void test_dst_unanswered_connection_has_route_and_neighbour_asked_again(void **state)
 {
 	uint64_t c, s;

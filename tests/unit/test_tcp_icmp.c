@@ -212,6 +212,7 @@ static void test_icmp_too_big_without_memory_catches_up(void **state)
 		out(".", 1 + 512 * i - (i == 3 ? 76 : 0), 1, i == 2 ? 436 : 512);
 }
 
+/* RFC 9293: MUST-47, SHLD-25, SHLD-20 */
 static void test_icmp_soft_error_is_told_and_forgotten_with_progress(void **state)
 {
 	th_active();

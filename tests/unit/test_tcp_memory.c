@@ -34,6 +34,7 @@ static void test_memory_counts_every_block(void **state)
 	assert_int_equal(tcp_memory(th.c), 0);
 }
 
+/* RFC 9293: SHLD-14 */
 static void test_memory_pressed_windows_move_on_in_small_steps(void **state)
 {
 	uint32_t edge;
@@ -201,6 +202,7 @@ static void answer_probes(uint32_t n)
 	}
 }
 
+/* RFC 9293: MUST-37 */
 static void test_memory_open_connection_waits_for_ever_but_is_known_as_stuck(void **state)
 {
 	shut_window();

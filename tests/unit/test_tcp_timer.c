@@ -256,6 +256,7 @@ static void test_timer_early_call_does_nothing(void **state)
 
 /* ---- R1 ---- */
 
+/* RFC 9293: SHLD-9, SHLD-10 */
 static void test_timer_r1_reached_is_told_once_and_the_path_is_doubted(void **state)
 {
 	th_active();
@@ -275,6 +276,7 @@ static void test_timer_r1_reached_is_told_once_and_the_path_is_doubted(void **st
 	assert_false(tcp_path_doubtful(&th.env, th.c));
 }
 
+/* RFC 9293: MUST-22 */
 static void test_timer_r1_of_syn_is_told_too(void **state)
 {
 	th_connect();
@@ -287,6 +289,7 @@ static void test_timer_r1_of_syn_is_told_too(void **state)
 	assert_int_equal(events_take(), TCP_EV_SOFT_ERROR);
 }
 
+/* RFC 9293: SHLD-20 */
 static void test_timer_r1_is_not_told_to_who_wants_none(void **state)
 {
 	th.env.conf.r1 = 1;
@@ -299,6 +302,7 @@ static void test_timer_r1_is_not_told_to_who_wants_none(void **state)
 	assert_true(tcp_path_doubtful(&th.env, th.c));
 }
 
+/* RFC 9293: MUST-21 */
 static void test_timer_user_timeout_bounds_the_syn_and_keepalive(void **state)
 {
 	th_connect();
@@ -323,6 +327,7 @@ static void test_timer_user_timeout_bounds_the_syn_and_keepalive(void **state)
 	th_drain();
 }
 
+/* RFC 9293: MAY-6 */
 static void test_timer_keepalive_octet_is_one_of_garbage_left_of_the_window(void **state)
 {
 	struct tcp_seg s;
