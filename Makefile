@@ -48,7 +48,7 @@ CFLAGS := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fPIC -pthread $(DEFS) 
 # Tests: cmocka hands every case a state that few use.
 TEST_CFLAGS := $(CFLAGS) -Wno-unused-parameter -Itests
 LDFLAGS := $(OPT) -pthread -Wl,--as-needed
-LDLIBS := -lxdp -lbpf -lmnl -lpcap -ljansson -lhttp_parser -lelf -lz -lm
+LDLIBS := -lxdp -lbpf -lmnl -lnettle -lpcap -ljansson -lhttp_parser -lelf -lz -lm
 BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux -Ibpf
 
 # Sources

@@ -278,6 +278,16 @@ int xtcp_accept(struct xtcp *x, xtcp_listener l, xtcp_conn *out);
 int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct sockaddr *local, void *user,
 		 xtcp_conn *out);
 
+/*
+ * TCP MD5 signatures (RFC 2385), for BGP and the like, as Linux's TCP_MD5SIG_EXT: every segment to and from peers whose address
+ * begins with the first prefix_len bits of peer's (its port does not matter; 0..32 or 0..128; the longest prefix counts) is signed
+ * with key, of len bytes, 1..80; len 0 takes the key away. For connections and listeners of this engine, those opened
+ * from now on; a new key for the same prefix counts at once. What is not signed as it must be is dropped and counted, RSTs
+ * too. At most 64 keys. Timestamps leave no room for SACK blocks beside a signature, and Fast Open is not used.
+ *   -EINVAL len or prefix_len out of range · -EAFNOSUPPORT · -ENOSPC · -ENOENT there was none to take away
+ */
+int xtcp_md5_key(struct xtcp *x, const struct sockaddr *peer, unsigned int prefix_len, const void *key, size_t len);
+
 /* No more data from us: FIN after what is queued (RFC 9293 3.6). Receiving goes on. 0, -ENOTCONN. */
 int xtcp_shutdown(struct xtcp *x, xtcp_conn c);
 

@@ -6,7 +6,7 @@ set -eu
 packages=(
 	# build
 	gcc libc6-dev linux-libc-dev clang llvm libclang-rt-14-dev bpftool pkg-config binutils diffutils
-	libbpf-dev libxdp-dev libmnl-dev libpcap-dev libjansson-dev libhttp-parser-dev libelf-dev zlib1g-dev
+	libbpf-dev libxdp-dev libmnl-dev nettle-dev libpcap-dev libjansson-dev libhttp-parser-dev libelf-dev zlib1g-dev
 	# test
 	libcmocka-dev libasan8 libubsan1 iproute2 nftables iputils-ping procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq
 	python3 util-linux ca-certificates

@@ -363,6 +363,47 @@ def cmd_fastopen_server(addr, port, n="2"):
         c.close()
 
 
+TCP_MD5SIG = 14
+
+
+def md5(s, addr, key):
+    """The kernel's key for segments to and from addr; "-": none."""
+    if key == "-":
+        return
+    if ":" in addr:
+        sa = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, addr), 0)
+    else:
+        sa = struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton(addr))
+    s.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, struct.pack("=128sBBHi80s", sa, 0, 0, len(key), 0, key.encode()))
+
+
+def cmd_md5(addr, port, key, n="5"):
+    s = socket.socket(family(addr), socket.SOCK_STREAM)
+    md5(s, addr, key)
+    s.settimeout(2)
+    s.connect((addr, int(port)))
+    s.settimeout(10)
+    data = bytes(i & 255 for i in range(int(n)))
+    s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+    got = b""
+    while more := s.recv(100000):
+        got += more
+    print("same" if got == data else "different")
+
+
+def cmd_md5_server(addr, port, client, key):
+    s = socket.socket(family(addr), socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    md5(s, client, key)
+    s.bind((addr, int(port)))
+    s.listen(16)
+    print("ready", file=sys.stderr, flush=True)
+    c, _ = s.accept()
+    while data := c.recv(100000):
+        c.sendall(data)
+
+
 def main():
     if len(sys.argv) < 2 or "cmd_" + sys.argv[1].replace("-", "_") not in globals():
         sys.exit(__doc__)

@@ -76,6 +76,23 @@ int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct soc
 	return engine_connect(x->engine, &raddr, rport, &laddr, lport, (uintptr_t)user, out);
 }
 
+int xtcp_md5_key(struct xtcp *x, const struct sockaddr *peer, unsigned int prefix_len, const void *key, size_t len)
+{
+	struct xtcp_addr addr;
+	unsigned int most;
+	uint16_t port;
+	int err = api_addr_get(peer, &addr, &port);
+
+	if (err)
+		return err;
+	most = addr_is_v4(&addr) ? 32 : 128;
+	if (prefix_len > most)
+		return fail(EINVAL, "a prefix of %u bits; it must be 0 to %u", prefix_len, most);
+	if (len > MD5_KEY_MAX)
+		return fail(EINVAL, "an MD5 key has 1 to %d bytes, not %zu", MD5_KEY_MAX, len);
+	return engine_md5_key(x->engine, &addr, 128 - most + prefix_len, key, (uint32_t)len);
+}
+
 int xtcp_shutdown(struct xtcp *x, xtcp_conn h)
 {
 	struct tcp_conn *c = conn_of(x, h);

@@ -164,6 +164,14 @@ static int set_fastopen(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_md5(struct opts *o, const char *arg)
+{
+	if (o->md5s == OPTS_MD5_MAX)
+		return fail(EINVAL, "--md5: at most %d", OPTS_MD5_MAX);
+	o->md5[o->md5s++] = arg;
+	return 0;
+}
+
 static int set_seconds(struct opts *o, const char *arg)
 {
 	return seconds("seconds", arg, 0.01, &o->seconds);
@@ -211,6 +219,7 @@ static const struct row rows[] = {
 	  set_ecn },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
 	  set_mtu_probing },
+	{ OPT_MD5, 0, "md5", "PEER=FILE", "sign segments (RFC 2385): ADDR[/LEN]=FILE with the key", set_md5 },
 	{ OPT_FASTOPEN, 0, "fastopen", NULL, "data in the SYN (TCP Fast Open); it may arrive twice", set_fastopen },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
 	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },

@@ -43,11 +43,12 @@
 #define OPT_MTU_PROBING (1u << 24) /* --mtu-probing auto|off|always -> conf.mtu_probing */
 #define OPT_ECN (1u << 25)	   /* --ecn off|passive|on|accurate -> conf.ecn */
 #define OPT_FASTOPEN (1u << 26)	   /* --fastopen */
+#define OPT_MD5 (1u << 27)	   /* --md5 ADDR[/LEN]=FILE, again and again */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING)
+	 OPT_MTU_PROBING | OPT_MD5)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 
@@ -60,6 +61,8 @@ struct opts_use {
 	bool data_on_stdout; /* stdout carries the connection: no --pcap - */
 };
 
+#define OPTS_MD5_MAX 64
+
 struct opts {
 	struct xtcp_conf conf; /* ready for xtcp_open() */
 	struct xtcp_addr addr; /* -a; valid if has_addr */
@@ -68,6 +71,8 @@ struct opts {
 	bool json, trace, verbose, fastopen;
 	double seconds, warmup_s; /* to be measured, and before that */
 	uint32_t connections;
+	const char *md5[OPTS_MD5_MAX]; /* ADDR[/LEN]=FILE, as given */
+	uint32_t md5s;
 	uint32_t given; /* OPT_* seen */
 	int argc;	/* positional arguments */
 	char **argv;

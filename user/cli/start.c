@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cli/md5.h"
 #include "cli/report.h"
 #include "cli/stop.h"
 
@@ -34,6 +35,9 @@ int start_engine(struct session *s, const struct opts *o)
 		return report_fail("cannot take signals: %s", strerror(-err));
 	if (xtcp_open(&s->x, &o->conf) < 0)
 		return report_fail("%s", xtcp_errmsg());
+	for (uint32_t i = 0; i < o->md5s; i++)
+		if (md5_add(s->x, o->md5[i]) < 0)
+			return report_fail("--md5: %s", xtcp_errmsg());
 	stop_wakes(s->x);
 	tell_mode(s->x, o->verbose);
 	if (o->trace) {

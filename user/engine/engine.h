@@ -91,6 +91,12 @@ void engine_link_gone(struct engine *e);
 void engine_count_sleep(struct engine *e);			       /* user/api/wait.c tells that it sleeps */
 int engine_set_user(struct engine *e, uint64_t handle, uint64_t user); /* connection or listener */
 /*
+ * The key of TCP MD5 signatures (RFC 2385) for peers whose address begins with these bits (of 128; IPv4 mapped), for connections
+ * opened from now on; len 0: none any more. 0, -ENOSPC, -ENOENT.
+ */
+#define MD5_KEY_MAX 80 /* bytes, as Linux has it */
+int engine_md5_key(struct engine *e, const struct xtcp_addr *peer, uint32_t bits, const void *key, uint32_t len);
+/*
  * TCP Fast Open (RFC 7413). A listener takes data of a SYN while at most pending such connections have not finished their
  * handshake; 0: never (the default). A connection in SYN-SENT whose SYN has not left carries the cookie of its peer, or asks
  * for one. 0 or -EBADF, -EISCONN.

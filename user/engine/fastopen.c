@@ -148,7 +148,8 @@ int engine_connect_fastopen(struct engine *e, uint64_t handle)
 	if (c->tcp.state != TCP_SYN_SENT || c->tcp.snd_nxt != c->tcp.iss || !c->dst)
 		return -EISCONN;
 	f = &dst_at(e, c->dst)->fastopen;
-	tcp_fastopen_connect(&c->tcp, e->r->now_ns < f->off_until_ns ? NULL : &f->cookie, f->mss);
+	/* No option where it was lost, nor beside a signature: there is no room. */
+	tcp_fastopen_connect(&c->tcp, e->r->now_ns < f->off_until_ns || c->tcp.sig_bytes ? NULL : &f->cookie, f->mss);
 	return 0;
 }
 

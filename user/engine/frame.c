@@ -51,13 +51,13 @@ static uint32_t put_ip6(uint8_t *p, const struct frame_to *to, const struct tcp_
 	return 40;
 }
 
-static void put_tcp(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg)
+static void put_tcp(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg, uint32_t tcp_len)
 {
 	memcpy(p, &to->lport, 2);
 	memcpy(p + 2, &to->rport, 2);
 	put32(p + 4, seg->seq);
 	put32(p + 8, seg->ack);
-	put16(p + 12, (uint16_t)((20u + seg->opt_len) / 4 << 12 | seg->flags));
+	put16(p + 12, (uint16_t)(tcp_len / 4 << 12 | seg->flags));
 	put16(p + 14, seg->wnd);
 	memset(p + 16, 0, 2);
 	put16(p + 18, seg->urg);
@@ -96,7 +96,7 @@ static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_
 int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
 {
 	bool v4 = addr_is_v4(to->raddr);
-	uint32_t tcp_len = 20u + seg->opt_len, l4_len = tcp_len + seg->len;
+	uint32_t tcp_len = 20u + seg->opt_len + (to->key ? MD5_OPTION_BYTES : 0), l4_len = tcp_len + seg->len;
 	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40);
 	struct io_pkt *pkt = &e->out;
 	uint8_t *p;
@@ -112,7 +112,9 @@ int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_se
 		put_ip4(p + l3, to, seg, l4_len);
 	else
 		put_ip6(p + l3, to, seg, l4_len);
-	put_tcp(p + l4, to, seg);
+	put_tcp(p + l4, to, seg, tcp_len);
+	if (unlikely(to->key))
+		md5_sign(to->key, to, seg, p + l4, l4_len);
 	sum = csum_pseudo(to->laddr->b, to->raddr->b, WIRE_IPPROTO_TCP, l4_len);
 	sum += csum_partial(p + l4, tcp_len);
 	if (seg->len)

@@ -195,7 +195,8 @@ void input_reply(struct engine *e, const struct io_pkt *pkt, const struct rx_ite
 			       .raddr = &it->ip.saddr,
 			       .lport = it->tcp.dport,
 			       .rport = it->tcp.sport,
-			       .flow_label = it->hash };
+			       .flow_label = it->hash,
+			       .key = e->r->md5_keys ? md5_find(e, &it->ip.saddr) : NULL };
 
 	memcpy(l2, data + 6, 6);
 	memcpy(l2 + 6, data, 6);
@@ -274,6 +275,8 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 		       wire_swap16(it->tcp.sport), seg);
 	}
 	ref = owner(e, it);
+	if (unlikely(e->r->md5_keys) && !md5_accepts(e, pkt, it, seg, ref))
+		return;
 	if (unlikely(!ref)) {
 		input_stray(e, pkt, it, seg);
 	} else if (unlikely(ref & DEMUX_TW)) {

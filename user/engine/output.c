@@ -25,7 +25,8 @@ static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 				     .raddr = &c->tcp.raddr,
 				     .lport = c->tcp.lport,
 				     .rport = c->tcp.rport,
-				     .flow_label = c->hash };
+				     .flow_label = c->hash,
+				     .key = c->tcp.sig_bytes ? md5_find(e, &c->tcp.raddr) : NULL };
 
 	if (unlikely(frame_build(e, &to, &e->seg))) {
 		count(e, tx_ring_full);

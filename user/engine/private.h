@@ -185,6 +185,7 @@ struct frame_to {	   /* where a frame goes */
 	const struct xtcp_addr *laddr, *raddr;
 	uint16_t lport, rport; /* network order */
 	uint32_t flow_label;
+	const struct md5_key *key; /* NULL: not signed */
 };
 /* Build into e->out, reserved. 0 or -ENOBUFS. */
 int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg);
@@ -214,6 +215,18 @@ void listener_close_all(struct engine *e);
 const char *listener_check(struct engine *e);
 
 struct listener *listener_of_handle(const struct engine *e, uint64_t handle);
+
+/* ---- md5.c: RFC 2385 ---- */
+
+#define MD5_OPTION_BYTES 20 /* with two NOPs before it */
+/* The key for a peer, or NULL. */
+const struct md5_key *md5_find(const struct engine *e, const struct xtcp_addr *peer);
+/* Put the option behind seg's own into the TCP header, which is complete but for the checksum; l4_len: header and payload. */
+void md5_sign(const struct md5_key *k, const struct frame_to *to, const struct tcp_seg *seg, uint8_t *tcp,
+	      uint32_t l4_len);
+/* False: the segment, for ref if that is a connection, is not signed as it must be; counted. */
+bool md5_accepts(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it, const struct tcp_seg *seg,
+		 uint32_t ref);
 
 /* ---- fastopen.c ---- */
 

@@ -104,6 +104,17 @@ struct pooled_port {
 	uint16_t addr_index;
 };
 
+/* ---- TCP MD5 signatures (md5.c) ---- */
+
+#define REGION_MD5_KEYS 64
+
+struct md5_key {
+	struct xtcp_addr addr; /* of the peer */
+	uint8_t bits;	       /* of addr that count; 96 more than of an IPv4 address */
+	uint8_t len;
+	uint8_t key[MD5_KEY_MAX];
+};
+
 /* ---- the header ---- */
 
 struct region {
@@ -139,7 +150,9 @@ struct region {
 	uint8_t link_mac[6];
 	uint8_t link_up;
 	uint8_t pad;
-	uint32_t port_refs;  /* sum over all of port_use, for engine_check */
+	uint32_t port_refs; /* sum over all of port_use, for engine_check */
+	struct md5_key md5_key[REGION_MD5_KEYS];
+	uint32_t md5_keys;   /* in use */
 	uint32_t pool_ports; /* entries of port_pool in use */
 	struct pooled_port port_pool[REGION_PORT_POOL];
 	/* memory (pressure.c) */

@@ -55,6 +55,8 @@ void conn_update_mss(struct tcp_conn *c)
 	mss = max_u32(mss, TCP_MSS_FLOOR);
 	if (c->flags & TCP_F_TS && mss > 12 + 8)
 		mss -= 12;
+	if (mss > c->sig_bytes + 8u)
+		mss -= c->sig_bytes;
 	c->mss = (uint16_t)mss;
 }
 
@@ -109,6 +111,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->ttl = env->conf.ttl;
 	if (env->conf.uto)
 		c->tune |= TCP_TUNE_UTO;
+	c->sig_bytes = o->sig_bytes;
 	sndtune_init(env, c);
 	rcvtune_init(env, c);
 	c->path_mtu = (uint16_t)min_u32(o->path_mtu, 65535);

@@ -68,7 +68,8 @@ bool tcp_icmp_input(struct tcp_env *env, struct tcp_conn *c, enum tcp_icmp type,
 		too_big(env, c, mtu);
 		return true;
 	}
-	if (c->state == TCP_SYN_SENT && hard(type))
+	if (c->state == TCP_SYN_SENT && hard(type) &&
+	    !c->sig_bytes) /* who signs believes no such thing (RFC 5925 7.8) */
 		conn_done(env, c, icmp_errno(type));
 	else
 		conn_report(c, (uint16_t)icmp_errno(type)); /* SHLD-25 */

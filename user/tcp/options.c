@@ -187,10 +187,10 @@ void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *
 		*p++ = c->rcv_wscale;
 	}
 	p = fastopen_option_put(p, c);
-	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4)
+	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4 - c->sig_bytes)
 		p = put_uto(p, env, c);
 	if (answer && !(c->ecn.flags & TCP_E_SYN_AGAIN)) /* never on a SYN (RFC 9768 3.2.3.2.1) */
-		p = accecn_option_put(p, c, TCP_OPT_MAX - (uint32_t)(p - out->opt));
+		p = accecn_option_put(p, c, TCP_OPT_MAX - c->sig_bytes - (uint32_t)(p - out->opt));
 	out->opt_len = (uint8_t)(p - out->opt);
 }
 
@@ -231,10 +231,10 @@ static uint32_t accecn_room(const struct tcp_conn *c, uint32_t room)
 uint32_t options_extra(const struct tcp_conn *c)
 {
 	uint32_t blocks = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
-	uint32_t room = TCP_OPT_MAX - (c->flags & TCP_F_TS ? 12u : 0);
+	uint32_t room = TCP_OPT_MAX - c->sig_bytes - (c->flags & TCP_F_TS ? 12u : 0);
 	uint32_t ecn = c->mss >= ACCECN_MSS_MIN ? accecn_room(c, room) : 0;
 
-	if (!blocks)
+	if (!blocks || room < ecn + 12)
 		return ecn;
 	return ecn + 4 + 8 * min_u32(min_u32(blocks, TCP_SACK_MAX), (room - ecn - 4) / 8);
 }
@@ -247,12 +247,12 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
 	begin = p;
-	room = min_u32(room, TCP_OPT_MAX - (uint32_t)(p - out->opt));
+	room = min_u32(room, TCP_OPT_MAX - c->sig_bytes - (uint32_t)(p - out->opt));
 	ecn = accecn_room(c, room);
 	if ((c->ooo_count || c->dsack.start != c->dsack.end) && c->flags & TCP_F_SACK)
 		p = put_sack(p, env, c, room - ecn);
 	p = accecn_option_put(p, c, ecn);
-	if (uto_owed(c) && p - out->opt <= TCP_OPT_MAX - 4 && (uint32_t)(p - begin) + 4 <= space) {
+	if (uto_owed(c) && p - out->opt <= TCP_OPT_MAX - 4 - c->sig_bytes && (uint32_t)(p - begin) + 4 <= space) {
 		p = put_uto(p, env, c);
 		uto_sent(c);
 	}

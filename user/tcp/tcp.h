@@ -357,9 +357,10 @@ struct tcp_conn {
 	uint8_t mtu_state;  /* enum tcp_mtu_state */
 	uint8_t tclass;
 	uint8_t ttl;
-	uint8_t tune;	  /* TCP_TUNE_* */
-	uint8_t fastopen; /* TCP_FO_* */
-	uint16_t error;	  /* positive errno that ended the connection */
+	uint8_t tune;	   /* TCP_TUNE_* */
+	uint8_t fastopen;  /* TCP_FO_* */
+	uint8_t sig_bytes; /* of options that a signature takes in every segment; 0: not signed (RFC 2385) */
+	uint16_t error;	   /* positive errno that ended the connection */
 	uint16_t soft_error;
 	uint32_t segs_in, segs_out, rto_count;
 	struct tcp_ecn ecn;
@@ -505,6 +506,7 @@ struct tcp_open { /* what both ways of opening need; addresses in xtcp_addr, por
 	uint16_t lport, rport;
 	uint32_t path_mtu;	 /* bytes of IP packet: what the link and the route allow */
 	uint32_t learned_mtu;	 /* smaller, learned on this path; 0: nothing was */
+	uint8_t sig_bytes;	 /* of options that the engine adds to every segment for a signature */
 	uint64_t probe_again_ns; /* learned by probing: when to look for a larger one, 1 at once; 0: ICMP told */
 };
 
