@@ -36,8 +36,11 @@ int start_engine(struct session *s, const struct opts *o)
 	if (xtcp_open(&s->x, &o->conf) < 0)
 		return report_fail("%s", xtcp_errmsg());
 	for (uint32_t i = 0; i < o->md5s; i++)
-		if (md5_add(s->x, o->md5[i]) < 0)
-			return report_fail("--md5: %s", xtcp_errmsg());
+		if (md5_add(s->x, o->md5[i]) < 0) {
+			err = report_fail("--md5: %s", xtcp_errmsg());
+			start_undo(s);
+			return err;
+		}
 	stop_wakes(s->x);
 	tell_mode(s->x, o->verbose);
 	if (o->trace) {
