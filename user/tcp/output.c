@@ -377,10 +377,15 @@ static int out_probe(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *ou
 static int out_ecn_ack(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	uint8_t owed = c->ecn.ce_acks;
+	struct tcp_range dsack = c->dsack;
 
+	if (owed) /* right of the older number a duplicate's report would pass for data that is missing in front of it */
+		c->dsack.end = c->dsack.start;
 	fill(env, c, out, c->snd_nxt, TCP_ACK, 0, now_ns);
-	if (owed)
-		ecn_old_ack(c, out, owed);
+	if (!owed)
+		return 1;
+	c->dsack = dsack;
+	ecn_old_ack(c, out, owed);
 	return 1;
 }
 
