@@ -28,7 +28,7 @@ static bool may_fail(const struct world *w, const struct end *d)
 {
 	const struct pair_conf *p = pair_of(w, d);
 
-	return w->dead || w->s->mem_kills || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
+	return w->died || w->s->mem_kills || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
 	       p->end[1].abort_after != SIM_NEVER;
 }
 
@@ -69,7 +69,7 @@ static void met_error(struct world *w, struct end *d, int err, const char *what)
 	if (!may_fail(w, d))
 		world_fail(w, "%c pair %u: %s: %s after %llu written and %llu read", side_of(d), d->pair, what,
 			   strerror(err), (unsigned long long)d->sent, (unsigned long long)d->received);
-	else if (!w->dead && pair_of(w, d)->kind == PAIR_REFUSED && err != ECONNREFUSED)
+	else if (!w->died && pair_of(w, d)->kind == PAIR_REFUSED && err != ECONNREFUSED)
 		world_fail(w, "%c pair %u: %s instead of a refusal", side_of(d), d->pair, strerror(err));
 	let_go(w, d, false);
 }

@@ -104,7 +104,8 @@ void host_setup(struct host *h)
 
 		engine_host_addr(e, &a, v6, true);
 	}
-	engine_host_link(e, macs[h->engine], h->w->s->mtu[h->engine], true);
+	engine_host_link(e, macs[h->engine],
+			 h->w->half_time ? h->w->s->mtu_later[h->engine] : h->w->s->mtu_first[h->engine], true);
 }
 
 void host_news(struct host *h)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * middlebox.c - a box on the way that takes options out of SYN segments, in both
+ * middlebox.c - boxes on the way. One makes announced windows smaller at times, so that
+ * windows shrink (RFC 9293 3.8.6, MUST-34). The other takes options out of SYN segments, in both
  * directions alike: so the ends meet peers without SACK, timestamps, window scale
  * or MSS. (A box that does it to one direction only breaks TCP by itself.)
  */
@@ -28,6 +29,30 @@ static void set_nop(uint8_t *p, uint32_t off, uint8_t *csum)
 	csum[0] = (uint8_t)(sum >> 8);
 	csum[1] = (uint8_t)sum;
 	*p = 1;
+}
+
+/* RFC 1624 again: a 16-bit field becomes v. */
+static void set_field(uint8_t *p, uint32_t v, uint8_t *csum)
+{
+	uint32_t old = (uint32_t)p[0] << 8 | p[1], sum = (uint16_t) ~(csum[0] << 8 | csum[1]);
+
+	sum = (uint16_t)~fold(sum + (uint16_t)~old + v);
+	csum[0] = (uint8_t)(sum >> 8);
+	csum[1] = (uint8_t)sum;
+	p[0] = (uint8_t)(v >> 8);
+	p[1] = (uint8_t)v;
+}
+
+void middlebox_shrink(struct world *w, int from, uint8_t *data, uint32_t len)
+{
+	struct wire_ip ip;
+	struct wire_tcp tcp;
+
+	if (w->now >= w->s->quiet_ns || !rng_ppm(&w->box_rng, w->s->link[from].shrink_ppm) ||
+	    wire_parse_ip(data, data + len, len, &ip) != WIRE_OK ||
+	    wire_parse_tcp(data, data + len, &ip, &tcp) != WIRE_OK || tcp.flags & (TCP_SYN | TCP_RST))
+		return;
+	set_field(data + ip.l4_off + 14, (uint32_t)rng_below(&w->box_rng, tcp.wnd + 1u), data + ip.l4_off + 16);
 }
 
 void middlebox_pass(const struct world *w, uint8_t *data, uint32_t len)

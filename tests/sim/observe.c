@@ -255,7 +255,7 @@ static void judge_silence(struct world *w, const struct observe_flow *f, int i, 
 	const struct observe_dir *d = &f->dir[i];
 
 	if (!d->owes || f->off || d->owed > OWED_MAX || (!end && w->now - d->owes < GRACE_NS) || w->s->neigh_ns[i] ||
-	    w->s->forged || w->dead || engine_stats(w->side[i].e)[XTCP_USER_challenge_limited])
+	    w->s->forged || w->died || engine_stats(w->side[i].e)[XTCP_USER_challenge_limited])
 		return;
 	world_fail(w, "engine %c, port %u, owes an answer since %.6f s", "AB"[i], f -> port[i],
 		   (double)(d->owes - w->s->start_ns) / 1e9);
@@ -282,6 +282,12 @@ void observe_sent(struct world *w, int from, const uint8_t *data, uint32_t len)
 		judge_ack(w, &v);
 	if (!(v.tcp.flags & TCP_SYN) && space(&v))
 		judge_data(w, &v);
+}
+
+void observe_forget(struct world *w)
+{
+	for (uint32_t i = 0; i < OBSERVE_FLOWS; i++)
+		w->observer.flow[i].off = true;
 }
 
 void observe_end(struct world *w)

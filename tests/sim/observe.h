@@ -50,6 +50,8 @@ void observe_init(struct world *w);
 void observe_sent(struct world *w, int from, const uint8_t *data, uint32_t len);
 void observe_arrived(struct world *w, int to, const uint8_t *data, uint32_t len, bool damaged);
 void observe_forged(struct world *w, int to, const uint8_t *data, uint32_t len);
+/* Engine B has lost its memory: what is under way is not judged any more. */
+void observe_forget(struct world *w);
 void observe_end(struct world *w);
 
 #endif

@@ -280,6 +280,33 @@ static void make_ecn(struct scenario *s)
 	}
 }
 
+/* What else the way and the peer may do. */
+static void make_path_mtu(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 5);
+
+	s->returns_ns = SIM_NEVER;
+	for (int i = 0; i < 2; i++) {
+		struct link_conf *l = &s->link[i];
+
+		s->mtu_first[i] = s->mtu[i];
+		s->engine[i].tcp.mtu_probing = (uint8_t)rng_range(&r, 1, 2);
+		if (s->clean)
+			continue;
+		if (rng_percent(&r, 15))
+			s->mtu_first[i] = (uint32_t)rng_range(&r, 1280, s->mtu[i]);
+		if (rng_percent(&r, 10))
+			l->shrink_ppm = (uint32_t)rng_log(&r, 1000, 500000);
+		if (!rng_percent(&r, 15))
+			continue;
+		l->hop_mtu = (uint32_t)rng_range(&r, 1280, 2000);
+		l->hop_tells = rng_percent(&r, 50);
+		l->hop_from = rng_percent(&r, 50) ? 0 : s->start_ns + rng_log(&r, SIM_MS, 10 * SIM_S);
+	}
+	if (s->dies_ns != SIM_NEVER && rng_percent(&r, 60))
+		s->returns_ns = s->dies_ns + rng_log(&r, SIM_MS, 30 * SIM_S);
+}
+
 void scenario_make(struct scenario *s, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -308,6 +335,7 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	for (int i = 0; i < 2; i++) /* it never grows past what the port was opened for */
 		s->mtu_later[i] = rng_percent(&r, 20) && !s->clean ? (uint32_t)rng_range(&r, 1280, s->mtu[i])
 								   : s->mtu[i];
+	make_path_mtu(s);
 	for (uint32_t i = 0; i < s->pairs; i++)
 		make_pair(s, &r, &s->pair[i], most);
 	make_again(s, &r);
@@ -327,6 +355,11 @@ static void print_link(const struct scenario *s, int i, FILE *f)
 	if (l->aqm.kind != AQM_NONE)
 		fprintf(f, ", %s at %.3f ms, interval %.3f ms", l->aqm.kind == AQM_CODEL ? "CoDel" : "marks",
 			(double)l->aqm.target_ns / 1e6, (double)l->aqm.interval_ns / 1e6);
+	if (l->hop_mtu)
+		fprintf(f, ", a hop of MTU %u%s from %.3f s", l->hop_mtu, l->hop_tells ? "" : " that does not tell",
+			l->hop_from ? (double)(l->hop_from - s->start_ns) / 1e9 : 0);
+	if (l->shrink_ppm)
+		fprintf(f, ", windows made smaller %.2f %%", l->shrink_ppm / 1e4);
 	if (l->ecn_bleach || l->ecn_random)
 		fprintf(f, ", ECN field %s", l->ecn_random ? "random" : "cleared");
 	if (l->loss_ppm)
@@ -387,6 +420,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 		fprintf(f, "# %u forged frames\n", s->forged);
 	if (s->dies_ns != SIM_NEVER)
 		fprintf(f, "# engine B dies at %.6f s\n", (double)(s->dies_ns - s->start_ns) / 1e9);
+	if (s->returns_ns != SIM_NEVER)
+		fprintf(f, "# engine B starts again at %.6f s\n", (double)(s->returns_ns - s->start_ns) / 1e9);
+	if (s->mtu_first[0] != s->mtu[0] || s->mtu_first[1] != s->mtu[1])
+		fprintf(f, "# MTU at first: A %u, B %u\n", s->mtu_first[0], s->mtu_first[1]);
 	for (int i = 0; i < 2; i++) {
 		const struct engine_conf *e = &s->engine[i];
 

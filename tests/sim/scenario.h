@@ -24,6 +24,10 @@ struct link_conf { /* one direction */
 	uint64_t bits_per_s; /* 0: no limit */
 	uint32_t queue_bytes;
 	struct aqm_conf aqm; /* of the queue */
+	uint32_t hop_mtu;    /* of a router on the way; 0: none */
+	uint64_t hop_from;   /* since when */
+	bool hop_tells;	     /* by ICMP */
+	uint32_t shrink_ppm; /* a box makes the announced window smaller, until quiet_ns */
 	bool ecn_random;     /* a box on the way sets the ECN field as it likes, to CE too, until quiet_ns */
 	bool ecn_bleach;     /* ... sets it to Not-ECT, always */
 	/* faults, until quiet_ns; chances in parts per million of frames */
@@ -100,6 +104,8 @@ struct scenario {
 	uint32_t strip;		  /* bit n: option of kind n is taken out of SYNs */
 	uint32_t forged;	  /* frames that a third party sends until quiet_ns */
 	uint32_t mtu_later[2];	  /* the link's MTU from half-time on */
+	uint32_t mtu_first[2];	  /* ... at the start */
+	uint64_t returns_ns;	  /* engine B is started again, and knows nothing; SIM_NEVER: not */
 	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
 	uint64_t stop_ns;	  /* the run is cut off here; 0: it runs to its end */
 	uint64_t measure_ns;	  /* then goodput counts from here */

@@ -72,12 +72,12 @@ static void table_scene(uint8_t cc, uint32_t loss_ppm, uint32_t rtt_ms, uint64_t
 	s->stop_ns = s->start_ns + for_ns;
 	s->measure_ns = s->start_ns + for_ns / 4;
 	s->quiet_ns = s->stop_ns + SIM_S;
-	s->dies_ns = SIM_NEVER;
+	s->dies_ns = s->returns_ns = SIM_NEVER;
 	s->check_every = 1u << 30;
 	s->pairs = 1;
 	for (int i = 0; i < 2; i++) {
 		table_engine(&s->engine[i], cc, seed + (uint64_t)i);
-		s->mtu[i] = s->mtu_later[i] = MTU;
+		s->mtu[i] = s->mtu_first[i] = s->mtu_later[i] = MTU;
 		s->backlog[i] = 8;
 		s->turn_ns[i] = 2000;
 		s->tx_max[i] = 1000;

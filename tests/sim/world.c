@@ -77,6 +77,9 @@ static void send_frame(void *arg, uint8_t *data, uint32_t len)
 	oracle_frame(w, !side->index, data, len);
 	middlebox_pass(w, data, len);
 	observe_sent(w, side->index, data, len);
+	if (hop_refuses(w, side->index, data, len))
+		return;
+	middlebox_shrink(w, side->index, data, len);
 	fate = link_send(&side->out, data, len, w->now);
 	trace_fate(w, side->index, len, fate);
 }
@@ -130,6 +133,7 @@ static bool side_start(struct world *w, int i)
 	struct side *side = &w->side[i];
 	const struct scenario *s = w->s;
 	struct xtcp_addr any = { .d = { 0, 0 } };
+	struct engine_conf conf = w->s->engine[i];
 	int err;
 
 	side->w = w;
@@ -140,8 +144,8 @@ static bool side_start(struct world *w, int i)
 	side->touched = true;
 	side->listen_port = (uint16_t)(WORLD_FIRST_PORT + (uint32_t)i);
 	host_init(&side->host, w, i);
-	link_init(&side->out, &s->link[i], s->quiet_ns, rng_make(s->seed, 10 + (uint64_t)i));
-	if (engine_create(&side->e, &s->engine[i])) {
+	conf.seed[0] += w->died; /* another life, other secrets */
+	if (engine_create(&side->e, &conf)) {
 		side->e = NULL;
 		world_fail(w, "engine_create: %s", fail_text());
 		return false;
@@ -160,23 +164,28 @@ static bool side_start(struct world *w, int i)
 	return !err;
 }
 
+static void engine_stop(struct world *w, int i)
+{
+	struct engine *e = w->side[i].e;
+	const uint64_t *stats = e ? engine_stats(e) : NULL;
+
+	for (int k = 0; e && k < XTCP_USER_STATS; k++) {
+		world_stats[k] += stats[k];
+		hash_in(w, stats[k]);
+	}
+	if (e)
+		engine_destroy(e);
+	w->side[i].e = NULL;
+}
+
 static void side_stop(struct world *w, int i)
 {
 	struct side *side = &w->side[i];
 
-	if (side->e) {
-		const uint64_t *stats = engine_stats(side->e);
-
-		for (int k = 0; k < XTCP_USER_STATS; k++) {
-			world_stats[k] += stats[k];
-			hash_in(w, stats[k]);
-		}
-		engine_destroy(side->e);
-	}
+	engine_stop(w, i);
 	for (int k = 0; k < LINK_FATES; k++)
 		world_fates[k] += side->out.fates[k];
 	link_free(&side->out);
-	side->e = NULL;
 }
 
 /* ---- time ---- */
@@ -225,8 +234,10 @@ static uint64_t next_time(const struct world *w)
 	next = w->forge_at < next ? w->forge_at : next;
 	if (!w->half_time && half_time(w) < next && !app_all_done(w))
 		next = half_time(w);
-	if (!w->dead && w->s->dies_ns < next)
+	if (!w->died && w->s->dies_ns < next)
 		next = w->s->dies_ns;
+	if (w->dead && w->s->returns_ns < next)
+		next = w->s->returns_ns;
 	for (int i = 0; i < 2; i++) {
 		const struct side *side = &w->side[i];
 		bool dead = i && w->dead;
@@ -243,8 +254,18 @@ static uint64_t next_time(const struct world *w)
 static void die(struct world *w)
 {
 	trace_note(w, "B dies");
-	w->dead = true;
+	w->dead = w->died = true;
 	app_died(w);
+}
+
+/* It is started again and knows nothing: whoever speaks of the old connections gets a RST (RFC 9293 3.5.1). */
+static void come_back(struct world *w)
+{
+	trace_note(w, "B starts again");
+	w->dead = false;
+	observe_forget(w);
+	engine_stop(w, 1);
+	side_start(w, 1);
 }
 
 static void change_mtu(struct world *w)
@@ -258,8 +279,10 @@ static void change_mtu(struct world *w)
 
 static void happen(struct world *w, uint64_t idle[2])
 {
-	if (!w->dead && w->now >= w->s->dies_ns)
+	if (!w->died && w->now >= w->s->dies_ns)
 		die(w);
+	if (w->dead && w->now >= w->s->returns_ns)
+		come_back(w);
 	if (!w->half_time && w->now >= half_time(w))
 		change_mtu(w);
 	if (w->now >= w->forge_at)
@@ -296,7 +319,7 @@ static void loop(struct world *w)
 			return;
 		next = next_time(w);
 		if (next == SIM_NEVER || (!done && w->now > limit)) {
-			if (w->dead) {
+			if (w->died) {
 				app_give_up(w);
 				if (app_all_done(w))
 					continue;
@@ -321,7 +344,10 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	w->events = w->hash = w->done_at = 0;
 	w->strays = 0;
 	w->measured = 0;
-	w->dead = w->half_time = false;
+	w->dead = w->died = w->half_time = false;
+	w->box_rng = rng_make(s->seed, 6);
+	for (int i = 0; i < 2; i++)
+		link_init(&w->side[i].out, &s->link[i], s->quiet_ns, rng_make(s->seed, 10 + (uint64_t)i));
 	w->rng = rng_make(s->seed, 2);
 	w->trace = trace;
 	w->why[0] = 0;

@@ -71,12 +71,13 @@ struct world {
 	uint64_t hash;
 	uint64_t done_at;	    /* all applications have finished */
 	uint64_t forge_at;	    /* when the next forged frame comes */
-	bool dead;		    /* engine B */
+	bool dead;		    /* engine B is, now */
+	bool died;		    /* ... has been */
 	bool half_time;		    /* the MTUs have changed */
 	uint64_t measured;	    /* what end 1 had read at measure_ns */
 	uint64_t waited_ns, waited; /* in the queue of link A->B, after the run */
 	uint32_t strays;	    /* connections accepted that no application opened */
-	struct rng rng;
+	struct rng rng, box_rng;
 	struct observer observer;
 	bool trace;
 	char why[256]; /* the failure; empty: none */
@@ -127,6 +128,14 @@ void forge_frame(struct world *w);
 /* ---- middlebox.c ---- */
 
 void middlebox_pass(const struct world *w, uint8_t *data, uint32_t len);
+
+/* Makes the window that a segment announces smaller; what the observer has seen before. */
+void middlebox_shrink(struct world *w, int from, uint8_t *data, uint32_t len);
+
+/* ---- hop.c ---- */
+
+/* Too large for the path: dropped, and an error may be on its way back. */
+bool hop_refuses(struct world *w, int from, const uint8_t *data, uint32_t len);
 
 /* ---- oracle.c ---- */
 
