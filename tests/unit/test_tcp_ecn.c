@@ -436,6 +436,22 @@ static void test_dctcp_burst_keeps_every_change(void **state)
 	no_out();
 }
 
+/* RFC 2883 4.1: right of the older number the report would read as a block with a hole in front of it. */
+static void test_dctcp_older_acknowledgement_carries_no_dsack(void **state)
+{
+	th.sack = true;
+	dctcp();
+	data(0, ECN_ECT_0);
+	data(1, ECN_CE);
+	data(1, ECN_CE);
+	out(".", 1, SEG(1), 0);
+	assert_int_equal(th.opts.nsack, 0);
+	out(".E", 1, SEG(2), 0);
+	assert_int_equal(th.opts.nsack, 1);
+	sack_is(0, SEG(1), SEG(2));
+	no_out();
+}
+
 static void test_dctcp_burst_is_bounded(void **state)
 {
 	uint32_t made = 0;
@@ -484,6 +500,7 @@ int main(void)
 		TEST(test_ecn_undone_loss_says_no_cwr),
 		TEST(test_dctcp_echo_follows_each_mark),
 		TEST(test_dctcp_burst_keeps_every_change),
+		TEST(test_dctcp_older_acknowledgement_carries_no_dsack),
 		TEST(test_dctcp_burst_is_bounded),
 		TEST(test_dctcp_asks_for_accurate),
 	};
