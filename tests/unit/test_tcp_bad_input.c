@@ -90,6 +90,7 @@ static uint32_t legal_length(uint32_t kind)
 	case 3: return 3;
 	case 4: return 2;
 	case 8: return 10;
+	case 28: return 4; /* RFC 5482 */
 	default: return 0;
 	}
 }
@@ -100,6 +101,8 @@ static bool malformed(uint32_t kind, uint32_t len, uint32_t room)
 		return false;
 	if (room < 2 || len < 2 || len > room)
 		return true;
+	if (kind == 34 && len != 2) /* a cookie of 4 to 16 bytes, an even number (RFC 7413 4.1.1) */
+		return len < 6 || len > 18 || len % 2;
 	if (kind == 5)
 		return len < 10 || (len - 2) % 8;
 	return legal_length(kind) && len != legal_length(kind);

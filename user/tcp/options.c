@@ -108,9 +108,9 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 	case OPT_ACCECN_0:
 	case OPT_ACCECN_1: parse_accecn(p, len, out); break;
 	case OPT_UTO:
+		out->present |= len == 4 ? TCP_OPT_UTO : TCP_OPT_BAD;
 		if (len != 4)
 			break;
-		out->present |= TCP_OPT_UTO;
 		out->uto = get16(p + 2);
 		break;
 	default: break;

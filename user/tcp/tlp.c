@@ -24,6 +24,16 @@ static bool allowed(const struct tcp_conn *c)
 	       !(c->loss_flags & TCP_L_TLP) && c->recs.count && !c->sacked && !c->lost;
 }
 
+/* The largest segment that it may have seen of us: a probe of the path MTU too. */
+static uint32_t full_for_peer(const struct tcp_conn *c)
+{
+	uint32_t full = max_u32(c->mss, TCP_MSS_DEFAULT_V4);
+
+	if (c->mtu_state == TCP_MTU_FIXED)
+		return full;
+	return max_u32(full, tcp_cold_peek(c)->plpmtud.limit - conn_header_bytes(c));
+}
+
 /* TLP_calc_PTO() */
 void tlp_arm(struct tcp_conn *c, uint64_t now_ns)
 {
@@ -36,7 +46,7 @@ void tlp_arm(struct tcp_conn *c, uint64_t now_ns)
 		return;
 	}
 	/* The RFC says one segment, but less than two of those that the peer takes for full may wait as well. */
-	if (tcp_flight(c) < 2u * max_u32(c->mss, TCP_MSS_DEFAULT_V4))
+	if (tcp_flight(c) < 2u * full_for_peer(c))
 		pto_us += MAX_ACK_DELAY_US;
 	c->loss_flags |= TCP_L_PTO;
 	c->probe_deadline = min_u64(now_ns + 1000ull * pto_us, c->rtx_deadline);
