@@ -229,7 +229,7 @@ demo: deps ## the stack at work in two namespaces, with a ladder of its segments
 	@rc=0; bash tests/demo/demo.sh || rc=$$?; bash tests/check.sh --give-back; exit $$rc
 
 check: deps ## every test; ends with 'N passed, N failed, N skipped'
-	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan corpus netns
+	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan corpus netns requirements
 
 unit bpf corpus netns: ## one group of tests (T=REGEX chooses among them)
 	@bash tests/check.sh $(if $(T),-f '$(T)') $@

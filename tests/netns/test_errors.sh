@@ -29,7 +29,7 @@ bad() {
 # Usage: 2.
 bad 2 'no command given'
 bad 2 "no command 'lisen'" lisen
-bad 2 "no option '--fast'" listen -i vb --fast 7000
+bad 2 "no option '--swift'" listen -i vb --swift 7000
 bad 2 "no option '-x'" connect -i vb -x 10.9.0.1:1
 bad 2 '-i .*needed' listen 7000
 bad 2 '-p .*needed' echo -i vb

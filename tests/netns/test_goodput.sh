@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Goodput over a lossy wire beside Linux's own with the same algorithm: 1 % loss and 20 ms each way, both ways; xtcp sends to
 # Linux, Linux sends to xtcp, and Linux to Linux is the yardstick. The receiver measures. Many connections at once, so that
-# the luck of single losses averages out.
+# the luck of single losses averages out; BBR fills the wire with few.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
 
@@ -65,6 +65,14 @@ beside() {
 }
 
 beside cubic 24
+if grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
+	stop relay
+	spawn relay in_r "$RELAY" --loss 1 --delay 20 --rate 100 --limit 500000 --seed 12 ra rb
+	wait_line "$LOGS/relay.out" ready 5 || fail "the relay runs"
+	beside bbr 4
+else
+	skip_one "bbr beside Linux" "this kernel has no BBR to compare with"
+fi
 
 # One line for each algorithm there is, against a sink that takes any number of connections.
 spawn any in_a socat -u TCP4-LISTEN:7002,fork,reuseaddr OPEN:/dev/null
