@@ -40,3 +40,4 @@ sleep 1.5
 le "Linux refuses xtcp's signature with another key" 1 $(($(in_a nstat -asz TcpExtTCPMD5Failure | awk '/TCPMD5Failure/ { print $2 }') - before))
 stop x
 stop server
+no_xdp vb
