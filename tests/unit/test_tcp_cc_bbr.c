@@ -79,6 +79,7 @@ static void test_bbr_random_loss_costs_little(void **state)
 	bn_close();
 	assert_true(used >= 75);
 	conf.cc = TCP_CC_RENO;
+	th_teardown(state);
 	th_setup(state);
 	bn_open(&conf);
 	bn_run(2000);
@@ -179,6 +180,7 @@ static void test_bbr_waits_are_random_and_repeatable(void **state)
 	uint64_t wait[3];
 
 	for (int i = 0; i < 3; i++) {
+		th_teardown(state);
 		th_setup(state);
 		th.env.conf.fixed_isn = i < 2 ? TH_ISS : 4711;
 		bn_open(&path);
