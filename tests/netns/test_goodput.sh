@@ -48,20 +48,37 @@ linux_to_xtcp() {
 	figure "Linux to xtcp, $1"
 }
 
-# within WHAT GOT YARDSTICK: 0.8 to 1.25 times.
+# ratio GOT YARDSTICK
+ratio() {
+	awk -v x="${1:-0}" -v y="${2:-0}" 'BEGIN { printf "%.2f", y ? x / y : 0 }'
+}
+
+in_range() {
+	awk -v r="$1" 'BEGIN { exit !(r >= 0.8 && r <= 1.25) }'
+}
+
+# within WHAT FUNCTION CC CONNECTIONS: 0.8 to 1.25 times Linux to Linux. One run outside may be luck: then two more are made,
+# each beside a yardstick of its own, and the median counts.
 within() {
-	local ratio
-	ratio=$(awk -v x="${2:-0}" -v y="${3:-0}" 'BEGIN { printf "%.2f", y ? x / y : 0 }')
-	echo "# $1: $2 kbit/s, $ratio of Linux to Linux ($3)"
-	if awk -v r="$ratio" 'BEGIN { exit !(r >= 0.8 && r <= 1.25) }'; then pass "$1"; else fail "$1" "$ratio of $3 kbit/s"; fi
+	local what=$1 run=$2 cc=$3 conns=$4 got r
+	got=$($run "$cc" "$conns" | tail -n 1)
+	r=$(ratio "$got" "$yard")
+	echo "# $what: $got kbit/s, $r of Linux to Linux ($yard)"
+	if ! in_range "$r"; then
+		r=$(for _ in 1 2; do
+			ratio "$($run "$cc" "$conns" | tail -n 1)" "$(linux_to_linux "$cc" "$conns" | tail -n 1)"
+			echo
+		done | cat - <(echo "$r") | sort -n | sed -n 2p)
+		echo "# $what: $r is the median of three"
+	fi
+	if in_range "$r"; then pass "$what"; else fail "$what" "$r of Linux to Linux"; fi
 }
 
 # beside CC CONNECTIONS
 beside() {
-	local yard
 	yard=$(linux_to_linux "$1" "$2" | tail -n 1)
-	within "$1: xtcp to Linux" "$(xtcp_to_linux "$1" "$2" | tail -n 1)" "$yard"
-	within "$1: Linux to xtcp" "$(linux_to_xtcp "$1" "$2" | tail -n 1)" "$yard"
+	within "$1: xtcp to Linux" xtcp_to_linux "$1" "$2"
+	within "$1: Linux to xtcp" linux_to_xtcp "$1" "$2"
 }
 
 beside cubic 24
