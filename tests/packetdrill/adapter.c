@@ -47,6 +47,7 @@ static void pd_free(void *arg)
 {
 	struct pd *p = arg;
 
+	pd_info_of(NULL);
 	engine_attach(p->e, NULL, NULL, NULL);
 	engine_destroy(p->e);
 	free(p->out);
@@ -90,6 +91,7 @@ void packetdrill_interface_init(const char *flags, struct pd_calls *calls)
 {
 	memset(calls, 0, sizeof(*calls));
 	calls->arg = pd_new(flags);
+	pd_info_of(calls->arg);
 	calls->free = pd_free;
 	calls->packet_in = pd_packet_in;
 	calls->packet_out = pd_packet_out;

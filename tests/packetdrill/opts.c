@@ -118,55 +118,6 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 	return 0;
 }
 
-/* Linux's numbers of the states, by ours. */
-static const uint8_t states[] = { 7, 10, 2, 3, 1, 4, 5, 8, 11, 9, 6 };
-
-static void fill_info(struct pd *p, const struct tcp_conn *c, struct tcp_info *i)
-{
-	struct tcp_account a = tcp_account_now(c, p->now_ns);
-	struct tcp_tally t = tcp_tally_now(engine_env(p->e), c);
-	uint32_t mss = c->mss ? c->mss : 1;
-
-	i->tcpi_state = states[c->state];
-	i->tcpi_ca_state = c->flags & TCP_F_LOSS ? 4 : c->flags & TCP_F_RECOVERY ? 3 : 0;
-	i->tcpi_retransmits = a.retransmits;
-	i->tcpi_backoff = c->backoff;
-	i->tcpi_probes = c->probes;
-	i->tcpi_options = (c->flags & TCP_F_TS ? TCPI_OPT_TIMESTAMPS : 0) |
-			  (c->flags & TCP_F_SACK ? TCPI_OPT_SACK : 0) | (c->flags & TCP_F_WSCALE ? TCPI_OPT_WSCALE : 0);
-	i->tcpi_snd_wscale = c->snd_wscale & 15;
-	i->tcpi_rcv_wscale = c->rcv_wscale & 15;
-	i->tcpi_rto = c->rto_us;
-	i->tcpi_snd_mss = c->mss;
-	i->tcpi_unacked = t.all;
-	i->tcpi_sacked = t.sacked;
-	i->tcpi_lost = t.lost;
-	i->tcpi_retrans = t.retrans;
-	i->tcpi_pmtu = c->path_mtu;
-	i->tcpi_rtt = c->srtt_us_x8 >> 3;
-	i->tcpi_rttvar = c->rttvar_us_x4 >> 2;
-	i->tcpi_snd_ssthresh = c->ssthresh >= 0x7fffffff ? 0x7fffffff : c->ssthresh / mss;
-	i->tcpi_snd_cwnd = c->cwnd / mss;
-	i->tcpi_advmss = c->rcv_mss;
-	i->tcpi_total_retrans = a.retrans_segs;
-	i->tcpi_last_data_recv = (uint32_t)(p->now_ns / 1000000) - a.data_rx_ms;
-	i->tcpi_bytes_acked = a.bytes_acked;
-	i->tcpi_bytes_received = a.bytes_received;
-	i->tcpi_data_segs_in = a.data_segs_in;
-	i->tcpi_data_segs_out = a.data_segs_out;
-	i->tcpi_segs_in = (uint32_t)c->segs_in;
-	i->tcpi_segs_out = (uint32_t)c->segs_out;
-	i->tcpi_notsent_bytes = (uint32_t)tcp_send_unsent(c);
-	i->tcpi_min_rtt = c->min_rtt_us;
-	i->tcpi_busy_time = a.busy_ns / 1000;
-	i->tcpi_rwnd_limited = a.rwnd_limited_ns / 1000;
-	i->tcpi_sndbuf_limited = a.sndbuf_limited_ns / 1000;
-	i->tcpi_bytes_sent = a.bytes_sent + a.bytes_retrans;
-	i->tcpi_bytes_retrans = a.bytes_retrans;
-	i->tcpi_rcv_ooopack = a.ooo_segs_in;
-	i->tcpi_snd_wnd = c->snd_wnd;
-}
-
 static int get_int(struct pd *p, struct pd_sock *s, int level, int name, int *v)
 {
 	struct tcp_conn *c = conn_of(p, s);
@@ -203,14 +154,7 @@ static int call_getsockopt(void *arg, int fd, int level, int name, void *value, 
 		return pd_result(-EBADF);
 	pthread_mutex_lock(&p->lock);
 	c = conn_of(p, s);
-	if (level == IPPROTO_TCP && name == TCP_INFO) {
-		struct tcp_info i = { 0 };
-
-		if (c)
-			fill_info(p, c, &i);
-		memset(value, 0, *len);
-		memcpy(value, &i, *len < sizeof(i) ? *len : sizeof(i));
-	} else {
+	if (!pd_info(p, c, level, name, value, len)) {
 		r = get_int(p, s, level, name, &v);
 		*len = *len < sizeof(v) ? *len : (socklen_t)sizeof(v);
 		memcpy(value, &v, *len);

@@ -128,6 +128,12 @@ void pd_sent(void *arg, uint8_t *data, uint32_t len);
 int pd_packet_in(void *arg, const void *data, size_t n);
 int pd_packet_out(void *arg, void *data, size_t *n, long long *time_us);
 
+/* ---- info.c ---- */
+/* Whose descriptors getsockopt(2) of this process knows. NULL: nobody's. */
+void pd_info_of(struct pd *p);
+/* TCP_INFO, TCP_CC_INFO, SO_MEMINFO; c NULL: no connection. False: it is something else. */
+bool pd_info(struct pd *p, const struct tcp_conn *c, int level, int name, void *value, socklen_t *len);
+
 /* ---- sockets.c, data.c, opts.c, ready.c: the calls ---- */
 struct pd_sock *pd_sock(struct pd *p, int fd); /* NULL: EBADF */
 int pd_result(long r);			       /* -errno becomes -1 with errno */
