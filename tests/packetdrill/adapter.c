@@ -5,7 +5,8 @@
  * is set up for them, which gives a window scale of 8.
  *
  * Flags (--so_flags): key=value, separated by commas: local=ADDR (again for IPv6), ecn=0..3 (as enum tcp_ecn_want),
- * cc=NAME.
+ * cc=NAME,
+ * mtu=BYTES of the link (1500).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,8 @@
 
 #define START_NS 1000000000000ull
 
-static void take_flag(struct engine_conf *conf, struct xtcp_addr *local, uint32_t *locals, const char *key)
+static void take_flag(struct engine_conf *conf, struct xtcp_addr *local, uint32_t *locals, uint32_t *mtu,
+		      const char *key)
 {
 	int cc = strncmp(key, "cc=", 3) ? -1 : tcp_cc_find(key + 3);
 
@@ -21,6 +23,8 @@ static void take_flag(struct engine_conf *conf, struct xtcp_addr *local, uint32_
 		conf->tcp.cc = (uint8_t)cc;
 	else if (!strncmp(key, "ecn=", 4))
 		conf->tcp.ecn = (uint8_t)atoi(key + 4);
+	else if (!strncmp(key, "mtu=", 4))
+		*mtu = (uint32_t)atoi(key + 4);
 	else if (!strncmp(key, "local=", 6) && *locals < 8 && !addr_parse(key + 6, &local[*locals]))
 		++*locals;
 	else
@@ -39,6 +43,7 @@ static void profile(struct engine_conf *conf)
 	tcp_conf_default(&conf->tcp);
 	conf->tcp.rcvbuf_max = 15u << 20;
 	conf->tcp.ecn = TCP_ECN_OFF;
+	conf->tcp.mss_min = 48; /* as Linux has it */
 	for (int i = 0; i < 8; i++)
 		conf->seed[i] = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1);
 }
@@ -59,12 +64,12 @@ static struct pd *pd_new(const char *flags)
 	struct xtcp_addr local[8];
 	struct pd *p = calloc(1, sizeof(*p));
 	struct engine_conf conf;
-	uint32_t locals = 0;
+	uint32_t locals = 0, mtu = 1500;
 	char *text = strdup(flags ? flags : ""), *save = NULL;
 
 	profile(&conf);
 	for (char *k = strtok_r(text, ",", &save); k; k = strtok_r(NULL, ",", &save))
-		take_flag(&conf, local, &locals, k);
+		take_flag(&conf, local, &locals, &mtu, k);
 	free(text);
 	if (!p || engine_create(&p->e, &conf) < 0) {
 		fprintf(stderr, "xtcp: no memory for an engine\n");
@@ -76,11 +81,11 @@ static struct pd *pd_new(const char *flags)
 	pthread_mutex_init(&p->lock, NULL);
 	pthread_cond_init(&p->moved, NULL);
 	pthread_cond_init(&p->looked, NULL);
-	simport_open(&p->port, engine_frames(p->e), engine_area(p->e), 1500, 512, 1000);
+	simport_open(&p->port, engine_frames(p->e), engine_area(p->e), mtu, 512, 1000);
 	p->port.send = pd_sent;
 	p->port.arg = p;
 	engine_attach(p->e, &p->port.port, &pd_host_ops, p);
-	engine_host_link(p->e, pd_mac, 1500, true);
+	engine_host_link(p->e, pd_mac, mtu, true);
 	engine_turn(p->e, p->now_ns);
 	for (uint32_t i = 0; i < locals; i++)
 		pd_local(p, &local[i]);

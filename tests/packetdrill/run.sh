@@ -18,12 +18,13 @@ args_of() { # FAMILY
 }
 
 # What the script sets of the host, as far as the profile has it.
-flags_of() { # SCRIPT
+flags_of() { # FAMILY SCRIPT
 	local ecn cc
 	echo -n "local=192.168.0.1,local=fd3d:0a0b:17d6::1"
-	ecn=$(grep -oE 'tcp_ecn=[0-9]+' "$1" | tail -1)
+	[ "$1" != v6 ] || echo -n ",mtu=1520" # so the MSS is the same
+	ecn=$(grep -oE 'tcp_ecn=[0-9]+' "$2" | tail -1)
 	case ${ecn#*=} in 1) echo -n ",ecn=2" ;; 2) echo -n ",ecn=0" ;; 3) echo -n ",ecn=3" ;; esac
-	cc=$(grep -oE 'tcp_congestion_control=[a-z]+' "$1" | tail -1)
+	cc=$(grep -oE 'tcp_congestion_control=[a-z]+' "$2" | tail -1)
 	[ -z "$cc" ] || echo -n ",cc=${cc#*=}"
 }
 
@@ -32,7 +33,7 @@ one() { # FAMILY SCRIPT
 	# shellcheck disable=SC2046
 	out=$(cd "$(dirname "$2")" && timeout -k 2 "$limit" unshare -n -m bash -c \
 		'ip tuntap add dev tun0 mode tun && ip link set tun0 up; LD_PRELOAD="$SO" exec "$@"' - "$PD" --send_omit_free --so_filename="$SO" \
-		--so_flags="$(flags_of "$2")" $(args_of "$1") "$(basename "$2")" 2>&1 </dev/null)
+		--so_flags="$(flags_of "$1" "$2")" $(args_of "$1") "$(basename "$2")" 2>&1 </dev/null)
 	rc=$?
 	if [ $rc = 0 ]; then kind=passed why=
 	elif why=$(grep -m1 -oE 'xtcp: unsupported: .*' <<<"$out"); then kind=unsupported why=${why#*unsupported: }
