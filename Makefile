@@ -187,7 +187,7 @@ $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
 
-# packetdrill finds two names in it (getsockopt: info.c), the rest stays inside.
+# packetdrill finds three names in it (getsockopt: info.c, sendfile: sendfile.c), the rest stays inside.
 $(O)/libxtcp-packetdrill.so: $(call obj,$(PACKETDRILL_SRC)) $(LIBA) tests/packetdrill/packetdrill.map
 	$(call link,-shared -Wl$(comma)--version-script=tests/packetdrill/packetdrill.map $(filter %.o,$^) $(LIBA) $(LDLIBS))
 

@@ -106,4 +106,5 @@ void packetdrill_interface_init(const char *flags, struct pd_calls *calls)
 	pd_calls_data(calls);
 	pd_calls_opts(calls);
 	pd_calls_ready(calls);
+	pd_sendfile_to(calls);
 }

@@ -134,6 +134,9 @@ void pd_info_of(struct pd *p);
 /* TCP_INFO, TCP_CC_INFO, SO_MEMINFO; c NULL: no connection. False: it is something else. */
 bool pd_info(struct pd *p, const struct tcp_conn *c, int level, int name, void *value, socklen_t *len);
 
+/* ---- sendfile.c ---- */
+void pd_sendfile_to(const struct pd_calls *calls); /* the table is whole */
+
 /* ---- sockets.c, data.c, opts.c, ready.c: the calls ---- */
 struct pd_sock *pd_sock(struct pd *p, int fd); /* NULL: EBADF */
 int pd_result(long r);			       /* -errno becomes -1 with errno */

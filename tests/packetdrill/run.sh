@@ -37,9 +37,9 @@ one() { # FAMILY SCRIPT
 	rc=$?
 	if [ $rc = 0 ]; then kind=passed why=
 	elif why=$(grep -m1 -oE 'xtcp: unsupported: .*' <<<"$out"); then kind=unsupported why=${why#*unsupported: }
-	elif why=$(grep -m1 -oE 'Unknown system call.*|(open|sendfile|cap_set) call:.*' <<<"$out"); then kind=unsupported
+	elif why=$(grep -m1 -oE 'Unknown system call.*|cap_set call:.*' <<<"$out"); then kind=unsupported
 	elif [ $rc = 124 ] || [ $rc = 137 ]; then kind=failed why="not done in $limit s"
-	else kind=failed why=$(grep -m1 'pkt:[0-9]' <<<"$out"); why=${why:-$(tail -1 <<<"$out")}
+	else kind=failed why=$(grep -m1 'pkt:[0-9]' <<<"$out")$(grep -m1 -o 'AssertionError: .*' <<<"$out"); why=${why:-$(tail -1 <<<"$out")}
 	fi
 	printf '%-11s %-6s %s%s\n' "$kind" "$1" "${2#"$DIR"/}" "${why:+: $why}"
 }
