@@ -166,6 +166,84 @@ static void test_fastopen_listener_closed_while_one_is_pending_leaves_nothing(vo
 	check_engines();
 }
 
+static void test_fastopen_with_a_key_of_its_own_the_cookie_is_that_of_linux(void **state)
+{
+	static const uint8_t key[16] = { 0xf7, 0x63, 0xbf, 0xa0, 0x81, 0x3d, 0x80, 0xed,
+					 0x30, 0x1d, 0x64, 0xcd, 0x90, 0x4a, 0xbc, 0xce };
+	static const uint8_t want[8] = { 0x1c, 0x52, 0x74, 0x6f, 0xbd, 0xb6, 0x96, 0x92 };
+	uint64_t l = listener(4);
+
+	assert_int_equal(engine_listen_fastopen_key(eng(1), l, key), 0);
+	learn(l);
+	assert_memory_equal(dst_at(eng(0), 1)->fastopen.cookie.b, want, 8);
+	pair_sleep(kp, 48 * 3600 * SECOND); /* it does not age */
+	start("hello");
+	pair_settle(kp);
+	assert_int_equal(stat_of(1, fastopen_passive), 1);
+	assert_int_equal(stat_of(1, fastopen_cookies), 1);
+	assert_int_equal(engine_listen_fastopen_key(eng(1), l + 1, key), -EBADF);
+}
+
+static void test_fastopen_bare_asks_for_no_cookie_on_either_side(void **state)
+{
+	uint64_t l = listener(4), c, s;
+
+	assert_int_equal(engine_listen_fastopen_bare(eng(1), l, true), 0);
+	c = kit_connect(0, 80);
+	assert_int_equal(engine_connect_fastopen_bare(eng(0), c), 0);
+	assert_int_equal(tcp_send(engine_env(eng(0)), engine_conn(eng(0), c), "hello", 5, false, false), 5);
+	engine_touch(eng(0), c);
+	kit_turn(0);
+	kit_turn(1);
+	assert_int_equal(engine_accept(eng(1), l, &s), 0);
+	assert_int_equal(engine_conn(eng(1), s)->rcvq.len, 5);
+	assert_int_equal(stat_of(1, fastopen_cookies), 0);
+	pair_settle(kp);
+	assert_int_equal(engine_conn(eng(0), c)->state, TCP_ESTABLISHED);
+	kit_connect(0, 80); /* no text: an ordinary one */
+	pair_settle(kp);
+	assert_int_equal(stat_of(1, fastopen_passive), 1);
+	check_engines();
+}
+
+static void test_fastopen_asked_in_vain_the_experimental_option_is_tried_once(void **state)
+{
+	static const bool exp[4] = { false, true, false, false };
+
+	kit_listen(80); /* it gives none */
+	for (int i = 0; i < 4; i++) {
+		uint64_t c = kit_connect(0, 80);
+
+		assert_int_equal(engine_connect_fastopen(eng(0), c), 0);
+		assert_int_equal(tcp_cold_peek(engine_conn(eng(0), c))->fastopen.cookie.exp, exp[i]);
+		engine_touch(eng(0), c);
+		pair_settle(kp);
+		assert_int_equal(engine_conn(eng(0), c)->state, TCP_ESTABLISHED);
+	}
+}
+
+static void test_fastopen_experimental_option_is_answered_in_kind(void **state)
+{
+	uint64_t l = listener(4), s;
+	struct dst *d;
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t c = kit_connect(0, 80);
+
+		d = dst_at(eng(0), kit_conn(0, c)->dst);
+		d->fastopen.exp = 1;
+		assert_int_equal(engine_connect_fastopen(eng(0), c), 0);
+		tcp_send(engine_env(eng(0)), engine_conn(eng(0), c), "hello", 5, false, false);
+		engine_touch(eng(0), c);
+		pair_settle(kp);
+		assert_int_equal(engine_accept(eng(1), l, &s), 0);
+		assert_int_equal(d->fastopen.cookie.len, 8);
+		assert_true(d->fastopen.cookie.exp);
+	}
+	assert_int_equal(stat_of(1, fastopen_cookies), 1);
+	assert_int_equal(stat_of(1, fastopen_passive), 1);
+}
+
 static void test_fastopen_after_the_syn_is_refused(void **state)
 {
 	uint64_t l = listener(4), c = kit_connect(0, 80);
@@ -173,6 +251,8 @@ static void test_fastopen_after_the_syn_is_refused(void **state)
 	kit_turn(0);
 	assert_int_equal(engine_connect_fastopen(eng(0), c), -EISCONN);
 	assert_int_equal(engine_connect_fastopen(eng(0), 12345), -EBADF);
+	assert_int_equal(engine_connect_fastopen_bare(eng(0), c), -EISCONN);
+	assert_int_equal(engine_listen_fastopen_bare(eng(1), l + 1, true), -EBADF);
 	assert_int_equal(engine_listen_fastopen(eng(1), l + 1, 1), -EBADF);
 }
 
@@ -185,6 +265,10 @@ int main(void)
 		TEST(test_fastopen_old_cookie_is_replaced_after_two_hours),
 		TEST(test_fastopen_lost_syn_turns_it_off_for_a_minute_then_two),
 		TEST(test_fastopen_listener_closed_while_one_is_pending_leaves_nothing),
+		TEST(test_fastopen_with_a_key_of_its_own_the_cookie_is_that_of_linux),
+		TEST(test_fastopen_bare_asks_for_no_cookie_on_either_side),
+		TEST(test_fastopen_asked_in_vain_the_experimental_option_is_tried_once),
+		TEST(test_fastopen_experimental_option_is_answered_in_kind),
 		TEST(test_fastopen_after_the_syn_is_refused),
 	};
 

@@ -21,7 +21,9 @@ static void test_fastopen_connect_holds_the_syn_until_there_is_text(void **state
 	assert_true(th.opts.present & TCP_OPT_FASTOPEN);
 	assert_int_equal(th.opts.cookie.len, 8);
 	assert_memory_equal(th.opts.cookie.b, cookie.b, 8);
+	assert_int_equal(th.last.opt[20], 34); /* padding is behind it, as Linux has it */
 	in("S.", 0, 301, 0);
+	assert_true(tcp_cold_peek(th.c)->fastopen.taken);
 	out(".", 301, 1, 0);
 	state_is(TCP_ESTABLISHED);
 	assert_true(events_take() & TCP_EV_FASTOPEN);
@@ -57,6 +59,7 @@ static void test_fastopen_text_that_was_not_taken_goes_again(void **state)
 	in("S.", 0, 1, 0);
 	out("P.", 1, 1, 300);
 	in(".", 1, 301, 0);
+	assert_false(tcp_cold_peek(th.c)->fastopen.taken);
 	no_out();
 	count_is(fastopen_active_acked, 0);
 	assert_int_equal(th.c->lost, 0);
@@ -132,6 +135,70 @@ static void test_fastopen_longest_cookie_fits_beside_all_options(void **state)
 			 TCP_OPT_MSS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS);
 }
 
+static void test_fastopen_lost_request_is_a_black_hole_the_second_time(void **state)
+{
+	static const struct tcp_cookie none;
+
+	hold(&none);
+	out("S", 0, 0, 0);
+	advance(1000);
+	out("S", 0, 0, 0);
+	assert_false(th.opts.present & TCP_OPT_FASTOPEN);
+	count_is(fastopen_black_holes, 0);
+	advance(2000);
+	out("S", 0, 0, 0);
+	count_is(fastopen_black_holes, 1);
+	assert_true(events_take() & TCP_EV_FASTOPEN);
+	th.once.present = TCP_OPT_FASTOPEN;
+	th.once.cookie = cookie;
+	in("S.", 0, 1, 0);
+	assert_true(th.c->fastopen & TCP_FO_GOT); /* it was asked for */
+}
+
+static void test_fastopen_experimental_option_carries_the_cookie_too(void **state)
+{
+	static const uint8_t head[] = { 254, 12, 0xf9, 0x89, 1, 2, 3, 4, 5, 6, 7, 8 };
+	struct tcp_cookie k = cookie;
+
+	k.exp = true;
+	hold(&k);
+	put(300);
+	out("SP", 0, 0, 300);
+	assert_memory_equal(th.last.opt + 20, head, sizeof(head));
+	assert_true(th.opts.present & TCP_OPT_FASTOPEN);
+	assert_true(th.opts.cookie.exp);
+	assert_memory_equal(th.opts.cookie.b, cookie.b, 8);
+}
+
+static void test_fastopen_bare_text_goes_without_the_option(void **state)
+{
+	th_connect();
+	tcp_fastopen_bare(th.c, 1000);
+	no_out();
+	put(300);
+	out("SP", 0, 0, 300);
+	assert_false(th.opts.present & TCP_OPT_FASTOPEN);
+	th.once.present = TCP_OPT_FASTOPEN;
+	th.once.cookie = cookie;
+	in("S.", 0, 301, 0);
+	assert_false(th.c->fastopen & TCP_FO_GOT); /* nobody asked for it */
+	assert_true(tcp_cold_peek(th.c)->fastopen.taken);
+	out(".", 301, 1, 0);
+}
+
+static void test_fastopen_bare_text_is_not_in_the_second_syn(void **state)
+{
+	th_connect();
+	tcp_fastopen_bare(th.c, 1000);
+	put(300);
+	out("SP", 0, 0, 300);
+	advance(1000);
+	out("S", 0, 0, 0);
+	count_is(fastopen_black_holes, 1);
+	in("S.", 0, 1, 0);
+	out("P.", 1, 1, 300);
+}
+
 /* ---- passive ---- */
 
 static void syn_with(uint32_t len, bool good)
@@ -158,6 +225,7 @@ static void test_fastopen_passive_text_is_there_before_the_handshake_ends(void *
 	uint8_t buf[400];
 
 	syn_with(300, true);
+	assert_true(tcp_cold_peek(th.c)->fastopen.taken);
 	state_is(TCP_SYN_RECEIVED);
 	assert_int_equal(tcp_recv(&th.env, th.c, buf, sizeof(buf)), 300);
 	assert_int_equal(buf[299], 299 & 255);
@@ -231,6 +299,10 @@ int main(void)
 		TEST(test_fastopen_without_a_cookie_asks_and_sends_text_later),
 		TEST(test_fastopen_in_a_black_hole_sends_no_option),
 		TEST(test_fastopen_longest_cookie_fits_beside_all_options),
+		TEST(test_fastopen_lost_request_is_a_black_hole_the_second_time),
+		TEST(test_fastopen_experimental_option_carries_the_cookie_too),
+		TEST(test_fastopen_bare_text_goes_without_the_option),
+		TEST(test_fastopen_bare_text_is_not_in_the_second_syn),
 		TEST(test_fastopen_passive_text_is_there_before_the_handshake_ends),
 		TEST(test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text),
 		TEST(test_fastopen_passive_syn_again_brings_the_syn_ack_again),

@@ -248,6 +248,22 @@ static void test_options_agreement_needs_both_sides(void **state)
 	assert_int_equal(th.last.wnd, 65535);
 }
 
+static void test_options_timestamps_can_be_turned_off(void **state)
+{
+	th.env.conf.timestamps = false;
+	th_connect();
+	out("S", 0, 0, 0);
+	assert_int_equal(th.opts.present, TCP_OPT_MSS | TCP_OPT_SACK_OK | TCP_OPT_WSCALE);
+	th_teardown(state);
+	th_setup(state);
+	th.env.conf.timestamps = false;
+	th.ts = true; /* nor agreed to */
+	th_listen();
+	out("S.", 0, 1, 0);
+	assert_int_equal(th.opts.present, TCP_OPT_MSS);
+	assert_false(th.c->flags & TCP_F_TS);
+}
+
 static void test_options_window_scale_is_bounded_by_14(void **state)
 {
 	th.wscale = 255;
@@ -309,6 +325,7 @@ int main(void)
 		TEST(test_options_syn_ack_offers_only_what_was_offered),
 		TEST(test_options_of_a_syn_are_on_no_other_segment),
 		TEST(test_options_agreement_needs_both_sides),
+		TEST(test_options_timestamps_can_be_turned_off),
 		TEST(test_options_window_scale_is_bounded_by_14),
 		TEST(test_options_window_scale_follows_the_buffer),
 		TEST(test_options_timestamps_count_about_milliseconds),

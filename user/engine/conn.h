@@ -65,6 +65,7 @@ struct listener {
 	struct list half_open;	/* of connections in SYN-RECEIVED */
 	struct list accept;	/* of connections that wait to be accepted */
 	uint64_t fast_since_ns; /* when the newer of fast_resets began */
+	uint64_t fast_key[2];	/* Fast Open: its own key; with fast_keyed */
 	uint32_t backlog;
 	uint32_t syn_queue;
 	uint32_t fast_max;	 /* Fast Open: most that may be pending; 0: off */
@@ -76,6 +77,8 @@ struct listener {
 	uint16_t port;	     /* host order */
 	uint8_t kind;	     /* enum listener_kind; 0: free */
 	uint8_t ready;	     /* in the list of listeners with an event */
+	bool fast_keyed;
+	bool fast_bare; /* Fast Open: no cookie is asked for */
 };
 
 /* Handles. Listeners have the top bit of the lower half. */

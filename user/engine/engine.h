@@ -103,6 +103,14 @@ int engine_md5_key(struct engine *e, const struct xtcp_addr *peer, uint32_t bits
  */
 int engine_listen_fastopen(struct engine *e, uint64_t l, uint32_t pending);
 int engine_connect_fastopen(struct engine *e, uint64_t handle);
+/*
+ * The listener's cookies are those of Linux under this key: SipHash-2-4 of both addresses, which does not age. So hosts that share
+ * one address believe each other's.
+ */
+int engine_listen_fastopen_key(struct engine *e, uint64_t l, const uint8_t key[16]);
+/* No cookie is asked for, or sent: where nobody can forge an address. As Linux's net.ipv4.tcp_fastopen 0x200 and 4. */
+int engine_listen_fastopen_bare(struct engine *e, uint64_t l, bool on);
+int engine_connect_fastopen_bare(struct engine *e, uint64_t handle);
 
 /* ---- news from the host (host.h) ---- */
 

@@ -9,6 +9,9 @@
  * A listener believes at most fast_max connections that have not finished their handshake (5.1); those that were reset
  * meanwhile count for another one to two minutes, or spoofed SYNs with RSTs behind them would go round the limit.
  *
+ * A listener with a key of its own gives Linux's cookies instead, which any host with that key believes and which do not age;
+ * one may also do without any.
+ *
  * What peers gave us is kept with their destination (dst.c), so it is bounded and the oldest goes first. A SYN with the
  * option that gets lost turns it off there for a minute, twice as long for each further one (4.1.3.1, and as Linux does).
  */
@@ -41,6 +44,28 @@ static struct tcp_cookie make_cookie(const struct engine *e, const struct tcp_co
 	return k;
 }
 
+/* In the order of the SYN's header. */
+static struct tcp_cookie make_shared(const struct listener *l, const struct tcp_conn *c)
+{
+	struct sip s = sip_begin(l->fast_key);
+	struct tcp_cookie k = { .len = COOKIE_LEN };
+	uint32_t v4[2] = { c->raddr.w[3], c->laddr.w[3] };
+	uint64_t v;
+
+	if (c->flags & TCP_F_V6) {
+		sip_word(&s, c->raddr.d[0]);
+		sip_word(&s, c->raddr.d[1]);
+		sip_word(&s, c->laddr.d[0]);
+		sip_word(&s, c->laddr.d[1]);
+	} else {
+		memcpy(&v, v4, sizeof(v));
+		sip_word(&s, v);
+	}
+	v = sip_end(&s, (c->flags & TCP_F_V6 ? 32ull : 8ull) << 56);
+	memcpy(k.b, &v, COOKIE_LEN);
+	return k;
+}
+
 /* Not in time that depends on where they differ. */
 static bool same(const struct tcp_cookie *a, const struct tcp_cookie *b)
 {
@@ -65,27 +90,33 @@ static uint32_t pending(const struct engine *e, struct listener *l)
 	return l->fast_pending + l->fast_resets[0] + l->fast_resets[1];
 }
 
-bool fastopen_syn(struct engine *e, struct listener *l, uint32_t ref, const struct tcp_seg *syn)
+/* Is the SYN's cookie good? One that is not, or that will not be for much longer, is replaced. */
+static bool judge(struct engine *e, const struct listener *l, struct tcp_conn *c, const struct tcp_cookie *got)
 {
-	struct conn *c = conn_at(e, ref);
 	uint64_t hour = e->r->now_ns / COOKIE_HOUR_NS;
-	struct tcp_cookie k = make_cookie(e, &c->tcp, hour), old;
-	const struct tcp_cookie *got = &syn->opts.cookie;
+	struct tcp_cookie k = l->fast_keyed ? make_shared(l, c) : make_cookie(e, c, hour), old;
 	bool current = got->len && same(got, &k), good = current;
 
-	if (got->len && !good && hour) {
-		old = make_cookie(e, &c->tcp, hour - 1);
+	if (got->len && !good && hour && !l->fast_keyed) {
+		old = make_cookie(e, c, hour - 1);
 		good = same(got, &old);
 	}
 	if (!current) {
-		tcp_fastopen_offer(&c->tcp, &k);
+		k.exp = got->exp;
+		tcp_fastopen_offer(c, &k);
 		count(e, fastopen_cookies);
 	}
-	if (!good) {
-		if (got->len)
-			count(e, fastopen_bad_cookie);
+	if (!good && got->len)
+		count(e, fastopen_bad_cookie);
+	return good;
+}
+
+bool fastopen_syn(struct engine *e, struct listener *l, uint32_t ref, const struct tcp_seg *syn)
+{
+	struct conn *c = conn_at(e, ref);
+
+	if (!l->fast_bare && !judge(e, l, &c->tcp, &syn->opts.cookie))
 		return false;
-	}
 	if (pending(e, l) >= l->fast_max) {
 		count(e, fastopen_overflow);
 		return false;
@@ -134,12 +165,32 @@ int engine_listen_fastopen(struct engine *e, uint64_t handle, uint32_t max)
 	return 0;
 }
 
+int engine_listen_fastopen_key(struct engine *e, uint64_t handle, const uint8_t key[16])
+{
+	struct listener *l = listener_of_handle(e, handle);
+
+	if (!l)
+		return -EBADF;
+	memcpy(l->fast_key, key, 16);
+	l->fast_keyed = true;
+	return 0;
+}
+
+int engine_listen_fastopen_bare(struct engine *e, uint64_t handle, bool on)
+{
+	struct listener *l = listener_of_handle(e, handle);
+
+	if (!l)
+		return -EBADF;
+	l->fast_bare = on;
+	return 0;
+}
+
 /* ---- their cookies ---- */
 
-int engine_connect_fastopen(struct engine *e, uint64_t handle)
+static int connecting(struct engine *e, uint64_t handle, struct conn **out)
 {
 	uint32_t ref = conn_of_handle(e, handle);
-	const struct dst_fastopen *f;
 	struct conn *c;
 
 	if (!ref)
@@ -147,9 +198,40 @@ int engine_connect_fastopen(struct engine *e, uint64_t handle)
 	c = conn_at(e, ref);
 	if (c->tcp.state != TCP_SYN_SENT || c->tcp.snd_nxt != c->tcp.iss || !c->dst)
 		return -EISCONN;
+	*out = c;
+	return 0;
+}
+
+int engine_connect_fastopen(struct engine *e, uint64_t handle)
+{
+	struct conn *c = NULL;
+	int err = connecting(e, handle, &c);
+	const struct dst_fastopen *f;
+	struct tcp_cookie k;
+
+	if (err)
+		return err;
 	f = &dst_at(e, c->dst)->fastopen;
+	k = f->cookie;
+	k.exp |= !k.len && f->exp == 1;
 	/* No option where it was lost, nor beside a signature: there is no room. */
-	tcp_fastopen_connect(&c->tcp, e->r->now_ns < f->off_until_ns || c->tcp.sig_bytes ? NULL : &f->cookie, f->mss);
+	tcp_fastopen_connect(&c->tcp, e->r->now_ns < f->off_until_ns || c->tcp.sig_bytes ? NULL : &k, f->mss);
+	return 0;
+}
+
+int engine_connect_fastopen_bare(struct engine *e, uint64_t handle)
+{
+	struct conn *c = NULL;
+	int err = connecting(e, handle, &c);
+	const struct dst_fastopen *f;
+
+	if (err)
+		return err;
+	f = &dst_at(e, c->dst)->fastopen;
+	if (e->r->now_ns < f->off_until_ns || c->tcp.sig_bytes)
+		tcp_fastopen_connect(&c->tcp, NULL, 0);
+	else
+		tcp_fastopen_bare(&c->tcp, f->mss);
 	return 0;
 }
 
@@ -163,10 +245,12 @@ void fastopen_learn(struct engine *e, uint32_t ref)
 	if (!c->dst)
 		return;
 	f = &dst_at(e, c->dst)->fastopen;
-	if (c->tcp.fastopen & TCP_FO_GOT) {
-		f->cookie = got->cookie;
+	if (c->tcp.state != TCP_SYN_SENT && got->mss)
 		f->mss = got->mss;
-	}
+	if (c->tcp.fastopen & TCP_FO_GOT)
+		f->cookie = got->cookie;
+	else if (got->vain && !f->cookie.len && f->exp < 2)
+		f->exp = got->cookie.exp ? 2 : 1;
 	if (c->tcp.fastopen & TCP_FO_LOST && c->tcp.state == TCP_SYN_SENT) {
 		f->off_until_ns = e->r->now_ns + (OFF_NS << f->losses);
 		f->losses += f->losses < OFF_DOUBLINGS;

@@ -162,8 +162,7 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->life |= CONN_HALF;
 	list_push(e, &l->half_open, ref);
 	conn_hash(e, ref);
-	if (unlikely(syn->opts.present & TCP_OPT_FASTOPEN && l->fast_max && !o.sig_bytes) &&
-	    fastopen_syn(e, l, ref, syn))
+	if (unlikely(l->fast_max && !o.sig_bytes) && fastopen_wanted(l, syn) && fastopen_syn(e, l, ref, syn))
 		listener_promote(e, ref);
 	conn_dirty(e, ref);
 }

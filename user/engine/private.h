@@ -231,6 +231,10 @@ bool md5_accepts(struct engine *e, const struct io_pkt *pkt, const struct rx_ite
 /* ---- fastopen.c ---- */
 
 /* A SYN with the option for a connection just opened: a cookie is offered; true: its text was taken, it is to be accepted. */
+static inline bool fastopen_wanted(const struct listener *l, const struct tcp_seg *syn)
+{
+	return syn->opts.present & TCP_OPT_FASTOPEN || (l->fast_bare && syn->len);
+}
 bool fastopen_syn(struct engine *e, struct listener *l, uint32_t ref, const struct tcp_seg *syn);
 /* A CONN_FAST connection has left SYN-RECEIVED, or is freed. */
 void fastopen_settled(struct engine *e, uint32_t ref);

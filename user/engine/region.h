@@ -63,6 +63,7 @@ struct dst_fastopen {
 	struct tcp_cookie cookie; /* len 0: none */
 	uint8_t losses;		  /* in a row */
 	uint16_t mss;		  /* that came with it; 0: unknown */
+	uint8_t exp;		  /* 1: the experimental option has to be tried; 2: it brought nothing either */
 };
 
 struct dst {

@@ -27,6 +27,7 @@ struct tcp_conf {
 	uint8_t cc;			/* number in tcp_cc_table[] */
 	uint8_t ecn;			/* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
 	uint8_t ttl;			/* default 64 */
+	bool timestamps;		/* RFC 7323: offered, and agreed to; default yes */
 	uint16_t mss_min;    /* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
 	uint8_t mtu_probing; /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };

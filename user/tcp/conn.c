@@ -43,6 +43,7 @@ void tcp_conf_default(struct tcp_conf *conf)
 		.mtu_probing = 1,
 		.ecn = TCP_ECN_PASSIVE,
 		.ttl = 64,
+		.timestamps = true,
 	};
 }
 

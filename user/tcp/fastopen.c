@@ -11,6 +11,17 @@
  */
 #include "tcp/internal.h"
 
+/* mss: what the peer announced last time; 0: unknown. */
+static void prepare_text(struct tcp_conn *c, uint16_t mss)
+{
+	if (!tcp_send_queued(c))
+		c->fastopen |= TCP_FO_HOLD;
+	if (mss) { /* RFC 7413 4.1.3 */
+		c->peer_mss = mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : mss;
+		conn_update_mss(c);
+	}
+}
+
 void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, uint16_t mss)
 {
 	if (c->state != TCP_SYN_SENT || c->snd_nxt != c->iss)
@@ -20,15 +31,19 @@ void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, u
 	if (!cookie)
 		return;
 	c->fastopen |= TCP_FO_OPTION;
-	if (!cookie->len)
-		return;
 	tcp_cold(c)->fastopen.cookie = *cookie;
-	if (!tcp_send_queued(c))
-		c->fastopen |= TCP_FO_HOLD;
-	if (mss) { /* RFC 7413 4.1.3 */
-		c->peer_mss = mss < TCP_MSS_FLOOR ? TCP_MSS_FLOOR : mss;
-		conn_update_mss(c);
-	}
+	if (cookie->len)
+		prepare_text(c, mss);
+}
+
+void tcp_fastopen_bare(struct tcp_conn *c, uint16_t mss)
+{
+	if (c->state != TCP_SYN_SENT || c->snd_nxt != c->iss)
+		return;
+	c->fastopen = TCP_FO_ACTIVE;
+	c->events |= TCP_EV_WRITABLE;
+	tcp_cold(c)->fastopen.bare = true;
+	prepare_text(c, mss);
 }
 
 void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie)
@@ -41,6 +56,7 @@ void tcp_fastopen_accept(struct tcp_env *env, struct tcp_conn *c, const struct t
 {
 	c->fastopen |= TCP_FO_ACCEPTED;
 	tcp_count(env, fastopen_passive);
+	tcp_cold(c)->fastopen.taken = syn->len;
 	input_syn_payload(env, c, syn, now_ns);
 	delack_sent(c); /* the SYN-ACK that is owed acknowledges it */
 }
@@ -54,37 +70,45 @@ static bool has_cookie(const struct tcp_conn *c)
 
 uint32_t fastopen_text(const struct tcp_conn *c)
 {
-	if (c->state != TCP_SYN_SENT || !has_cookie(c) || c->mss <= TCP_OPT_MAX)
+	if (c->state != TCP_SYN_SENT || c->mss <= TCP_OPT_MAX || !(has_cookie(c) || tcp_cold_peek(c)->fastopen.bare))
 		return 0;
 	return min_u32(c->sndq.len, c->mss - TCP_OPT_MAX);
 }
 
 uint32_t fastopen_option_len(const struct tcp_conn *c)
 {
+	const struct tcp_cookie *k = &tcp_cold_peek(c)->fastopen.cookie;
+
 	if (!(c->fastopen & TCP_FO_OPTION))
 		return 0;
-	return (2u + tcp_cold_peek(c)->fastopen.cookie.len + 3u) & ~3u;
+	return ((k->exp ? 4u : 2u) + k->len + 3u) & ~3u;
 }
 
 uint8_t *fastopen_option_put(uint8_t *p, const struct tcp_conn *c)
 {
 	const struct tcp_cookie *k = &tcp_cold_peek(c)->fastopen.cookie;
+	uint8_t *end = p + fastopen_option_len(c);
 
 	if (!(c->fastopen & TCP_FO_OPTION))
 		return p;
-	for (uint32_t pad = fastopen_option_len(c) - 2u - k->len; pad; pad--)
-		*p++ = OPT_NOP;
-	*p++ = OPT_FASTOPEN;
-	*p++ = (uint8_t)(2 + k->len);
+	*p++ = k->exp ? OPT_EXP : OPT_FASTOPEN;
+	*p++ = (uint8_t)((k->exp ? 4 : 2) + k->len);
+	if (k->exp) {
+		*p++ = OPT_EXP_FASTOPEN >> 8;
+		*p++ = OPT_EXP_FASTOPEN & 255;
+	}
 	memcpy(p, k->b, k->len);
-	return p + k->len;
+	for (p += k->len; p < end;)
+		*p++ = OPT_NOP;
+	return p;
 }
 
 void fastopen_syn_sent(struct tcp_env *env, struct tcp_conn *c, uint32_t text)
 {
 	struct tcp_account *a = &tcp_cold(c)->account;
 
-	c->fastopen |= TCP_FO_ASKED;
+	if (c->fastopen & TCP_FO_OPTION)
+		c->fastopen |= TCP_FO_ASKED;
 	if (!text)
 		return;
 	c->fastopen |= TCP_FO_TEXT;
@@ -99,6 +123,8 @@ void fastopen_syn_again(struct tcp_env *env, struct tcp_conn *c)
 	c->fastopen &= (uint8_t)~TCP_FO_OPTION;
 	if (c->state != TCP_SYN_SENT || c->fastopen & TCP_FO_LOST)
 		return;
+	if (!(c->fastopen & TCP_FO_TEXT) && recs_at(env, c, 0)->rtx < 2) /* it may have been the network's own loss */
+		return;
 	c->fastopen |= TCP_FO_LOST;
 	tcp_count(env, fastopen_black_holes);
 	c->events |= TCP_EV_FASTOPEN;
@@ -111,11 +137,14 @@ void fastopen_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_
 	struct tcp_fastopen *f = &tcp_cold(c)->fastopen;
 	const struct tcp_opts *o = &seg->opts;
 
-	if (o->present & TCP_OPT_FASTOPEN && o->cookie.len) {
+	if (c->fastopen & TCP_FO_ASKED && o->present & TCP_OPT_FASTOPEN && o->cookie.len) {
 		f->cookie = o->cookie;
 		c->fastopen |= TCP_FO_GOT;
+	} else {
+		f->vain = c->fastopen & TCP_FO_OPTION && !(c->fastopen & TCP_FO_TEXT);
 	}
 	f->mss = o->present & TCP_OPT_MSS ? o->mss : 0;
+	f->taken = c->fastopen & TCP_FO_TEXT && seg->ack == c->snd_nxt;
 	if (c->fastopen & TCP_FO_TEXT && seq_gt(seg->ack, c->iss + 1)) { /* it was late, not lost */
 		c->fastopen &= (uint8_t)~TCP_FO_LOST;
 		tcp_count(env, fastopen_active_acked);

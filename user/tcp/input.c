@@ -87,7 +87,7 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 		take_syn_window(c, seg);
 	}
 	ack_advance(env, c, seg, &a);
-	if (c->fastopen & TCP_FO_ASKED)
+	if (c->fastopen & (TCP_FO_ASKED | TCP_FO_TEXT))
 		fastopen_syn_ack(env, c, seg);
 	conn_established(env, c, now_ns);
 	ack_now(c);

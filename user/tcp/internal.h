@@ -385,6 +385,8 @@ enum {
 	OPT_TS = 8,
 	OPT_UTO = 28,	    /* RFC 5482 */
 	OPT_FASTOPEN = 34,  /* RFC 7413 2 */
+	OPT_EXP = 254,	    /* RFC 6994 */
+	OPT_EXP_FASTOPEN = 0xf989, /* RFC 7413 9 */
 	OPT_ACCECN_0 = 172, /* RFC 9768 3.2.3: counters E0B, CEB, E1B */
 	OPT_ACCECN_1 = 174, /* ... in the opposite order */
 };

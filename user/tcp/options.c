@@ -65,10 +65,10 @@ static void parse_accecn(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 	}
 }
 
-/* RFC 7413 2 and 4.1.1: of no other length is it one. */
-static void parse_fastopen(const uint8_t *p, uint32_t len, struct tcp_opts *out)
+/* RFC 7413 2 and 4.1.1: of no other length is it one. head: bytes before the cookie. */
+static void parse_fastopen(const uint8_t *p, uint32_t len, uint32_t head, struct tcp_opts *out)
 {
-	uint32_t n = len - 2;
+	uint32_t n = len - head;
 
 	if (n && (n < TCP_COOKIE_MIN || n > TCP_COOKIE_MAX || n & 1)) {
 		out->present |= TCP_OPT_BAD;
@@ -76,7 +76,8 @@ static void parse_fastopen(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 	}
 	out->present |= TCP_OPT_FASTOPEN;
 	out->cookie.len = (uint8_t)n;
-	memcpy(out->cookie.b, p + 2, n);
+	out->cookie.exp = head == 4;
+	memcpy(out->cookie.b, p + head, n);
 }
 
 /* One option of len bytes, length byte included. A known kind with another length counts as malformed. */
@@ -104,7 +105,11 @@ static void parse_one(const uint8_t *p, uint32_t len, struct tcp_opts *out)
 		out->tsval = get32(p + 2);
 		out->tsecr = get32(p + 6);
 		break;
-	case OPT_FASTOPEN: parse_fastopen(p, len, out); break;
+	case OPT_FASTOPEN: parse_fastopen(p, len, 2, out); break;
+	case OPT_EXP:
+		if (len >= 4 && get16(p + 2) == OPT_EXP_FASTOPEN)
+			parse_fastopen(p, len, 4, out);
+		break;
 	case OPT_ACCECN_0:
 	case OPT_ACCECN_1: parse_accecn(p, len, out); break;
 	case OPT_UTO:
@@ -165,7 +170,7 @@ static uint8_t *put_ts(uint8_t *p, const struct tcp_conn *c, uint64_t now_ns)
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	bool answer = c->state == TCP_SYN_RECEIVED; /* offer only what the peer offered */
-	bool sack = !answer || c->flags & TCP_F_SACK, ts = !answer || c->flags & TCP_F_TS;
+	bool sack = !answer || c->flags & TCP_F_SACK, ts = answer ? c->flags & TCP_F_TS : env->conf.timestamps;
 	uint8_t *p = out->opt;
 
 	*p++ = OPT_MSS;
@@ -288,7 +293,7 @@ void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct t
 	}
 	if (o->present & TCP_OPT_SACK_OK)
 		c->flags |= TCP_F_SACK;
-	if (o->present & TCP_OPT_TS) {
+	if (o->present & TCP_OPT_TS && env->conf.timestamps) {
 		c->flags |= TCP_F_TS | TCP_F_TS_RECENT;
 		c->ts_recent = o->tsval;
 		c->ts_recent_ns = now_ns;

@@ -145,14 +145,14 @@ static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 			text = 0;
 	} else if (c->recs.count && recs_at(env, c, 0)->flags & TCP_REC_LOST) {
 		note_retransmission(env, c, recs_at(env, c, 0), now_ns);
-		if (c->fastopen & (TCP_FO_OPTION | TCP_FO_ASKED))
+		if (c->fastopen & (TCP_FO_OPTION | TCP_FO_ASKED | TCP_FO_TEXT))
 			fastopen_syn_again(env, c);
 	} else {
 		return 0;
 	}
 	flags |= ecn_syn_flags(c, recs_at(env, c, 0)->rtx);
 	fill(env, c, out, c->iss, flags, 0, now_ns);
-	if (c->fastopen & TCP_FO_OPTION && c->state == TCP_SYN_SENT)
+	if ((c->fastopen & TCP_FO_OPTION || text) && c->state == TCP_SYN_SENT)
 		fastopen_syn_sent(env, c, text);
 	if (text) {
 		out->len = text;

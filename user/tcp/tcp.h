@@ -92,6 +92,7 @@ enum {
 struct tcp_cookie {
 	uint8_t len; /* 0: asks for one */
 	uint8_t b[TCP_COOKIE_MAX];
+	bool exp; /* in the experimental option, as before the RFC (RFC 7413 9) */
 };
 
 struct tcp_opts {
@@ -424,6 +425,9 @@ struct tcp_acks {
 struct tcp_fastopen {
 	struct tcp_cookie cookie;
 	uint16_t mss; /* option of the peer's SYN-ACK; 0: none */
+	bool bare;    /* active: the SYN's text goes without a cookie */
+	bool vain;    /* active: the option was answered by none */
+	bool taken;   /* all text of the SYN was: ours acknowledged with it, or the peer's taken */
 };
 
 /* What the application takes in a round trip (rcvtune.c). */
@@ -526,6 +530,8 @@ void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_op
  * announced last time, 0: unknown. TCP_EV_FASTOPEN follows.
  */
 void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, uint16_t mss);
+/* Active: text with the SYN and no option, to a peer that asks for no cookie. */
+void tcp_fastopen_bare(struct tcp_conn *c, uint16_t mss);
 /* Passive: the SYN-ACK brings the peer this cookie. */
 void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie);
 /* Passive: the SYN's cookie was good. Its text is there to be read. */
