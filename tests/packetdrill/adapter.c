@@ -4,9 +4,8 @@
  * shared object. The profile makes what the scripts were written against: buffers as large as those of a Linux that
  * is set up for them, which gives a window scale of 8.
  *
- * Flags (--so_flags): key=value, separated by commas: local=ADDR (again for IPv6), ecn=0..3 (as enum tcp_ecn_want),
- * cc=NAME,
- * mtu=BYTES of the link (1500).
+ * Flags (--so_flags): key=value, separated by commas: local=ADDR (again for IPv6), mtu=BYTES of
+ * the link (1500).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,16 +13,9 @@
 
 #define START_NS 1000000000000ull
 
-static void take_flag(struct engine_conf *conf, struct xtcp_addr *local, uint32_t *locals, uint32_t *mtu,
-		      const char *key)
+static void take_flag(struct xtcp_addr *local, uint32_t *locals, uint32_t *mtu, const char *key)
 {
-	int cc = strncmp(key, "cc=", 3) ? -1 : tcp_cc_find(key + 3);
-
-	if (cc >= 0)
-		conf->tcp.cc = (uint8_t)cc;
-	else if (!strncmp(key, "ecn=", 4))
-		conf->tcp.ecn = (uint8_t)atoi(key + 4);
-	else if (!strncmp(key, "mtu=", 4))
+	if (!strncmp(key, "mtu=", 4))
 		*mtu = (uint32_t)atoi(key + 4);
 	else if (!strncmp(key, "local=", 6) && *locals < 8 && !addr_parse(key + 6, &local[*locals]))
 		++*locals;
@@ -42,7 +34,6 @@ static void profile(struct engine_conf *conf)
 	conf->syn_queue = 64;
 	tcp_conf_default(&conf->tcp);
 	conf->tcp.rcvbuf_max = 15u << 20;
-	conf->tcp.ecn = TCP_ECN_OFF;
 	conf->tcp.mss_min = 48; /* as Linux has it */
 	for (int i = 0; i < 8; i++)
 		conf->seed[i] = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1);
@@ -69,7 +60,7 @@ static struct pd *pd_new(const char *flags)
 
 	profile(&conf);
 	for (char *k = strtok_r(text, ",", &save); k; k = strtok_r(NULL, ",", &save))
-		take_flag(&conf, local, &locals, &mtu, k);
+		take_flag(local, &locals, &mtu, k);
 	free(text);
 	if (!p || engine_create(&p->e, &conf) < 0) {
 		fprintf(stderr, "xtcp: no memory for an engine\n");
@@ -106,5 +97,7 @@ void packetdrill_interface_init(const char *flags, struct pd_calls *calls)
 	pd_calls_data(calls);
 	pd_calls_opts(calls);
 	pd_calls_ready(calls);
+	pd_calls_epoll(calls);
+	pd_calls_splice(calls);
 	pd_sendfile_to(calls);
 }

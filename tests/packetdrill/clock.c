@@ -4,9 +4,11 @@
  * looks at its thread's state; the time at which it ended is what its thread is told next.
  */
 #include <errno.h>
+#include <unistd.h>
 #include "pd.h"
 
 #define QUIET_NS (1200ull * 1000000000) /* who waits for a packet gives up after so much */
+#define REAL_US 3000			/* of real time, for packetdrill's other thread to note what a call returned */
 #define TURNS 64			/* of the engine at one time */
 
 static __thread uint64_t ended_ns; /* of this thread's last blocked call; 0: none */
@@ -22,17 +24,28 @@ static void look(struct pd *p)
 		pthread_cond_wait(&p->looked, &p->lock);
 }
 
-static void work(struct pd *p)
+static void events(struct pd *p)
 {
 	struct engine_event ev[16];
+	int n;
 
+	do {
+		n = engine_events(p->e, ev, 16);
+		for (int i = 0; i < n; i++)
+			pd_event(p, &ev[i]);
+	} while (n == 16);
+}
+
+static void work(struct pd *p)
+{
 	for (int i = 0; i < TURNS; i++) {
 		engine_turn(p->e, p->now_ns);
-		while (engine_events(p->e, ev, 16) == 16)
-			;
+		events(p);
 		if (!p->port.rx_count && engine_deadline(p->e) > p->now_ns)
 			break;
 	}
+	pd_notes(p);
+	pd_epoll_wake(p);
 }
 
 void pd_turn(struct pd *p)
@@ -105,6 +118,7 @@ long pd_block(struct pd *p, uint64_t until_ns, long (*fn)(struct pd *p, void *ar
 	}
 	p->blocked = false;
 	ended_ns = p->now_ns;
+	p->ended = true;
 	work(p);
 	pthread_cond_signal(&p->looked);
 	return r;
@@ -113,10 +127,15 @@ long pd_block(struct pd *p, uint64_t until_ns, long (*fn)(struct pd *p, void *ar
 int pd_usleep(void *arg, useconds_t us)
 {
 	struct pd *p = arg;
+	bool ended;
 
 	pthread_mutex_lock(&p->lock);
 	pd_run_to(p, p->now_ns + us * 1000ull);
+	ended = p->ended;
+	p->ended = false;
 	pthread_mutex_unlock(&p->lock);
+	if (ended)
+		usleep(REAL_US);
 	return 0;
 }
 

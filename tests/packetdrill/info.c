@@ -42,7 +42,7 @@ static uint8_t options(const struct tcp_conn *c)
 
 	return (c->flags & TCP_F_TS ? TCPI_OPT_TIMESTAMPS : 0) | (c->flags & TCP_F_SACK ? TCPI_OPT_SACK : 0) |
 	       (c->flags & TCP_F_WSCALE ? TCPI_OPT_WSCALE : 0) | (c->ecn.mode != TCP_ECN_NONE ? TCPI_OPT_ECN : 0) |
-	       (ect ? TCPI_OPT_ECN_SEEN : 0);
+	       (ect ? TCPI_OPT_ECN_SEEN : 0) | (tcp_cold_peek(c)->fastopen.taken ? TCPI_OPT_SYN_DATA : 0);
 }
 
 static void fill_flight(struct pd *p, const struct tcp_conn *c, struct tcp_info *i)

@@ -21,12 +21,43 @@ static void flag(struct tcp_conn *c, uint32_t bit, int on)
 	c->flags = on ? c->flags | bit : c->flags & ~bit;
 }
 
+/* Options that are the socket's alone: who needs one asks pd_opt. */
+static bool kept(int level, int name)
+{
+	if (level == IPPROTO_TCP)
+		return name == TCP_INQ || name == TCP_FASTOPEN || name == TCP_FASTOPEN_CONNECT;
+	if (level == SOL_IP)
+		return name == IP_FREEBIND; /* any address can be bound */
+	return level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY || name == SO_MARK ||
+				       name == SO_ZEROCOPY || name == SO_TIMESTAMPING);
+}
+
+bool pd_opt(const struct pd_sock *s, int level, int name, int *v)
+{
+	for (uint32_t i = s->opts; i--;) {
+		if (s->opt[i].level != level || s->opt[i].name != name)
+			continue;
+		*v = s->opt[i].value;
+		return true;
+	}
+	return false;
+}
+
+/* Retransmissions of a SYN; in this stack it is a time, and one for all connections of an engine. */
+static void syncnt(struct pd *p, int n)
+{
+	struct tcp_conf *conf = &engine_env(p->e)->conf;
+
+	conf->syn_timeout_ns = conf->rto_init_ns * ((2ull << n) - 1);
+}
+
 static int apply_tcp(struct pd *p, struct tcp_conn *c, int name, int v)
 {
 	switch (name) {
 	case TCP_NODELAY: flag(c, TCP_F_NODELAY, v); break;
 	case TCP_CORK: flag(c, TCP_F_CORK, v); break;
 	case TCP_QUICKACK: flag(c, TCP_F_QUICKACK, v); break;
+	case TCP_SYNCNT: syncnt(p, v); break;
 	case TCP_USER_TIMEOUT: c->user_timeout_ms = (uint32_t)v; break;
 	case TCP_KEEPIDLE: c->keepidle_s = (uint16_t)v; break;
 	case TCP_KEEPINTVL: c->keepintvl_s = (uint16_t)v; break;
@@ -43,6 +74,8 @@ static int apply_tcp(struct pd *p, struct tcp_conn *c, int name, int v)
 
 static int apply(struct pd *p, struct tcp_conn *c, int level, int name, int v)
 {
+	if (kept(level, name))
+		return 0;
 	if (level == IPPROTO_TCP)
 		return apply_tcp(p, c, name, v);
 	if (level == SOL_SOCKET && name == SO_KEEPALIVE)
@@ -53,8 +86,6 @@ static int apply(struct pd *p, struct tcp_conn *c, int level, int name, int v)
 		tcp_set_rcvbuf(c, 2u * (uint32_t)v);
 	else if (level == SOL_SOCKET && name == SO_LINGER)
 		c->linger_ms = v;
-	else if (level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY))
-		return 0;
 	else if ((level == SOL_IP && name == IP_TOS) || (level == SOL_IPV6 && name == IPV6_TCLASS))
 		c->tclass = (uint8_t)(v & 0xfc);
 	else
@@ -73,13 +104,14 @@ void pd_apply(struct pd *p, struct pd_sock *s)
 /* True: an option that the adapter knows. */
 static bool known(int level, int name)
 {
+	if (kept(level, name))
+		return true;
 	if (level == IPPROTO_TCP)
 		return name == TCP_NODELAY || name == TCP_CORK || name == TCP_QUICKACK || name == TCP_USER_TIMEOUT ||
 		       name == TCP_KEEPIDLE || name == TCP_KEEPINTVL || name == TCP_KEEPCNT ||
-		       name == TCP_NOTSENT_LOWAT || name == TCP_MAXSEG;
+		       name == TCP_NOTSENT_LOWAT || name == TCP_MAXSEG || name == TCP_SYNCNT;
 	return (level == SOL_SOCKET &&
-		(name == SO_KEEPALIVE || name == SO_SNDBUF || name == SO_RCVBUF || name == SO_LINGER ||
-		 name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY)) ||
+		(name == SO_KEEPALIVE || name == SO_SNDBUF || name == SO_RCVBUF || name == SO_LINGER)) ||
 	       (level == SOL_IP && name == IP_TOS) || (level == SOL_IPV6 && name == IPV6_TCLASS);
 }
 
@@ -88,10 +120,14 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 	struct pd *p = arg;
 	struct pd_sock *s = pd_sock(p, fd);
 	char what[64];
-	int v = 0;
+	int v = 0, before;
 
 	if (!s)
 		return pd_result(-EBADF);
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_KEY)
+		return pd_result(pd_fastopen_key(p, s, value, len));
+	if (level == IPPROTO_TCP && name == TCP_FASTOPEN_CONNECT && !(pd_sysctl("tcp_fastopen", 0) & 1))
+		return pd_result(-EOPNOTSUPP);
 	if (!known(level, name)) {
 		snprintf(what, sizeof(what), "setsockopt level %d option %d", level, name);
 		return pd_result(pd_unsupported(what));
@@ -104,11 +140,15 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 		memcpy(&v, value, len < sizeof(v) ? len : sizeof(v));
 	}
 	pthread_mutex_lock(&p->lock);
+	if (level == SOL_SOCKET && name == SO_TIMESTAMPING)
+		pd_stamps_set(s, v, pd_opt(s, level, name, &before) ? before : 0);
 	if (s->opts < PD_OPTS) {
 		s->opt[s->opts].level = level;
 		s->opt[s->opts].name = name;
 		s->opt[s->opts++].value = v;
 	}
+	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_FASTOPEN)
+		pd_fastopen_listen(p, s, s->backlog);
 	if (conn_of(p, s)) {
 		apply(p, conn_of(p, s), level, name, v);
 		engine_touch(p->e, s->handle);

@@ -64,11 +64,40 @@ struct pd_calls {
 };
 void packetdrill_interface_init(const char *flags, struct pd_calls *calls);
 
+#define PD_NOTES 64
+
+/* A send whose fate is followed (errq.c). */
+struct pd_note {
+	uint32_t end; /* sequence number behind it */
+	uint32_t stamps; /* SOF_TIMESTAMPING_TX_* still to come */
+	uint32_t key;
+	uint32_t id;
+	bool zerocopy;
+};
+
+/* What waits in the error queue. */
+struct pd_notice {
+	uint64_t at_ns;
+	uint32_t info, data;
+	uint8_t origin;
+};
+
 struct pd_sock {
 	enum { PD_FREE, PD_NEW, PD_LISTEN, PD_CONN } kind;
 	int fd; /* a real one */
 	int domain;
 	bool nonblock, connected_once;
+	bool rd_shut;  /* SHUT_RD: what comes can be read, nothing is waited for */
+	bool deferred; /* TCP_FASTOPEN_CONNECT: the SYN waits for the first write */
+	int backlog;
+	bool keyed;
+	uint8_t key[16]; /* TCP_FASTOPEN_KEY */
+	uint32_t woken;	 /* EPOLL*: what happened in this turn */
+	struct pd_note note[PD_NOTES];
+	struct pd_notice notice[PD_NOTES];
+	uint32_t notes, notices;
+	uint32_t written;    /* bytes, since keys of time stamps are counted */
+	uint32_t zerocopies; /* the next one's number */
 	uint64_t handle;
 	uint64_t pending; /* listener: accepted by us, not yet by the script */
 	struct xtcp_addr addr;
@@ -92,6 +121,7 @@ struct pd {
 	pthread_t owner;       /* the thread that owns the time */
 	uint64_t now_ns;
 	uint64_t turn, seen;	/* looks asked for, and done */
+	bool ended;		/* a blocked call has, and packetdrill may not know yet */
 	bool blocked;		/* a call waits in the other thread */
 	uint64_t blocked_until; /* when it gives up; TCP_NEVER */
 	struct engine *e;
@@ -101,6 +131,7 @@ struct pd {
 	uint32_t locals;
 	uint32_t next_port;
 	struct pd_sock sock[PD_SOCKS];
+	struct pd_epoll *epolls;
 	struct pd_packet *out; /* ring of PD_OUT */
 	uint32_t out_head, out_count;
 	bool broken; /* a checksum of ours was wrong, or the ring was full */
@@ -137,15 +168,54 @@ bool pd_info(struct pd *p, const struct tcp_conn *c, int level, int name, void *
 /* ---- sendfile.c ---- */
 void pd_sendfile_to(const struct pd_calls *calls); /* the table is whole */
 
+/* ---- sysctl.c ---- */
+long pd_sysctl(const char *name, long otherwise); /* net.ipv4.* of this namespace */
+bool pd_sysctl_fastopen_key(uint8_t key[16]);
+void pd_sysctls(struct pd *p); /* into the engine's configuration, for what is opened from now on */
+
+/* ---- fastopen.c; with the lock held ---- */
+struct pd_send {
+	const void *buf;
+	size_t n;
+	const struct sockaddr *sa;
+	socklen_t len;
+};
+void pd_fastopen_listen(struct pd *p, struct pd_sock *s, int backlog); /* it listens, or TCP_FASTOPEN was set */
+int pd_fastopen_key(struct pd *p, struct pd_sock *s, const void *value, socklen_t len);
+/* connect() with TCP_FASTOPEN_CONNECT: is the SYN to wait for the first write? */
+bool pd_fastopen_defers(struct pd *p, struct pd_sock *s);
+/* A send that opens the connection. -errno; bytes taken by the SYN, with which a send that does not wait is done; 0: the connection stands. */
+long pd_fastopen_send(struct pd *p, struct pd_sock *s, const struct pd_send *m, bool wait);
+
+/* ---- errq.c; with the lock held ---- */
+void pd_notes(struct pd *p); /* a turn is over */
+void pd_note_sent(struct pd *p, struct pd_sock *s, size_t bytes, int flags);
+void pd_stamps_set(struct pd_sock *s, int now, int before); /* SO_TIMESTAMPING */
+long pd_errqueue(struct pd_sock *s, struct msghdr *msg);
+/* A control message behind those before at; where the next one goes. */
+size_t pd_put_int(struct msghdr *msg, size_t at, int level, int type, int v);
+
+/* ---- ready.c, epoll.c; with the lock held ---- */
+uint32_t pd_ready(struct pd *p, struct pd_sock *s); /* EPOLL*, which are POLL* too */
+void pd_event(struct pd *p, const struct engine_event *ev);
+void pd_epoll_wake(struct pd *p);
+void pd_epoll_forget(struct pd *p, int fd);
+bool pd_epoll_close(struct pd *p, int fd);
+
 /* ---- sockets.c, data.c, opts.c, ready.c: the calls ---- */
 struct pd_sock *pd_sock(struct pd *p, int fd); /* NULL: EBADF */
 int pd_result(long r);			       /* -errno becomes -1 with errno */
 int pd_unsupported(const char *what);	       /* says so; -EOPNOTSUPP */
 int pd_accept_pending(struct pd *p, struct pd_sock *s);
 void pd_apply(struct pd *p, struct pd_sock *s);
+bool pd_opt(const struct pd_sock *s, int level, int name, int *v); /* what was set last; false: nothing */
+long pd_connect(struct pd *p, struct pd_sock *s, const struct sockaddr *sa, socklen_t len); /* no SYN yet */
+long pd_connected(struct pd *p, void *s); /* 0; -EAGAIN: not yet; or why not */
 void pd_calls_sockets(struct pd_calls *c);
 void pd_calls_data(struct pd_calls *c);
 void pd_calls_opts(struct pd_calls *c);
 void pd_calls_ready(struct pd_calls *c);
+void pd_calls_epoll(struct pd_calls *c);
+void pd_calls_splice(struct pd_calls *c);
 
 #endif

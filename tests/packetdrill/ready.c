@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* ready.c - poll; and what this adapter does not carry: epoll, pipe, splice. */
+/* ready.c - what a socket is ready for, as Linux tells it; poll. */
 #include <errno.h>
 #include "pd.h"
 
@@ -8,31 +8,56 @@ struct polled {
 	nfds_t n;
 };
 
+uint32_t pd_ready(struct pd *p, struct pd_sock *s)
+{
+	struct tcp_conn *c = s->kind == PD_CONN ? engine_conn(p->e, s->handle) : NULL;
+	struct tcp_span span[2];
+	uint32_t r = 0;
+
+	if (s->kind == PD_LISTEN)
+		return pd_accept_pending(p, s) ? 0 : EPOLLIN | EPOLLRDNORM;
+	if (!c || c->state == TCP_CLOSED)
+		r |= EPOLLHUP;
+	if (s->notices || (c && c->error))
+		r |= EPOLLERR;
+	if (!c)
+		return r | (s->kind == PD_NEW ? EPOLLOUT | EPOLLWRNORM : 0u);
+	if (tcp_peek(engine_env(p->e), c, span) != -EAGAIN || s->rd_shut)
+		r |= EPOLLIN | EPOLLRDNORM;
+	if (c->flags & TCP_F_FIN_RCVD || s->rd_shut || c->state == TCP_CLOSED)
+		r |= EPOLLRDHUP;
+	if (c->flags & TCP_F_FIN_QUEUED && (c->flags & TCP_F_FIN_RCVD || s->rd_shut))
+		r |= EPOLLHUP;
+	if (c->state == TCP_SYN_SENT ? s->deferred
+				     : c->flags & TCP_F_FIN_QUEUED || c->state == TCP_CLOSED ||
+					       (tcp_send_space(c) && !(c->flags & TCP_F_WAS_FULL)))
+		r |= EPOLLOUT | EPOLLWRNORM;
+	return r;
+}
+
+void pd_event(struct pd *p, const struct engine_event *ev)
+{
+	static const struct {
+		uint32_t event, woken;
+	} of[] = {
+		{ 0x01, EPOLLIN | EPOLLRDNORM },
+		{ TCP_EV_OPEN | TCP_EV_WRITABLE, EPOLLOUT | EPOLLWRNORM },
+		{ TCP_EV_READABLE, EPOLLIN | EPOLLRDNORM },
+		{ TCP_EV_PEER_FIN, EPOLLIN | EPOLLRDNORM | EPOLLRDHUP },
+		{ TCP_EV_ERROR | TCP_EV_CLOSED, EPOLLIN | EPOLLOUT | EPOLLERR | EPOLLHUP | EPOLLRDHUP },
+	};
+
+	for (int i = 0; i < PD_SOCKS; i++)
+		for (size_t k = 0; k < sizeof(of) / sizeof(of[0]); k++)
+			if (p->sock[i].kind != PD_FREE && p->sock[i].handle == ev->handle && ev->events & of[k].event)
+				p->sock[i].woken |= of[k].woken;
+}
+
 static short ready(struct pd *p, const struct pollfd *f)
 {
 	struct pd_sock *s = pd_sock(p, f->fd);
-	struct tcp_conn *c;
-	struct tcp_span span[2];
-	short r = 0;
 
-	if (!s)
-		return POLLNVAL;
-	if (s->kind == PD_LISTEN)
-		return (short)(pd_accept_pending(p, s) ? 0 : POLLIN & f->events);
-	c = s->kind == PD_CONN ? engine_conn(p->e, s->handle) : NULL;
-	if (!c)
-		return POLLHUP;
-	if (tcp_peek(engine_env(p->e), c, span) != -EAGAIN)
-		r |= POLLIN | POLLRDNORM;
-	if (c->flags & TCP_F_FIN_RCVD)
-		r |= POLLRDHUP;
-	if (c->flags & TCP_F_FIN_QUEUED || (c->state >= TCP_ESTABLISHED && tcp_send_space(c)))
-		r |= POLLOUT | POLLWRNORM;
-	if (c->state == TCP_CLOSED || (c->flags & TCP_F_FIN_QUEUED && c->flags & TCP_F_FIN_RCVD))
-		r |= POLLHUP;
-	if (c->error)
-		r |= POLLERR;
-	return (short)(r & (f->events | POLLHUP | POLLERR));
+	return s ? (short)(pd_ready(p, s) & ((uint32_t)(uint16_t)f->events | EPOLLHUP | EPOLLERR)) : POLLNVAL;
 }
 
 static long try_poll(struct pd *p, void *arg)
@@ -61,58 +86,7 @@ static int call_poll(void *arg, struct pollfd *fds, nfds_t n, int timeout_ms)
 	return pd_result(r == -EAGAIN ? 0 : r);
 }
 
-static int call_epoll_create(void *arg, int size)
-{
-	(void)arg;
-	(void)size;
-	return pd_result(pd_unsupported("epoll"));
-}
-
-static int call_epoll_ctl(void *arg, int epfd, int op, int fd, struct epoll_event *ev)
-{
-	(void)arg;
-	(void)epfd;
-	(void)op;
-	(void)fd;
-	(void)ev;
-	return pd_result(pd_unsupported("epoll"));
-}
-
-static int call_epoll_wait(void *arg, int epfd, struct epoll_event *ev, int max, int timeout_ms)
-{
-	(void)arg;
-	(void)epfd;
-	(void)ev;
-	(void)max;
-	(void)timeout_ms;
-	return pd_result(pd_unsupported("epoll"));
-}
-
-static int call_pipe(void *arg, int fds[2])
-{
-	(void)arg;
-	(void)fds;
-	return pd_result(pd_unsupported("pipe"));
-}
-
-static ssize_t call_splice(void *arg, int in, loff_t *in_off, int out, loff_t *out_off, size_t n, unsigned int flags)
-{
-	(void)arg;
-	(void)in;
-	(void)in_off;
-	(void)out;
-	(void)out_off;
-	(void)n;
-	(void)flags;
-	return pd_result(pd_unsupported("splice"));
-}
-
 void pd_calls_ready(struct pd_calls *c)
 {
 	c->poll = call_poll;
-	c->epoll_create = call_epoll_create;
-	c->epoll_ctl = call_epoll_ctl;
-	c->epoll_wait = call_epoll_wait;
-	c->pipe = call_pipe;
-	c->splice = call_splice;
 }

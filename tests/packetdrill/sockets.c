@@ -83,6 +83,7 @@ static int call_socket(void *arg, int domain, int type, int protocol)
 	if ((type & 0xf) != SOCK_STREAM || (domain != AF_INET && domain != AF_INET6))
 		return pd_result(pd_unsupported("a socket that is not TCP"));
 	pthread_mutex_lock(&p->lock);
+	pd_sysctls(p);
 	r = sock_new(p, domain);
 	if (r >= 0 && type & SOCK_NONBLOCK)
 		pd_sock(p, r)->nonblock = true;
@@ -116,9 +117,13 @@ static int call_listen(void *arg, int fd, int backlog)
 	if (!s)
 		return pd_result(-EBADF);
 	pthread_mutex_lock(&p->lock);
+	pd_sysctls(p);
 	r = engine_listen(p->e, &s->addr, s->port, backlog > 0 ? (uint32_t)backlog : 1, 64, &s->handle);
-	if (!r)
+	if (!r) {
 		s->kind = PD_LISTEN;
+		s->backlog = backlog;
+		pd_fastopen_listen(p, s, backlog);
+	}
 	pthread_mutex_unlock(&p->lock);
 	return pd_result(r);
 }
@@ -166,7 +171,7 @@ static int call_accept(void *arg, int fd, struct sockaddr *sa, socklen_t *len)
 }
 
 /* Connected, or why not. */
-static long try_connected(struct pd *p, void *arg)
+long pd_connected(struct pd *p, void *arg)
 {
 	struct pd_sock *s = arg;
 	struct tcp_conn *c = engine_conn(p->e, s->handle);
@@ -185,25 +190,37 @@ static long try_connected(struct pd *p, void *arg)
 	return c->state == TCP_CLOSED ? -ECONNABORTED : 0;
 }
 
-static long start(struct pd *p, struct pd_sock *s, const struct sockaddr *sa, socklen_t len)
+long pd_connect(struct pd *p, struct pd_sock *s, const struct sockaddr *sa, socklen_t len)
 {
 	struct xtcp_addr raddr;
 	uint16_t rport;
-	long r = take_addr(sa, len, &raddr, &rport);
+	long r = sa ? take_addr(sa, len, &raddr, &rport) : -EDESTADDRREQ;
 
-	if (s->kind == PD_CONN) {
-		r = try_connected(p, s);
-		return r == -EAGAIN ? -EALREADY : r;
-	}
+	pd_sysctls(p);
 	if (!r)
 		r = engine_connect(p->e, &raddr, rport, &s->addr, s->port, 0, &s->handle);
+	if (!r)
+		s->kind = PD_CONN;
+	return r;
+}
+
+static long start(struct pd *p, struct pd_sock *s, const struct sockaddr *sa, socklen_t len)
+{
+	long r;
+
+	if (s->kind == PD_CONN) {
+		r = s->deferred ? -EISCONN : pd_connected(p, s);
+		return r == -EAGAIN ? -EALREADY : r;
+	}
+	r = pd_connect(p, s, sa, len);
 	if (r)
 		return r;
-	s->kind = PD_CONN;
 	pd_apply(p, s);
+	if (pd_fastopen_defers(p, s))
+		return 0;
 	engine_touch(p->e, s->handle);
 	pd_turn(p);
-	return s->nonblock ? -EINPROGRESS : pd_block(p, TCP_NEVER, try_connected, s);
+	return s->nonblock ? -EINPROGRESS : pd_block(p, TCP_NEVER, pd_connected, s);
 }
 
 static int call_connect(void *arg, int fd, const struct sockaddr *sa, socklen_t len)
@@ -229,8 +246,9 @@ static int call_close(void *arg, int fd)
 	struct pd_sock *s = pd_sock(p, fd);
 
 	if (!s)
-		return pd_result(-EBADF);
+		return pd_result(pd_epoll_close(p, fd) || !close(fd) ? 0 : -EBADF);
 	pthread_mutex_lock(&p->lock);
+	pd_epoll_forget(p, fd);
 	if (s->kind == PD_CONN)
 		engine_close(p->e, s->handle);
 	if (s->kind == PD_LISTEN)
@@ -257,11 +275,10 @@ static int call_shutdown(void *arg, int fd, int how)
 	c = s->kind == PD_CONN ? engine_conn(p->e, s->handle) : NULL;
 	if (!c)
 		r = -ENOTCONN;
-	else if (how == SHUT_RD)
-		r = pd_unsupported("shutdown(SHUT_RD)");
-	else
+	else if (how != SHUT_RD)
 		r = tcp_shutdown(engine_env(p->e), c, p->now_ns);
 	if (!r) {
+		s->rd_shut |= how != SHUT_WR;
 		engine_touch(p->e, s->handle);
 		pd_turn(p);
 	}

@@ -42,7 +42,7 @@ static void test_fastopen_second_connection_delivers_its_text_with_the_syn(void 
 	learn(l);
 	start("hello");
 	kit_turn(0);
-	assert_int_equal(kit_sent(0, 0)->tcp.flags, TCP_SYN | TCP_PSH);
+	assert_int_equal(kit_sent(0, 0)->tcp.flags, TCP_SYN);
 	kit_turn(1); /* it has seen the SYN and nothing else */
 	assert_int_equal(engine_accept(eng(1), l, &s), 0);
 	assert_int_equal(engine_conn(eng(1), s)->state, TCP_SYN_RECEIVED);

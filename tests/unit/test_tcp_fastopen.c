@@ -17,7 +17,7 @@ static void test_fastopen_connect_holds_the_syn_until_there_is_text(void **state
 	no_out();
 	assert_true(events_take() & TCP_EV_WRITABLE);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	assert_true(th.opts.present & TCP_OPT_FASTOPEN);
 	assert_int_equal(th.opts.cookie.len, 8);
 	assert_memory_equal(th.opts.cookie.b, cookie.b, 8);
@@ -55,7 +55,7 @@ static void test_fastopen_text_that_was_not_taken_goes_again(void **state)
 {
 	hold(&cookie);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	in("S.", 0, 1, 0);
 	out("P.", 1, 1, 300);
 	in(".", 1, 301, 0);
@@ -69,7 +69,7 @@ static void test_fastopen_lost_syn_is_followed_by_an_ordinary_one(void **state)
 {
 	hold(&cookie);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	events_take();
 	advance(1000);
 	out("S", 0, 0, 0);
@@ -87,7 +87,7 @@ static void test_fastopen_late_answer_is_no_black_hole(void **state)
 {
 	hold(&cookie);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	advance(1000);
 	out("S", 0, 0, 0);
 	in("S.", 0, 301, 0);
@@ -128,7 +128,7 @@ static void test_fastopen_longest_cookie_fits_beside_all_options(void **state)
 
 	hold(&k);
 	put(10);
-	out("SP", 0, 0, 10);
+	out("S", 0, 0, 10);
 	assert_int_equal(th.opts.cookie.len, 16);
 	assert_memory_equal(th.opts.cookie.b, k.b, 16);
 	assert_int_equal(th.opts.present & (TCP_OPT_MSS | TCP_OPT_WSCALE | TCP_OPT_SACK_OK | TCP_OPT_TS),
@@ -163,7 +163,7 @@ static void test_fastopen_experimental_option_carries_the_cookie_too(void **stat
 	k.exp = true;
 	hold(&k);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	assert_memory_equal(th.last.opt + 20, head, sizeof(head));
 	assert_true(th.opts.present & TCP_OPT_FASTOPEN);
 	assert_true(th.opts.cookie.exp);
@@ -176,7 +176,7 @@ static void test_fastopen_bare_text_goes_without_the_option(void **state)
 	tcp_fastopen_bare(th.c, 1000);
 	no_out();
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	assert_false(th.opts.present & TCP_OPT_FASTOPEN);
 	th.once.present = TCP_OPT_FASTOPEN;
 	th.once.cookie = cookie;
@@ -191,7 +191,7 @@ static void test_fastopen_bare_text_is_not_in_the_second_syn(void **state)
 	th_connect();
 	tcp_fastopen_bare(th.c, 1000);
 	put(300);
-	out("SP", 0, 0, 300);
+	out("S", 0, 0, 300);
 	advance(1000);
 	out("S", 0, 0, 0);
 	count_is(fastopen_black_holes, 1);

@@ -231,7 +231,7 @@ int engine_connect_fastopen_bare(struct engine *e, uint64_t handle)
 	if (e->r->now_ns < f->off_until_ns || c->tcp.sig_bytes)
 		tcp_fastopen_connect(&c->tcp, NULL, 0);
 	else
-		tcp_fastopen_bare(&c->tcp, f->mss);
+		tcp_fastopen_bare(&c->tcp, f->mss ? f->mss : c->tcp.rcv_mss); /* a network of like hosts */
 	return 0;
 }
 

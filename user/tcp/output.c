@@ -154,11 +154,9 @@ static int out_syn(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	fill(env, c, out, c->iss, flags, 0, now_ns);
 	if ((c->fastopen & TCP_FO_OPTION || text) && c->state == TCP_SYN_SENT)
 		fastopen_syn_sent(env, c, text);
-	if (text) {
+	if (text) { /* no PSH: with the connection itself it is handed up, and filters expect none beside SYN */
 		out->len = text;
 		out->nspans = ring_spans(env, &c->sndq, 0, text, out->span);
-		if (text == c->sndq.len)
-			out->flags |= TCP_PSH;
 	}
 	return 1;
 }
