@@ -307,7 +307,7 @@ int xtcp_set_user(struct xtcp *x, uint64_t handle, void *user);
 /*
  * Copy into the send buffer. Returns bytes taken (1..len), -EAGAIN when the buffer is full or the connection is not yet
  * open (XTCP_EV_WRITABLE or XTCP_EV_OPEN follows), -EPIPE after xtcp_shutdown, -ECONNRESET, -ETIMEDOUT, ... after an error.
- * flags: XTCP_MORE: more follows at once, do not send a partial segment yet; XTCP_URGENT: the last byte is urgent (RFC 6093;
+ * flags: XTCP_MORE: more follows at once: no PSH, and no partial segment yet; XTCP_URGENT: the last byte is urgent (RFC 6093;
  * there for old protocols: new ones should not use it, SHLD-13).
  */
 #define XTCP_MORE 0x1u

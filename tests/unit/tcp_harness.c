@@ -164,6 +164,15 @@ static const char *check_segment(const struct tcp_seg *s)
 	return NULL;
 }
 
+/* PSH that ends a part of a burst depends on cwnd and round-trip time: most scripts are not about that. */
+static void hide_parts(struct tcp_seg *s)
+{
+	uint32_t psh = tcp_cold_peek(th.c)->snd_psh;
+
+	if (!th.parts && !(s->flags & TCP_SYN) && !(seq_gt(psh, s->seq) && seq_leq(psh, s->seq + s->len)))
+		s->flags &= (uint16_t)~TCP_PSH;
+}
+
 /* Everything that is due now moves to the list of what was made. */
 static void make(const char *file, int line, uint32_t max)
 {
@@ -185,6 +194,7 @@ static void make(const char *file, int line, uint32_t max)
 			die(file, line, bad);
 		if (th.made_count == TH_QUEUE)
 			die(file, line, "too many segments");
+		hide_parts(&seg);
 		th.made[(th.made_head + th.made_count++) % TH_QUEUE] = (struct th_made){ .seg = seg, .at_ns = th.now };
 	}
 }

@@ -61,6 +61,7 @@ struct th {
 	bool no_ts;	      /* the next segment lacks its timestamp */
 	const char *syn;      /* flags of the SYN that th_listen() takes; NULL: "S" */
 	uint8_t tclass;	      /* traffic class of the next segment only */
+	bool parts;	      /* PSH at the end of a burst's parts is to be seen, not only that of what was pushed */
 	/* ours */
 	struct tcp_seg last;  /* the segment that out() took */
 	struct tcp_opts opts; /* its options */

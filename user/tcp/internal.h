@@ -325,6 +325,11 @@ void accecn_rto(struct tcp_conn *c);
 uint32_t accecn_option_len(const struct tcp_conn *c, uint32_t room);
 uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
 
+/* ---- user.c ---- */
+
+/* What is queued is not to wait for more. */
+void user_push(struct tcp_conn *c);
+
 /* ---- input.c ---- */
 
 /* Text, URG and FIN that came with a SYN, which has been taken. */

@@ -12,6 +12,8 @@
 #include "tcp/internal.h"
 
 #define CORK_NS 200000000ull
+#define PART_MAX 65535u
+#define PART_US 2000u /* twice a millisecond */
 
 /* The window field; the right edge never moves left and only in worthwhile steps (3.8.6.2.2, SHLD-14). */
 static uint16_t announce(const struct tcp_env *env, struct tcp_conn *c)
@@ -69,8 +71,8 @@ static void fill_text(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *o
 	out->nspans = ring_spans(env, &c->sndq, out->seq - c->sndq_seq, len, out->span);
 	if (len)
 		tcp_cold(c)->account.data_segs_out++;
-	if (len && out->seq + len == c->sndq_seq + c->sndq.len)
-		out->flags |= TCP_PSH; /* MUST-61: the last of what is queued */
+	if (seq_gt(tcp_cold_peek(c)->snd_psh, out->seq) && seq_leq(tcp_cold_peek(c)->snd_psh, out->seq + len))
+		out->flags |= TCP_PSH; /* MAY-15, SHLD-27: once for all that is to be pushed */
 	if (c->flags & TCP_F_URG_OUT && seq_gt(c->snd_up, out->seq)) {
 		out->flags |= TCP_URG;
 		out->urg = (uint16_t)min_u32(c->snd_up - out->seq, 65535); /* RFC 6093 3 */
@@ -249,6 +251,27 @@ static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
 		c->cwnd = min_u32(c->cwnd, tcp_initial_window(c->mss));
 }
 
+/*
+ * A burst goes out in parts: two segments at least, at most half of the window, PART_MAX, and what would take a
+ * millisecond at twice the rate of a window in a round trip. The last of each says PSH: the peer's network card, which
+ * collects segments that follow one another, hands up what it has. A single segment does without. Just made: len bytes of
+ * new data; left are unsent, room is what the peer's window still has.
+ */
+static bool part_ends(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t room, uint64_t now_ns)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint32_t next = min_u32(left, c->mss), part;
+
+	if (c->last_tx_ns != now_ns)
+		cold->part_seq = c->snd_nxt - len;
+	part = c->snd_nxt - cold->part_seq;
+	if (next && room >= next && tcp_pipe(c) + next <= c->cwnd && part + next <= min_u32(c->cwnd / 2, PART_MAX) &&
+	    (part <= c->mss || (uint64_t)(part + next) * (c->srtt_us_x8 >> 3) <= (uint64_t)c->cwnd * PART_US))
+		return false;
+	cold->part_seq = c->snd_nxt;
+	return part > c->mss;
+}
+
 static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	uint32_t unsent = tcp_unsent(c), full = c->mss - options_extra(c), used = tcp_flight(c), pipe, room, len;
@@ -280,6 +303,8 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		return 0;
 	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
 	fill_text(env, c, out, len);
+	if (part_ends(c, len + fin, unsent - len, room - len, now_ns))
+		out->flags |= TCP_PSH;
 	if (len)
 		ecn_new_data(c, out);
 	if (len < full)

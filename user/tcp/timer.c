@@ -172,7 +172,7 @@ static void expire_misc(struct tcp_env *env, struct tcp_conn *c)
 	else if (c->flags & TCP_F_ORPHAN)
 		tcp_abort(env, c, ETIMEDOUT); /* linger ran out */
 	else
-		c->flags &= ~(uint32_t)TCP_F_CORK;
+		user_push(c);
 }
 
 void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)

@@ -58,6 +58,14 @@ int64_t tcp_reserve(struct tcp_env *env, struct tcp_conn *c, size_t want, struct
 	return n;
 }
 
+/* What is queued is not to wait for more: PUSH (RFC 9293 3.9.1.2, MAY-15). */
+void user_push(struct tcp_conn *c)
+{
+	c->flags &= ~(uint32_t)TCP_F_CORK;
+	if (c->sndq.len)
+		tcp_cold(c)->snd_psh = c->sndq_seq + c->sndq.len;
+}
+
 int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, bool urgent)
 {
 	(void)env;
@@ -74,7 +82,7 @@ int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, boo
 	if (more)
 		c->flags |= TCP_F_CORK;
 	else
-		c->flags &= ~(uint32_t)TCP_F_CORK;
+		user_push(c);
 	return 0;
 }
 
@@ -182,7 +190,7 @@ int tcp_shutdown(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	default: return -ENOTCONN;
 	}
 	c->flags |= TCP_F_FIN_QUEUED;
-	c->flags &= ~(uint32_t)TCP_F_CORK;
+	user_push(c);
 	c->fastopen &= (uint8_t)~TCP_FO_HOLD;
 	c->fin_seq = c->sndq_seq + c->sndq.len;
 	return 0;
