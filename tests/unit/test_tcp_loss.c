@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-/* test_tcp_loss.c - losses found and repaired: with SACK (RFC 6675), without (RFC 5681, NewReno RFC 6582), by timeout. */
+/* test_tcp_loss.c - losses found and repaired: with SACK, without (RFC 5681, NewReno RFC 6582), by timeout. */
 #include "tcp_harness.h"
 
 #define MSS 1460u

@@ -196,29 +196,63 @@ static void test_rack_timeout_spares_what_is_young(void **state)
 	assert_int_equal(th.c->lost, 2 * MSS); /* not the one sent 3 ms ago */
 }
 
-/* Neither SYN nor data has given a certain time: counting decides (RFC 6675). */
-static void test_rack_without_a_sample_counts(void **state)
+/* A SYN that was lost once, then six segments, and the timer. */
+static void open_late(bool ts)
 {
 	th.sack = true;
-	th.mss = MSS;
+	th.ts = ts;
+	th.mss = ts ? MSS + 12 : MSS;
 	th_connect();
 	out("S", 0, 0, 0);
 	advance(1000);
 	out("S", 0, 0, 0);
+	advance(20);
 	in("S.", 0, 1, 0);
 	out(".", 1, 1, 0);
+}
+
+/* The peer's echo tells which of the two SYNs it answers: a sample for all that wants one (RFC 7323 4, RFC 8985 6.2 step 1, 2). */
+static void test_rack_timestamp_makes_the_second_syn_a_sample(void **state)
+{
+	open_late(true);
+	assert_true(th.c->loss_flags & TCP_L_RACK);
+	assert_int_equal(th.c->min_rtt_us, 20000);
+	assert_in_range(th.c->srtt_us_x8 >> 3, 18000, 22000);
+	assert_true(th.c->rto_us < 1000000); /* a valid sample: not the 3 s of RFC 6298 5.7 */
+}
+
+static void test_rack_without_a_sample_says_nothing(void **state)
+{
+	open_late(false);
 	assert_false(th.c->loss_flags & TCP_L_RACK);
+	assert_int_equal(th.c->min_rtt_us, 0);
+	assert_int_equal(th.c->rto_us, 3000000);
 	th.c->cwnd = 10 * MSS;
 	put(6 * MSS);
-	th_drain();
-	advance(4);
-	for (uint32_t i = 0; i < th.c->recs.count; i++) /* their times are no measure either */
-		recs_at(&th.env, th.c, i)->flags |= TCP_REC_RTX;
-	th.c->min_rtt_us = 0;
-	sack(0, 1, 3);
-	no_out();
+	out_full(6, 1, 1);
+	advance(20);
+	sack(0, 1, 3); /* the first of them is one, at once */
+	assert_true(th.c->loss_flags & TCP_L_RACK);
+	assert_int_equal(th.c->min_rtt_us, 20000);
 	sack(0, 1, 4);
 	out(".", SEG(0), 1, MSS);
+}
+
+/* An echo of the original's time says that the original arrived, although nothing has ever given a min_RTT. */
+static void test_rack_old_echo_of_a_second_syn_is_no_sample(void **state)
+{
+	uint32_t first;
+
+	th.sack = th.ts = true;
+	th_connect();
+	out("S", 0, 0, 0);
+	advance(1000);
+	first = th.opts.tsval;
+	out("S", 0, 0, 0);
+	th.opts.tsval = first;
+	in("S.", 0, 1, 0);
+	assert_false(th.c->loss_flags & TCP_L_RACK);
+	assert_int_equal(th.c->min_rtt_us, 0);
 }
 
 /* Many holes are found as their times come, each once. */
@@ -355,7 +389,9 @@ int main(void)
 		TEST(test_rack_ambiguous_by_min_rtt_is_no_sample),
 		TEST(test_rack_ambiguous_by_timestamp_is_no_sample),
 		TEST(test_rack_timeout_spares_what_is_young),
-		TEST(test_rack_without_a_sample_counts),
+		TEST(test_rack_timestamp_makes_the_second_syn_a_sample),
+		TEST(test_rack_without_a_sample_says_nothing),
+		TEST(test_rack_old_echo_of_a_second_syn_is_no_sample),
 		TEST(test_rack_dsack_widens_the_window),
 		TEST(test_rack_window_narrows_after_sixteen_recoveries),
 		TEST(test_rack_each_hole_in_its_own_time),

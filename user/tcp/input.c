@@ -78,7 +78,7 @@ enum tcp_verdict input_syn_payload(struct tcp_env *env, struct tcp_conn *c, cons
  */
 static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
-	struct ack_info a = ack_begin(c, seg, now_ns);
+	struct ack_info a;
 
 	if (c->state == TCP_SYN_SENT) {
 		take_syn(env, c, seg, now_ns);
@@ -86,6 +86,7 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 	} else {
 		take_syn_window(c, seg);
 	}
+	a = ack_begin(c, seg, now_ns); /* with timestamps agreed the echo tells which SYN was answered */
 	ack_advance(env, c, seg, &a);
 	if (c->fastopen & (TCP_FO_ASKED | TCP_FO_TEXT))
 		fastopen_syn_ack(env, c, seg);

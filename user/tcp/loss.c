@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * loss.c - finding out what was lost, and recovering: fast retransmit and fast
- * recovery with SACK by time (rack.c; until that has a first sample by RFC 6675: a
- * segment is lost when DupThresh segments, or more than (DupThresh - 1) * SMSS bytes,
- * above it have been SACKed), without SACK by duplicate acknowledgements (RFC 5681
+ * recovery with SACK by time (rack.c), without SACK by duplicate acknowledgements (RFC 5681
  * 3.2, NewReno RFC 6582), and the retransmission timeout (RFC 6298 5.4 to 5.7, RFC
  * 5681 3.1). How much may be sent meanwhile is in prr.c, what was needless in undo.c and
  * frto.c.
  *
- * The rescue retransmission of RFC 6675 (NextSeg() rule 4) has no place here: in recovery the first
- * retransmission that is delivered is a sample for RACK, and what was sent before it and is still missing,
- * the tail as well, is lost by its time.
+ * Of RFC 6675 the scoreboard and pipe are left. IsLost() is never needed: the first delivery of anything that was sent
+ * once, the SYN too, gives RACK its say, and before that only a timeout can have sent something again, which has taken
+ * all for lost. Nor is the rescue retransmission (NextSeg() rule 4): in recovery the first retransmission that is
+ * delivered is a sample for RACK, and what was sent before it and is still missing, the tail as well, is lost by its
+ * time.
  *
  * Losing is a mark on a record (TCP_REC_LOST); output sends marked records before
  * anything new. tcp_pipe() is what the network is thought to hold.
@@ -78,47 +78,6 @@ static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t del
 	tcp_count(env, fast_recoveries);
 }
 
-/* Records i and below, down to what has been judged before, are lost unless SACKed. */
-static bool mark_down_from(struct tcp_env *env, struct tcp_conn *c, uint32_t i)
-{
-	uint32_t old = c->lost_mark;
-	bool any = false;
-
-	c->lost_mark = recs_at(env, c, i)->seq + recs_at(env, c, i)->len;
-	for (uint32_t k = i + 1; k-- > 0;) {
-		struct tcp_rec *r = recs_at(env, c, k);
-
-		if (seq_lt(r->seq, old))
-			break;
-		if (r->flags & TCP_REC_SACKED)
-			continue;
-		loss_mark(c, r);
-		any = true;
-	}
-	return any;
-}
-
-/* RFC 6675 IsLost(): from the highest SACKed record down to the first that has enough SACKed above it. */
-static bool mark_by_sack(struct tcp_env *env, struct tcp_conn *c)
-{
-	uint32_t above = 0, bytes = 0;
-	uint32_t i = min_u32(recs_find(env, c, c->high_sacked - 1) + 1, c->recs.count);
-
-	while (i-- > 0) {
-		const struct tcp_rec *r = recs_at(env, c, i);
-
-		if (seq_lt(r->seq, c->lost_mark))
-			return false;
-		if (r->flags & TCP_REC_SACKED) {
-			above++;
-			bytes += r->len;
-		} else if (above >= DUP_THRESH || bytes > (DUP_THRESH - 1) * c->mss) {
-			return mark_down_from(env, c, i);
-		}
-	}
-	return false;
-}
-
 /* The first record in flight: NewReno's next candidate. */
 static void mark_first(struct tcp_env *env, struct tcp_conn *c)
 {
@@ -140,17 +99,13 @@ static void leave_recovery(struct tcp_conn *c)
 		c->sacked = c->dup_acks = 0;
 }
 
-/* RACK decides; RFC 6675 where it has no say, because nothing was delivered whose time of sending is certain. */
 static void sack_loss(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
-	bool lost = false;
+	bool lost;
 
 	c->loss_flags &= (uint16_t) ~(TCP_L_PTO | TCP_L_TLP_DUE);
 	c->probe_deadline = TCP_NEVER;
-	if (c->loss_flags & TCP_L_RACK)
-		lost = rack_detect(env, c, a->now_ns);
-	else if (a->new_sack && c->sacked)
-		lost = mark_by_sack(env, c);
+	lost = rack_detect(env, c, a->now_ns);
 	if (lost && c->mtu_state == TCP_MTU_PROBING && plpmtud_lost(env, c))
 		return;
 	if (lost && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))

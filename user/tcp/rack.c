@@ -4,7 +4,7 @@
  * sent later has been delivered and a reordering window has passed since. It sees what
  * counting cannot: lost retransmissions, losses in the tail of a flight, reordering.
  *
- *   6.2 step 1, 2   min_RTT and RACK.segment                 rack_delivered()
+ *   6.2 step 1, 2   min_RTT and RACK.segment                 update_min_rtt(), rack_delivered()
  *   6.2 step 3      reordering                               rack_delivered()
  *   6.2 step 4      the reordering window                    reo_wnd(), rack_adapt()
  *   6.2 step 5      what is lost, and the reordering timer   rack_detect()
@@ -34,12 +34,15 @@ static bool sent_after(uint32_t us1, uint32_t end1, uint32_t us2, uint32_t end2)
 	return (int32_t)(us1 - us2) > 0 || (us1 == us2 && seq_gt(end1, end2));
 }
 
-/* Step 2: the original may have been delivered, not what was sent again rtt_us ago. */
+/* Step 2: the original may have been delivered, not what was sent again rtt_us ago. With neither a timestamp nor a min_RTT
+ * nothing can tell. */
 static bool ambiguous(const struct tcp_conn *c, uint32_t rtt_us, const struct ack_info *a)
 {
 	if (a->has_tsecr && seq_lt(a->tsecr, tcp_ts_now(c, a->now_ns - 1000ull * rtt_us)))
 		return true;
-	return !c->min_rtt_us || rtt_us < c->min_rtt_us;
+	if (!c->min_rtt_us)
+		return !a->has_tsecr;
+	return rtt_us < c->min_rtt_us;
 }
 
 /* Step 3, and how far: for what is told of the connection, in segments. */
@@ -53,6 +56,15 @@ static void reordered(struct tcp_conn *c, uint32_t seq, uint32_t fack)
 	o->reordering = (uint16_t)min_u32(max_u32(o->reordering, segs), REORDERING_MAX);
 }
 
+/* Step 1 */
+static void update_min_rtt(struct tcp_conn *c, uint32_t rtt_us, uint32_t now_us)
+{
+	if (c->min_rtt_us && rtt_us > c->min_rtt_us && now_us - c->min_rtt_at_us <= MIN_RTT_WINDOW_US)
+		return;
+	c->min_rtt_us = max_u32(rtt_us, 1);
+	c->min_rtt_at_us = now_us;
+}
+
 void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a)
 {
 	uint32_t now_us = tcp_us(a->now_ns), rtt_us = now_us - r->sent_us, end = r->seq + r->len;
@@ -60,11 +72,10 @@ void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info
 	if (r->flags & TCP_REC_RTX) {
 		if (ambiguous(c, rtt_us, a))
 			return;
+		if (a->has_tsecr)
+			update_min_rtt(c, rtt_us, now_us);
 	} else {
-		if (!c->min_rtt_us || rtt_us <= c->min_rtt_us || now_us - c->min_rtt_at_us > MIN_RTT_WINDOW_US) {
-			c->min_rtt_us = max_u32(rtt_us, 1);
-			c->min_rtt_at_us = now_us;
-		}
+		update_min_rtt(c, rtt_us, now_us);
 		if (seq_lt(end, a->fack))
 			reordered(c, r->seq, a->fack);
 		a->original |= seq_leq(end, c->recover);
@@ -210,7 +221,7 @@ bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = 0;
 	bool any;
 
-	if (!c->recs.count)
+	if (!c->recs.count || !(c->loss_flags & TCP_L_RACK)) /* nothing was delivered whose time of sending is certain */
 		return false;
 	any = detect_again(env, c, now_us, wnd_us, &wait_us);
 	any |= detect_first(env, c, now_us, wnd_us, &wait_us);
