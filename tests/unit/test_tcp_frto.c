@@ -157,15 +157,83 @@ static void test_frto_sends_a_partial_segment(void **state)
 	count_is(frto_detections, 1);
 }
 
-static void test_frto_not_after_a_second_timeout(void **state)
+/* 3.2: nothing but the first segment has been sent again. */
+static void test_frto_after_a_second_timeout_for_the_same_segment(void **state)
 {
-	timeout(false, false, 20 * MSS);
-	advance(400);
-	out(".", 1, 1, MSS);
-	in(".", 1, SEG(1), 0);
-	out(".", SEG(1), 1, MSS);
-	out(".", SEG(2), 1, MSS);
+	for (int sack = 0; sack < 2; sack++) {
+		th_fresh();
+		th.wrote = 0;
+		memset(th.stats, 0, sizeof(th.stats));
+		timeout(sack, false, 20 * MSS);
+		advance(400);
+		out(".", 1, 1, MSS);
+		in(".", 1, SEG(1), 0);
+		new_data_goes();
+		in(".", 1, SEG(2), 0);
+		count_is(frto_detections, 1);
+		count_is(rto_fires, 2);
+		assert_true(th.c->cwnd >= 10 * MSS);
+		if (!sack)
+			tcp_free(&th.env, th.c);
+	}
+}
+
+/* 3.1 step 2: the originals arrive out of order, or a duplicate is answered first. */
+static void test_frto_with_sack_waits_through_duplicate_acks(void **state)
+{
+	timeout(true, false, 20 * MSS);
+	in(".", 1, 1, 0);
 	no_out();
+	th_sack(SEG(1), SEG(2));
+	in(".", 1, 1, 0);
+	th_drain();
+	in(".", 1, SEG(2), 0);
+	new_data_goes();
+	in(".", 1, SEG(3), 0);
+	count_is(frto_detections, 1);
+	count_is(spurious_rtos, 1);
+}
+
+/* 3.1 step 3a: the acknowledgement tells of the two new segments too, so it may answer those. */
+static void test_frto_with_sack_of_new_data_besides_is_a_loss(void **state)
+{
+	timeout(true, false, 20 * MSS);
+	in(".", 1, SEG(1), 0);
+	new_data_goes();
+	th_sack(SEG(2), SEG(11));
+	in(".", 1, SEG(1), 0);
+	count_is(frto_detections, 0);
+	assert_true(th.c->flags & TCP_F_LOSS);
+	assert_true(th.c->cwnd <= 3 * MSS);
+	out(".", SEG(1), 1, MSS);
+}
+
+static void test_frto_with_sack_ack_of_everything_proves_nothing(void **state)
+{
+	timeout(true, false, 20 * MSS);
+	in(".", 1, SEG(1), 0);
+	new_data_goes();
+	in(".", 1, SEG(12), 0);
+	count_is(frto_detections, 0);
+	assert_true(th.c->cwnd <= 4 * MSS);
+}
+
+/* "Other types of ACKs are ignored without any action": text of the peer that reports an old duplicate besides. */
+static void test_frto_ignores_what_is_neither_new_nor_duplicate(void **state)
+{
+	timeout(true, false, 20 * MSS);
+	advance(400);
+	out(".", 1, 1, MSS); /* sent twice: one report does not prove that both were needless */
+	in(".", 1, SEG(1), 0);
+	new_data_goes();
+	th_sack(SEG(0), SEG(1));
+	in("P.", 1, SEG(1), 10);
+	count_is(in_dsacks, 1);
+	count_is(spurious_rtos, 0);
+	advance(50);
+	out(".", SEG(12), 11, 0); /* the acknowledgement alone */
+	in(".", 11, SEG(2), 0);
+	count_is(frto_detections, 1);
 }
 
 static void test_frto_second_timeout_while_it_waits_retransmits(void **state)
@@ -229,7 +297,11 @@ int main(void)
 		TEST(test_frto_without_new_data_retransmits),
 		TEST(test_frto_without_a_window_retransmits),
 		TEST(test_frto_sends_a_partial_segment),
-		TEST(test_frto_not_after_a_second_timeout),
+		TEST(test_frto_after_a_second_timeout_for_the_same_segment),
+		TEST(test_frto_with_sack_waits_through_duplicate_acks),
+		TEST(test_frto_with_sack_of_new_data_besides_is_a_loss),
+		TEST(test_frto_with_sack_ack_of_everything_proves_nothing),
+		TEST(test_frto_ignores_what_is_neither_new_nor_duplicate),
 		TEST(test_frto_second_timeout_while_it_waits_retransmits),
 		TEST(test_frto_not_after_a_timeout_in_recovery),
 		TEST(test_frto_leaves_it_to_timestamps),

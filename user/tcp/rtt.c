@@ -14,10 +14,22 @@ static uint32_t bounded_rto(const struct tcp_env *env, uint64_t rto_us)
 	return (uint32_t)min_u64(rto_us, hi);
 }
 
-/* RFC 6298 2.2 and 2.3, alpha 1/8, beta 1/4. A valid sample ends the back-off (section 5). */
-void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
+/* RFC 4015 3.1 (11): the sample is of something that had not been sent at the time of a needless timeout. */
+static bool anew(struct tcp_conn *c, uint32_t rtt_us)
 {
-	rtt_us = min_u32(max_u32(rtt_us, 1), RTT_MAX_US);
+	const struct tcp_spurious *s = &tcp_cold_peek(c)->spurious;
+
+	if (!seq_gt(c->snd_una, s->seq))
+		return false;
+	c->loss_flags &= (uint16_t)~TCP_L_RTT_ANEW;
+	c->srtt_us_x8 = max_u32(s->srtt_us_x8 + 8 * 2 * CLOCK_GRANULARITY_US, rtt_us * 8);
+	c->rttvar_us_x4 = max_u32(s->rttvar_us_x4, rtt_us * 2);
+	return true;
+}
+
+/* RFC 6298 2.2 and 2.3, alpha 1/8, beta 1/4. */
+static void smooth(struct tcp_conn *c, uint32_t rtt_us)
+{
 	if (!c->srtt_us_x8) {
 		c->srtt_us_x8 = rtt_us * 8;
 		c->rttvar_us_x4 = rtt_us * 2;
@@ -30,6 +42,15 @@ void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
 		if (!c->srtt_us_x8)
 			c->srtt_us_x8 = 1;
 	}
+}
+
+/* snd_una has moved. A valid sample ends the back-off (RFC 6298 5). */
+void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
+{
+	rtt_us = min_u32(max_u32(rtt_us, 1), RTT_MAX_US);
+	c->loss_flags |= TCP_L_RTT;
+	if (!(c->loss_flags & TCP_L_RTT_ANEW && anew(c, rtt_us)))
+		smooth(c, rtt_us);
 	c->rto_us = bounded_rto(env, (uint64_t)(c->srtt_us_x8 >> 3) + max_u32(CLOCK_GRANULARITY_US, c->rttvar_us_x4));
 	c->backoff = 0;
 }

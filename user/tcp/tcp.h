@@ -209,6 +209,8 @@ enum {
 	TCP_L_FRTO_2 = 1024,   /* it has let new data go and waits for the second */
 	TCP_L_UNDO_RTO = 2048, /* with TCP_L_UNDO: of a timeout */
 	TCP_L_UNDO_TLP = 4096, /* a loss probe, sent again before that, may be reported as a duplicate too */
+	TCP_L_RTT_ANEW = 8192, /* a timeout was needless: tcp_cold.spurious is valid */
+	TCP_L_RTT = 16384,     /* a sample was taken since the last loss probe (RFC 8985 7.3) */
 };
 
 /* conn->tune */
@@ -414,6 +416,13 @@ struct tcp_reorder {
 	uint16_t reordering; /* the farthest that one was late, segments; 0: none seen */
 };
 
+/* For after a needless timeout (undo.c, RFC 4015 3.1). */
+struct tcp_spurious {
+	uint32_t srtt_us_x8; /* before it */
+	uint32_t rttvar_us_x4;
+	uint32_t seq; /* what lies right of it had not been sent then */
+};
+
 /* When to acknowledge (delack.c). */
 struct tcp_acks {
 	uint32_t data_ms; /* when the last data in order came, wraps */
@@ -459,6 +468,7 @@ struct tcp_cold {
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
 	struct tcp_fastopen fastopen;
+	struct tcp_spurious spurious;
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	uint32_t part_seq;	/* first byte of the part of a burst that is being made (output.c) */
 	uint32_t snd_psh;	/* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */

@@ -6,7 +6,9 @@
  *              older than the first retransmission, so the original has arrived
  *   RFC 5682   F-RTO, where neither of these can tell (frto.c)
  *   RFC 2883   by DSACK: each retransmission is reported as a duplicate
- *   RFC 4015   the response: cwnd and ssthresh as they were before
+ *   RFC 4015   the response: cwnd and ssthresh as they were before, unless this very
+ *              acknowledgement tells of congestion (3.4); after a needless timeout the RTT is
+ *              measured anew by the first segment that had not been sent then (3.6)
  *
  * What had been marked lost is in flight again; RACK judges it anew, with a wider window,
  * for what happened was delay or reordering.
@@ -28,6 +30,13 @@ void undo_begin(struct tcp_conn *c, bool timeout)
 	c->undo_una = c->snd_una;
 	c->undo_cwnd = c->cwnd;
 	c->undo_ssthresh = c->ssthresh;
+	if (timeout) { /* step 0: pipe_prev, SRTT_prev, RTTVAR_prev */
+		struct tcp_spurious *s = &tcp_cold(c)->spurious;
+
+		c->undo_ssthresh = max_u32(c->ssthresh, min_u32(tcp_flight(c), c->cwnd));
+		s->srtt_us_x8 = c->srtt_us_x8;
+		s->rttvar_us_x4 = c->rttvar_us_x4;
+	}
 	c->undo_rtx = 0;
 }
 
@@ -54,7 +63,7 @@ static void unmark(struct tcp_env *env, struct tcp_conn *c)
 }
 
 /*
- * RFC 4015 3.2 (7): after a needless timeout cwnd allows what is in flight, and no more of a burst than an initial window,
+ * RFC 4015 3.1 (9): after a needless timeout cwnd allows what is in flight, and no more of a burst than an initial window,
  * however much this acknowledgement took; below ssthresh it is back within a round trip.
  */
 static void no_burst(struct tcp_conn *c, uint32_t acked)
@@ -64,20 +73,34 @@ static void no_burst(struct tcp_conn *c, uint32_t acked)
 	c->cwnd = min_u32(c->cwnd, tcp_flight(c) + burst);
 }
 
-static void undo(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
+/* Step 9 */
+static void restore_window(struct tcp_conn *c, const struct ack_info *a)
 {
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .srtt_us = c->srtt_us_x8 >> 3 };
 
-	tcp_count(env, spurious_losses);
-	if (c->loss_flags & TCP_L_UNDO_RTO)
-		tcp_count(env, spurious_rtos);
-	unmark(env, c);
+	if (a->marked) { /* the reduction stands, for another reason */
+		if (c->flags & TCP_F_RECOVERY && c->flags & TCP_F_SACK && !tcp_cc_table[c->cc]->owns_cwnd)
+			c->cwnd = c->ssthresh; /* RFC 9937 6.4 */
+		return;
+	}
 	tcp_cc_table[c->cc]->undo(c, &ev);
 	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
 	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
 	ecn_window_undone(c);
 	if (c->flags & TCP_F_LOSS)
 		no_burst(c, a->acked);
+}
+
+static void undo(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
+{
+	tcp_count(env, spurious_losses);
+	unmark(env, c);
+	restore_window(c, a);
+	if (c->loss_flags & TCP_L_UNDO_RTO) {
+		tcp_count(env, spurious_rtos);
+		tcp_cold(c)->spurious.seq = seq_max(c->recover, c->snd_una);
+		c->loss_flags |= TCP_L_RTT_ANEW;
+	}
 	c->flags &= ~(uint32_t)(TCP_F_RECOVERY | TCP_F_LOSS | TCP_F_FORCE_RTX);
 	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
 	frto_over(c);
