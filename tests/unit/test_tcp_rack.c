@@ -377,6 +377,34 @@ static void test_rack_window_is_at_most_srtt(void **state)
 	assert_int_equal((th.last_ns - start) / 1000, th.c->srtt_us_x8 >> 3);
 }
 
+/* 6.2 step 4: sixteen recoveries without a DSACK, and the one that ends with the DSACK is none of them. */
+static void test_rack_window_persists_for_sixteen_recoveries(void **state)
+{
+	open_sack(false);
+	put(MSS);
+	th_drain();
+	advance(4);
+	in(".", 1, SEG(1), 0);
+	for (uint32_t i = 0; i <= 16; i++) {
+		uint32_t first = 1 + 5 * i;
+
+		th.c->cwnd = 100 * MSS;
+		put(5 * MSS);
+		th_drain();
+		advance(4);
+		sack(first, first + 1, first + 4);
+		th_drain();
+		assert_true(th.c->flags & TCP_F_RECOVERY);
+		advance(4);
+		if (!i) /* the end of the first reports a duplicate of an earlier segment */
+			th_sack(SEG(0), SEG(1));
+		in(".", 1, SEG(first + 5), 0);
+		assert_false(th.c->flags & TCP_F_RECOVERY);
+		assert_int_equal(th.c->reo_mult, i < 16);
+		assert_int_equal(th.c->reo_persist, 16 - i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -399,6 +427,7 @@ int main(void)
 		TEST(test_rack_rtt_is_of_the_latest_ack),
 		TEST(test_rack_tells_how_far_reordering_went),
 		TEST(test_rack_window_is_at_most_srtt),
+		TEST(test_rack_window_persists_for_sixteen_recoveries),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -253,6 +253,33 @@ static void test_tlp_fin_is_probed(void **state)
 	count_is(loss_probes, 1);
 }
 
+/* 7.3: no probe until the RTT has been measured since the last one; the RTO begins anew all the same. */
+static void test_tlp_only_one_for_each_measured_rtt(void **state)
+{
+	uint64_t start;
+
+	flight(4);
+	advance(PTO_MS);
+	out("P.", SEG(3), 1, MSS);
+	advance(10);
+	th_sack(SEG(3), SEG(4)); /* it was needless, and is over */
+	in(".", 1, SEG(4), 0);	 /* of three sent once and one sent twice: no measure */
+	assert_false(th.c->loss_flags & TCP_L_TLP);
+	assert_false(th.c->loss_flags & TCP_L_RTT);
+	put(3 * MSS);
+	out_full(3, SEG(4), 1);
+	start = th.now;
+	advance(PTO_MS + 5);
+	no_out();
+	count_is(loss_probes, 1);
+	assert_int_equal(th.c->rtx_deadline, start + PTO_MS * TH_MS + 1000ull * th.c->rto_us);
+	in(".", 1, SEG(7), 0);
+	put(3 * MSS);
+	out_full(3, SEG(7), 1);
+	advance(100);
+	count_is(loss_probes, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +300,7 @@ int main(void)
 		TEST(test_tlp_fin_is_probed),
 		TEST(test_tlp_dsack_of_the_probe_leaves_cwnd),
 		TEST(test_tlp_dsack_of_something_else_does_not_clear_it),
+		TEST(test_tlp_only_one_for_each_measured_rtt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,8 +164,8 @@ void sack_reneged(struct tcp_env *env, struct tcp_conn *c);
 void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a);
 /* Marks what must be lost by now, sets the timer for what may be. True: something was marked. */
 bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
-/* Step 4: the reordering window grows with DSACKs, and shrinks again after recoveries without. */
-void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered);
+/* Step 4: the reordering window grows with DSACKs (true), and shrinks again after recoveries without. */
+bool rack_adapt(struct tcp_conn *c, bool dsack, bool recovered);
 /* The retransmission timer fired. */
 void rack_mark_on_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 

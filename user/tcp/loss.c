@@ -161,11 +161,10 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
 	bool sack = c->flags & TCP_F_SACK, recovering = c->flags & (TCP_F_RECOVERY | TCP_F_LOSS);
+	bool grown = sack && rack_adapt(c, a->dsack, false);
 
 	if (a->dup)
 		tcp_count(env, in_dup_acks);
-	if (sack)
-		rack_adapt(c, a->dsack, false);
 	if (undo_ack(env, c, a)) {
 		if (sack)
 			tlp_arm(c, a->now_ns);
@@ -180,7 +179,7 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 			c->sacked = 0;
 	}
 	if (sack) {
-		if (recovering && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
+		if (recovering && !grown && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)))
 			rack_adapt(c, false, true);
 		if (tlp_ack(c, a))
 			reduce_cwnd(env, c, a->now_ns);

@@ -103,7 +103,7 @@ static uint32_t reo_wnd(const struct tcp_conn *c)
 	return (uint32_t)min_u64((uint64_t)c->min_rtt_us * (c->reo_mult + 1u) / 4, c->srtt_us_x8 >> 3);
 }
 
-void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
+bool rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
 {
 	if (c->loss_flags & TCP_L_DSACK_ROUND && seq_geq(c->snd_una, c->dsack_round))
 		c->loss_flags &= (uint16_t)~TCP_L_DSACK_ROUND;
@@ -112,9 +112,11 @@ void rack_adapt(struct tcp_conn *c, bool dsack, bool recovered)
 		c->dsack_round = c->snd_nxt;
 		c->reo_mult += c->reo_mult < REO_MULT_MAX;
 		c->reo_persist = REO_PERSIST;
-	} else if (recovered && c->reo_persist && !--c->reo_persist) {
-		c->reo_mult = 0;
+		return true;
 	}
+	if (recovered && c->reo_persist && !--c->reo_persist)
+		c->reo_mult = 0;
+	return false;
 }
 
 enum verdict { KEEP, WAIT, LATE }; /* sent after RACK.segment; before it, but perhaps only reordered; lost */
@@ -221,7 +223,8 @@ bool rack_detect(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	uint32_t now_us = tcp_us(now_ns), wnd_us = reo_wnd(c), wait_us = 0;
 	bool any;
 
-	if (!c->recs.count || !(c->loss_flags & TCP_L_RACK)) /* nothing was delivered whose time of sending is certain */
+	if (!c->recs.count ||
+	    !(c->loss_flags & TCP_L_RACK)) /* nothing was delivered whose time of sending is certain */
 		return false;
 	any = detect_again(env, c, now_us, wnd_us, &wait_us);
 	any |= detect_first(env, c, now_us, wnd_us, &wait_us);

@@ -9,8 +9,8 @@
  *   7.4  losses that it mended     tlp_ack()
  *
  * One probe at a time (TCP_L_TLP), none in recovery, none while anything is SACKed: then
- * RACK's timer stands in the same probe_deadline. A probe restarts the RTO, so that it
- * comes a full RTO later.
+ * RACK's timer stands in the same probe_deadline. A probe, or one left out because the RTT has not been measured since
+ * the last, restarts the RTO, so that it comes a full RTO later.
  */
 #include "tcp/internal.h"
 
@@ -58,14 +58,15 @@ void tlp_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	c->loss_flags &= (uint16_t)~TCP_L_PTO;
 	if (!allowed(c))
 		return;
-	c->loss_flags |= TCP_L_TLP_DUE;
+	if (c->loss_flags & TCP_L_RTT)
+		c->loss_flags |= TCP_L_TLP_DUE;
 	timer_rtx_arm(env, c, now_ns);
 }
 
 void tlp_sent(struct tcp_env *env, struct tcp_conn *c, bool rtx, uint64_t now_ns)
 {
 	c->loss_flags |= TCP_L_TLP;
-	c->loss_flags &= (uint16_t)~TCP_L_TLP_RTX;
+	c->loss_flags &= (uint16_t) ~(TCP_L_TLP_RTX | TCP_L_RTT);
 	if (rtx)
 		c->loss_flags |= TCP_L_TLP_RTX;
 	c->tlp_end = c->snd_nxt;
