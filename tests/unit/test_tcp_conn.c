@@ -436,10 +436,10 @@ static void test_conn_reset_in_each_state_ends_it(void **state)
 {
 	static const uint16_t err[] = {
 		[TCP_SYN_RECEIVED] = ECONNREFUSED, [TCP_ESTABLISHED] = ECONNRESET, [TCP_FIN_WAIT_1] = ECONNRESET,
-		[TCP_FIN_WAIT_2] = ECONNRESET,	   [TCP_CLOSE_WAIT] = ECONNRESET,  [TCP_TIME_WAIT] = 0,
+		[TCP_FIN_WAIT_2] = ECONNRESET,	   [TCP_CLOSE_WAIT] = ECONNRESET,  [TCP_LAST_ACK] = 0,
 	};
 
-	for (int s = TCP_SYN_RECEIVED; s <= TCP_TIME_WAIT; s++) {
+	for (int s = TCP_SYN_RECEIVED; s <= TCP_LAST_ACK; s++) {
 		th_goto((enum tcp_state)s);
 		in("R", th_peer_next(), 0, 0);
 		state_is(TCP_CLOSED);

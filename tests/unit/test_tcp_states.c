@@ -67,8 +67,10 @@ static bool spec_acceptable(const struct stage *g, const struct tcp_seg *s)
 /* Second. RFC 5961 3.2: outside of the window nothing, at its edge the end, else a challenge. */
 static void spec_rst(const struct stage *g, const struct tcp_seg *s, struct outcome *o)
 {
-	bool quiet = g->state == TCP_CLOSING || g->state == TCP_LAST_ACK || g->state == TCP_TIME_WAIT;
+	bool quiet = g->state == TCP_CLOSING || g->state == TCP_LAST_ACK;
 
+	if (g->state == TCP_TIME_WAIT) /* RFC 1337 3 */
+		return;
 	if (s->seq == g->nxt)
 		finish(o, TCP_CLOSED, NONE, quiet ? TCP_EV_CLOSED : TCP_EV_ERROR);
 	else if (within(s->seq, g->nxt, g->edge))
@@ -536,7 +538,8 @@ static void tw_one(const struct tcp_tw *from, const struct tcp_seg *s, const str
 	struct tcp_tw tw = *from;
 	struct tcp_seg out = { 0 };
 	enum tcp_tw_verdict v = tcp_tw_input(&th.env, &tw, s, &out, th.now);
-	bool later = (int32_t)(s->seq - g->nxt) > 0, syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+	bool later = (int32_t)(s->seq - g->nxt) >= 0, /* than the FIN's number, the last that was used */
+		syn = (s->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
 
 	if (s->flags & TCP_RST)
 		assert_int_equal(v, TCP_TW_DROP);

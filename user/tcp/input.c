@@ -137,7 +137,7 @@ static enum tcp_verdict syn_sent(struct tcp_env *env, struct tcp_conn *c, const 
 
 /* ---- 3.10.7.4 first: sequence number ---- */
 
-/* RFC 7323 5.3 R1: true when the segment is older than what was already accepted. */
+/* RFC 7323 5.3 R1: true when the segment is older than what was already accepted, and that still counts (5.5). */
 static bool paws_rejects(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	return c->flags & TCP_F_TS_RECENT && seq_lt(seg->opts.tsval, c->ts_recent) &&
@@ -181,11 +181,12 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 		if (c->recs.count)
 			loss_mark(c, recs_at(env, c, 0)); /* our SYN-ACK was lost */
 		c->flags |= TCP_F_FORCE_RTX;
+	} else if (seg->flags &
+		   TCP_SYN) { /* our last ACK was lost, or RFC 5961 4.2: "irrespective of the sequence number" */
+		accecn_syn_ack_again(c, seg);
+		conn_challenge(env, c, now_ns);
 	} else if (tcp_seg_len(seg)) {
-		if (seg->flags & TCP_SYN)
-			accecn_syn_ack_again(c, seg);
-		else
-			recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
+		recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
 		delack_quick(c); /* a duplicate: the ACK for it was lost */
 	} else {
 		conn_challenge(env, c, now_ns);
@@ -206,7 +207,7 @@ static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct 
 		}
 		if (paws_rejects(c, seg, now_ns)) {
 			tcp_count(env, in_paws);
-			if (tcp_seg_len(seg))
+			if (seg->len || seg->flags & TCP_FIN)
 				ack_now(c);
 			else
 				conn_challenge(env, c, now_ns);
@@ -222,7 +223,7 @@ static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct 
 		ack_now(c);
 	}
 	if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seq_leq(seg->seq, c->last_ack_sent) &&
-	    seq_geq(seg->opts.tsval, c->ts_recent)) { /* RFC 7323 4.3 */
+	    !paws_rejects(c, seg, now_ns)) { /* RFC 7323 4.3 */
 		c->ts_recent = seg->opts.tsval;
 		c->ts_recent_ns = now_ns;
 		c->flags |= TCP_F_TS_RECENT;
@@ -236,7 +237,8 @@ static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 {
 	int err = c->state == TCP_SYN_RECEIVED && !(c->fastopen & TCP_FO_ACCEPTED) ? ECONNREFUSED : ECONNRESET;
 
-	if (seq_lt(seg->seq, c->rcv_nxt)) { /* acceptable for its text alone: outside of the window (RFC 5961 3.2) */
+	/* Acceptable for its text alone: outside of the window (RFC 5961 3.2). TIME-WAIT lasts (RFC 1337 3), as in its table. */
+	if (seq_lt(seg->seq, c->rcv_nxt) || c->state == TCP_TIME_WAIT) {
 		tcp_count(env, in_rst_bad_seq);
 		return;
 	}
@@ -245,7 +247,7 @@ static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 		conn_challenge(env, c, now_ns);
 		return;
 	}
-	if (c->state == TCP_CLOSING || c->state == TCP_LAST_ACK || c->state == TCP_TIME_WAIT)
+	if (c->state == TCP_CLOSING || c->state == TCP_LAST_ACK)
 		err = 0;
 	conn_done(env, c, err);
 }

@@ -281,13 +281,22 @@ static uint16_t believed_mss(const struct tcp_env *env, const struct tcp_conn *c
 	return (uint16_t)least;
 }
 
+/* RFC 7323 2.3: "log the error but MUST use 14". */
+static uint8_t believed_wscale(const struct tcp_env *env, uint8_t wscale)
+{
+	if (wscale <= TCP_WSCALE_MAX)
+		return wscale;
+	tcp_count(env, in_wscale_big);
+	return TCP_WSCALE_MAX;
+}
+
 void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o, uint64_t now_ns)
 {
 	if (o->present & TCP_OPT_MSS)
 		c->peer_mss = believed_mss(env, c, o->mss);
 	if (o->present & TCP_OPT_WSCALE) {
 		c->flags |= TCP_F_WSCALE;
-		c->snd_wscale = o->wscale > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : o->wscale; /* RFC 7323 2.3 */
+		c->snd_wscale = believed_wscale(env, o->wscale);
 	} else {
 		c->rcv_wscale = 0;
 	}

@@ -60,12 +60,19 @@ static enum tcp_tw_verdict tw_ack(struct tcp_env *env, struct tcp_tw *tw, struct
 	return TCP_TW_ACK;
 }
 
-/* RFC 6191 3 with timestamps, RFC 9293 3.6.1 (MAY-2) by sequence number without. */
+/*
+ * The cases of RFC 6191 2, and RFC 9293 3.6.1 (MAY-2). The last number that the peer used was its FIN's. A SYN that may not
+ * is answered as any other in a synchronised state (RFC 9293 3.10.7.4, RFC 5961 4.2), not dropped silently.
+ */
 static bool may_reopen(const struct tcp_tw *tw, const struct tcp_seg *seg)
 {
-	if (tw->flags & TCP_F_TS_RECENT && seg->opts.present & TCP_OPT_TS && seg->opts.tsval != tw->ts_recent)
+	bool ts = seg->opts.present & TCP_OPT_TS; /* we always agree */
+
+	if (ts && !(tw->flags & TCP_F_TS_RECENT))
+		return true;
+	if (ts && seg->opts.tsval != tw->ts_recent)
 		return seq_gt(seg->opts.tsval, tw->ts_recent);
-	return seq_gt(seg->seq, tw->rcv_nxt);
+	return seq_geq(seg->seq, tw->rcv_nxt);
 }
 
 enum tcp_tw_verdict tcp_tw_input(struct tcp_env *env, struct tcp_tw *tw, const struct tcp_seg *seg, struct tcp_seg *out,
