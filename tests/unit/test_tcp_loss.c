@@ -443,6 +443,31 @@ static void test_loss_syn_ack_is_retransmitted(void **state)
 	out("S.", 0, 1, 0);
 }
 
+/* Duplicates of what a recovery ended with begin none (RFC 6582 3.2 step 2), and only two let something go (RFC 3042). */
+static void test_loss_limited_transmit_stops_after_two(void **state)
+{
+	th.mss = MSS;
+	th_active();
+	th.c->cwnd = 4 * MSS;
+	put(4 * MSS);
+	out_full(4, 1, 1);
+	for (int i = 0; i < 3; i++)
+		in(".", 1, 1, 0);
+	out(".", 1, 1, MSS);
+	in(".", 1, 1 + 4 * MSS, 0);
+	assert_false(th.c->flags & TCP_F_RECOVERY);
+	th.c->cwnd = 4 * MSS;
+	put(20 * MSS);
+	out_full(4, 1 + 4 * MSS, 1);
+	for (int i = 0; i < 6; i++) {
+		in(".", 1, 1 + 4 * MSS, 0);
+		if (i < 2)
+			out(".", 1 + (8u + (uint32_t)i) * MSS, 1, MSS);
+		no_out();
+	}
+	assert_false(th.c->flags & TCP_F_RECOVERY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -471,6 +496,7 @@ int main(void)
 		TEST(test_loss_fin_is_retransmitted),
 		TEST(test_loss_data_with_fin_is_retransmitted_as_it_was),
 		TEST(test_loss_syn_ack_is_retransmitted),
+		TEST(test_loss_limited_transmit_stops_after_two),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,72 @@ static void test_prr_recovery_by_the_timer_retransmits(void **state)
 	count_is(fast_recoveries, 1);
 }
 
+/*
+ * RFC 9937 8: cwnd and flight (segments) after each acknowledgement, and what is sent. It counts segments, we bytes: half a
+ * segment that may go waits for the other half, so one acknowledgement's difference is allowed.
+ */
+static void test_prr_figure_1(void **state)
+{
+	static const char sent[] = "NNR-N-N-N-N-N-N-N-N-NN";
+	uint32_t ours = 0, theirs = 0;
+
+	flight(20, 0);
+	put(40 * MSS);
+	for (uint32_t n = 1; n <= 21; n++) {
+		uint32_t now = sent_by_sack(0, 1, n + 1);
+
+		th.now += 10000; /* ns */
+		assert_true(now <= 1);
+		ours += now;
+		theirs += sent[n - 1] != '-';
+		assert_true(ours == theirs || ours + 1 == theirs);
+		assert_true(th.c->cwnd >= 10 * MSS);
+	}
+	assert_int_equal(tcp_pipe(th.c), 10 * MSS);
+	count_is(retrans_segs, 1);
+	in(".", 1, SEG(22), 0);
+	assert_false(th.c->flags & TCP_F_RECOVERY);
+	assert_int_equal(th.c->cwnd, 10 * MSS);
+}
+
+static void test_prr_figure_2(void **state)
+{
+	static const struct {
+		uint32_t cwnd, pipe;
+		bool again; /* what is sent is a retransmission */
+	} t[] = { { 20, 19, false }, { 20, 19, false }, { 5, 4, true }, { 5, 4, true }, { 5, 4, true } };
+
+	flight(20, 0);
+	put(40 * MSS);
+	for (uint32_t i = 0; i < 5; i++) {
+		uint64_t again = th.stats[XTCP_USER_retrans_segs];
+		uint32_t sent = th.c->segs_out;
+
+		th_sack(SEG(15), SEG(16 + i));
+		in(".", 1, SEG(0), 0);
+		assert_int_equal(th.c->cwnd, t[i].cwnd * MSS);
+		assert_int_equal(tcp_pipe(th.c), t[i].pipe * MSS);
+		th_drain();
+		assert_int_equal(th.c->segs_out - sent, 1);
+		assert_int_equal(th.stats[XTCP_USER_retrans_segs] - again, t[i].again);
+	}
+}
+
+/* 7: what the application did not fill is made up for, to where flight would be. */
+static void test_prr_banks_what_the_application_left(void **state)
+{
+	uint32_t total = 0;
+
+	flight(20, 0);
+	for (uint32_t to = 2; to <= 12; to++)
+		total += sent_by_sack(0, 1, to); /* nothing queued: the retransmission alone */
+	assert_int_equal(total, 1);
+	put(40 * MSS);
+	total += sent_by_sack(0, 1, 13);
+	assert_int_equal(total, 3);
+	assert_int_equal(tcp_pipe(th.c), 10 * MSS);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -114,6 +180,9 @@ int main(void)
 		TEST(test_prr_more_losses_are_not_safe),
 		TEST(test_prr_never_stops_with_nothing_in_flight),
 		TEST(test_prr_recovery_by_the_timer_retransmits),
+		TEST(test_prr_figure_1),
+		TEST(test_prr_figure_2),
+		TEST(test_prr_banks_what_the_application_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -348,6 +348,30 @@ static void test_timer_keepalive_octet_is_one_of_garbage_left_of_the_window(void
 	assert_int_equal(th.c->probes, 0);
 }
 
+/* RFC 6298 5.7: "using an RTO less than 3 seconds" */
+static void test_timer_after_a_lost_syn_begins_with_three_seconds_or_more(void **state)
+{
+	static const uint32_t init_s[] = { 1, 2, 3, 5 };
+
+	for (size_t i = 0; i < 2 * sizeof(init_s) / sizeof(init_s[0]); i++) {
+		uint32_t s = init_s[i / 2];
+
+		th_fresh();
+		th.env.conf.rto_init_ns = s * TH_S;
+		if (i & 1)
+			th_listen();
+		else
+			th_connect();
+		th_drain();
+		advance(s * 1000);
+		th_drain();
+		in(i & 1 ? "." : "S.", i & 1, 1, 0);
+		state_is(TCP_ESTABLISHED);
+		th_drain();
+		assert_int_equal(th.c->rto_us, (s > 3 ? s : 3) * 1000000);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -372,6 +396,7 @@ int main(void)
 		TEST(test_timer_keepalive_does_not_kill_a_shut_window),
 		TEST(test_timer_deadline_is_the_earliest),
 		TEST(test_timer_early_call_does_nothing),
+		TEST(test_timer_after_a_lost_syn_begins_with_three_seconds_or_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

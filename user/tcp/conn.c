@@ -158,8 +158,8 @@ void conn_established(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	c->cwnd = c->rto_count || c->ecn.flags & TCP_E_SYN_CE ? c->mss : tcp_initial_window(c->mss);
 	c->flags &= ~(uint32_t)(TCP_F_LOSS | TCP_F_RECOVERY | TCP_F_FORCE_RTX);
 	c->ssthresh = TCP_SSTHRESH_NONE;
-	if (c->rto_count && !c->srtt_us_x8)
-		c->rto_us = 3000000; /* RFC 6298 5.7 */
+	if (c->rto_count && !c->srtt_us_x8) /* RFC 6298 5.7: 3 s, for who begins with less */
+		c->rto_us = (uint32_t)max_u64(3000000, env->conf.rto_init_ns / 1000);
 	c->backoff = 0;
 	c->retrans_start = 0;
 	if (c->fastopen & TCP_FO_TEXT)

@@ -158,6 +158,13 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
+/* Outside recovery two duplicates let something go (RFC 3042), even where the third begins none (RFC 6582 3.2 (2)). */
+static bool past_limited_transmit(const struct tcp_conn *c)
+{
+	return c->dup_acks >= DUP_THRESH && !(c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) &&
+	       seq_leq(c->snd_una, c->recover);
+}
+
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 {
 	bool sack = c->flags & TCP_F_SACK, recovering = c->flags & (TCP_F_RECOVERY | TCP_F_LOSS);
@@ -189,7 +196,8 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 			tlp_arm(c, a->now_ns);
 	} else if (a->dup) {
 		c->dup_acks++;
-		dup_ack_loss(env, c, a->now_ns);
+		if (!past_limited_transmit(c))
+			dup_ack_loss(env, c, a->now_ns);
 	}
 }
 
