@@ -134,6 +134,37 @@ static void test_input_zero_window_refuses_text_but_acknowledges(void **state)
 	state_is(TCP_CLOSE_WAIT);
 }
 
+/* Too little is left of the window to be told with its scale, but enough for a probe's byte. */
+static void test_input_ack_that_crossed_the_ack_of_a_probe_counts(void **state)
+{
+	th.env.conf.rcvbuf_max = 65535u << 7;
+	th_modern();
+	th.c->rcvbuf = th.c->rcv_adv - th.c->rcv_nxt;
+	for (uint32_t left; (left = th.c->rcv_adv - th.c->rcv_nxt - 100); th_drain())
+		in("P.", th_peer_next(), 1, left < 1000 ? left : 1000);
+	put(1000);
+	out("P.", 1, th_peer_next(), 1000);
+	in("P.", th_peer_next(), 1, 1);
+	advance(40);
+	out(".", 1001, th_peer_next(), 0);
+	assert_int_equal(th.last.wnd, 0);
+	in(".", th_peer_next() - 2, 501, 0); /* no number that a probe can explain */
+	assert_int_equal(th.c->snd_una, TH_ISS + 1);
+	out(".", 1001, th_peer_next(), 0);
+	in(".", th_peer_next() - 1, 1001, 0);
+	assert_int_equal(th.c->snd_una, TH_ISS + 1001);
+	out(".", 1001, th_peer_next(), 0);
+	in("R", th_peer_next() - 1, 0, 0);
+	state_is(TCP_ESTABLISHED);
+	get(th.c->rcvq.len);
+	th_drain();
+	put(1000);
+	out("P.", 1001, th_peer_next(), 1000);
+	in(".", th_peer_next() - 1, 2001, 0); /* the window is open: the rule as ever */
+	assert_int_equal(th.c->snd_una, TH_ISS + 1001);
+	out(".", 2001, th_peer_next(), 0);
+}
+
 static void test_input_text_is_cut_to_the_window(void **state)
 {
 	th.env.conf.rcvbuf_max = 3000;
@@ -755,6 +786,7 @@ int main(void)
 		TEST(test_input_syn_ack_with_data_and_fin_is_taken_whole),
 		TEST(test_input_acceptability_follows_the_table),
 		TEST(test_input_zero_window_refuses_text_but_acknowledges),
+		TEST(test_input_ack_that_crossed_the_ack_of_a_probe_counts),
 		TEST(test_input_text_is_cut_to_the_window),
 		TEST(test_input_overlap_left_takes_only_what_is_new),
 		TEST(test_input_keepalive_of_the_peer_is_answered),

@@ -162,6 +162,16 @@ static bool syn_again(const struct tcp_conn *c, const struct tcp_seg *seg)
 	return c->state == TCP_SYN_RECEIVED && seg->seq == c->irs && (seg->flags & (TCP_SYN | TCP_RST)) == TCP_SYN;
 }
 
+/*
+ * Sent before the peer knew that its window probe's byte was taken, and so one number too old. The window it knows is zero, for
+ * what is left was too little to be told with our scale; then valid ACKs are accepted (RFC 9293 3.10.7.4).
+ */
+static bool crossed_probe(const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	return c->rcv_wscale && c->rcv_adv - c->rcv_nxt < 1u << c->rcv_wscale && seg->seq == c->rcv_nxt - 1 &&
+	       !tcp_seg_len(seg) && !(seg->flags & TCP_RST);
+}
+
 /* Not acceptable: an ACK is owed, unless it was a RST. */
 static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
@@ -215,12 +225,15 @@ static bool step_sequence(struct tcp_env *env, struct tcp_conn *c, const struct 
 		}
 	}
 	if (!acceptable(c, seg) || syn_again(c, seg)) {
-		if (c->rcv_adv != c->rcv_nxt || seg->seq != c->rcv_nxt) {
+		if (crossed_probe(c, seg)) {
+			conn_challenge(env, c, now_ns);
+		} else if (c->rcv_adv != c->rcv_nxt || seg->seq != c->rcv_nxt) {
 			refuse(env, c, seg, now_ns);
 			return false;
+		} else { /* zero window, next byte: a probe */
+			ack_now(c);
 		}
-		*trim = true; /* zero window, next byte: a probe */
-		ack_now(c);
+		*trim = true;
 	}
 	if (c->flags & TCP_F_TS && seg->opts.present & TCP_OPT_TS && seq_leq(seg->seq, c->last_ack_sent) &&
 	    !paws_rejects(c, seg, now_ns)) { /* RFC 7323 4.3 */
