@@ -124,6 +124,20 @@ static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
 		{ "-i vb 7 --isn 0x10", "no number" },
 		{ "-i vb 7 --isn=", "no number" },
 		{ "-i vb 7 --pcap -", "stdout carries the data" },
+		{ "-i vb 7 --sndbuf", "option '--sndbuf' needs a value" },
+		{ "-i vb 7 --sndbuf 4095", "--sndbuf: '4095' is no size from 4K to 1G bytes" },
+		{ "-i vb 7 --sndbuf 3K", "--sndbuf: '3K' is no size from 4K to 1G bytes" },
+		{ "-i vb 7 --rcvbuf 1073741825", "--rcvbuf: '1073741825' is no size" },
+		{ "-i vb 7 --rcvbuf 2G", "--rcvbuf: '2G' is no size" },
+		{ "-i vb 7 --rcvbuf 1048577K", "no size" },
+		{ "-i vb 7 --rcvbuf 18446744073709551615", "no size" },
+		{ "-i vb 7 --rcvbuf 18014398509481985K", "no size" },
+		{ "-i vb 7 --rcvbuf 99999999999999999999", "no size" },
+		{ "-i vb 7 --rcvbuf 64MB", "no size" },
+		{ "-i vb 7 --rcvbuf 64T", "no size" },
+		{ "-i vb 7 --rcvbuf -64M", "no size" },
+		{ "-i vb 7 --rcvbuf M", "no size" },
+		{ "-i vb 7 --rcvbuf=", "no size" },
 	};
 	struct opts o;
 
@@ -133,6 +147,23 @@ static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
 			fail_msg("'%s' said '%s'", cases[i].line, said);
 		assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
 	}
+}
+
+static void test_parse_buffer_sizes_take_a_unit(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7"), OPTS_GO);
+	assert_int_equal(o.conf.sndbuf_max | o.conf.rcvbuf_max | o.conf.buffer_bytes, 0);
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7 --sndbuf 4096 --rcvbuf 64K"), OPTS_GO);
+	assert_int_equal(o.conf.sndbuf_max, 4096);
+	assert_int_equal(o.conf.rcvbuf_max, 65536);
+	assert_int_equal(o.conf.buffer_bytes, 0);
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7 --sndbuf 64m --rcvbuf 1G"), OPTS_GO);
+	assert_int_equal(o.conf.sndbuf_max, 64 << 20);
+	assert_int_equal(o.conf.rcvbuf_max, 1 << 30);
+	/* All buffers together hold it four times. */
+	assert_int_equal(o.conf.buffer_bytes, 4 * ((1ull << 30) + (64 << 20)));
 }
 
 static void test_parse_bad_port_and_address_are_refused(void **state)
@@ -166,6 +197,7 @@ int main(void)
 		cmocka_unit_test(test_parse_defaults_are_those_of_the_library),
 		cmocka_unit_test(test_parse_all_options_in_any_place),
 		cmocka_unit_test(test_parse_bad_usage_is_one_line_and_exit_2),
+		cmocka_unit_test(test_parse_buffer_sizes_take_a_unit),
 		cmocka_unit_test(test_parse_bad_port_and_address_are_refused),
 		cmocka_unit_test(test_parse_help_lists_what_applies),
 	};

@@ -92,8 +92,10 @@ int cmd_serve(int argc, char **argv)
 
 	if (rc != OPTS_GO)
 		return rc;
-	o.conf.rcvbuf_max = RCVBUF;
-	o.conf.sndbuf_max = SNDBUF;
+	if (!(o.given & OPT_RCVBUF))
+		o.conf.rcvbuf_max = RCVBUF;
+	if (!(o.given & OPT_SNDBUF))
+		o.conf.sndbuf_max = SNDBUF;
 	raise_file_limit();
 	if (web_init(&w, o.argv[0]))
 		return report_fail("%s", fail_text());

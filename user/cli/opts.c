@@ -12,6 +12,10 @@
 
 #include "lib/fail.h"
 
+#define BUFFER_MIN (4u << 10) /* of one connection, one way; xtcp.h */
+#define BUFFER_MAX (1u << 30)
+#define MEMORY_DEFAULT (1ull << 30) /* for all buffers */
+
 struct row {
 	uint32_t bit;
 	char letter; /* 0: long name only */
@@ -121,6 +125,38 @@ static int set_ecn(struct opts *o, const char *arg)
 	return fail(EINVAL, "--ecn: '%s' is none of off, passive, on, accurate", arg);
 }
 
+/* 4 KiB to 1 GiB: a number of bytes, or of K, M or G of them. */
+static int size(const char *name, const char *arg, uint32_t *out)
+{
+	static const char units[] = "KMG";
+	char *end = (char *)arg;
+	const char *unit;
+	uint64_t n = 0;
+
+	errno = 0;
+	if (isdigit((unsigned char)arg[0]))
+		n = strtoull(arg, &end, 10);
+	unit = *end ? strchr(units, toupper((unsigned char)*end)) : NULL;
+	if (unit && !errno && n <= BUFFER_MAX) {
+		n <<= 10 * (unit - units + 1);
+		end++;
+	}
+	if (end == arg || *end || errno || n < BUFFER_MIN || n > BUFFER_MAX)
+		return fail(EINVAL, "--%s: '%s' is no size from 4K to 1G bytes", name, arg);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_sndbuf(struct opts *o, const char *arg)
+{
+	return size("sndbuf", arg, &o->conf.sndbuf_max);
+}
+
+static int set_rcvbuf(struct opts *o, const char *arg)
+{
+	return size("rcvbuf", arg, &o->conf.rcvbuf_max);
+}
+
 static int set_verbose(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -219,6 +255,8 @@ static const struct row rows[] = {
 	  set_ecn },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
 	  set_mtu_probing },
+	{ OPT_SNDBUF, 0, "sndbuf", "SIZE", "let a send buffer grow to SIZE bytes; K, M or G may follow", set_sndbuf },
+	{ OPT_RCVBUF, 0, "rcvbuf", "SIZE", "let a receive buffer, and so the window, grow to SIZE bytes", set_rcvbuf },
 	{ OPT_MD5, 0, "md5", "PEER=FILE", "sign segments (RFC 2385): ADDR[/LEN]=FILE with the key", set_md5 },
 	{ OPT_FASTOPEN, 0, "fastopen", NULL, "data in the SYN (TCP Fast Open); it may arrive twice", set_fastopen },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
@@ -342,6 +380,15 @@ static int check(const struct opts *o, const struct opts_use *use)
 	return OPTS_GO;
 }
 
+/* The default holds many connections of ordinary buffers: let it hold four of large ones, so that two are no pressure. */
+static void size_memory(struct xtcp_conf *c)
+{
+	uint64_t four = 4 * ((uint64_t)c->sndbuf_max + c->rcvbuf_max);
+
+	if (four > MEMORY_DEFAULT)
+		c->buffer_bytes = four;
+}
+
 int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv)
 {
 	struct option longs[ROWS + 1];
@@ -368,5 +415,6 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 	}
 	o->argc = argc - optind;
 	o->argv = argv + optind;
+	size_memory(&o->conf);
 	return check(o, use);
 }

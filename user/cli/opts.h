@@ -36,6 +36,8 @@
 #define OPT_VERBOSE (1u << 7)	   /* -v, --verbose */
 #define OPT_PORT (1u << 8)	   /* -p, --port PORT */
 #define OPT_ADDR (1u << 9)	   /* -a, --address ADDR */
+#define OPT_SNDBUF (1u << 10)	   /* --sndbuf SIZE -> conf.sndbuf_max */
+#define OPT_RCVBUF (1u << 11)	   /* --rcvbuf SIZE -> conf.rcvbuf_max */
 #define OPT_SECONDS (1u << 20)	   /* --seconds S */
 #define OPT_WARMUP (1u << 21)	   /* --warmup S */
 #define OPT_CONNECTIONS (1u << 22) /* --connections N */
@@ -48,7 +50,7 @@
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING | OPT_MD5)
+	 OPT_MTU_PROBING | OPT_MD5 | OPT_SNDBUF | OPT_RCVBUF)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 
