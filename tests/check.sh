@@ -8,8 +8,9 @@
 # line says why. One line is printed for each test, the log's tail when it failed; logs are in build/check/. The last
 # line is always `N passed, N failed, N skipped`; the exit code is 1 when something failed or nothing ran.
 #
-# -f REGEX: only tests whose name (group/name) matches. Environment: CHECK_JOBS (default: processors) at once, netns tests
-# one after the other (CHECK_NETNS_JOBS); SEEDS for sim; CHECK_SECONDS (1200) for all.
+# -f REGEX: only tests whose name (group/name) matches. Environment: CHECK_JOBS (default: processors) at once; netns tests, which
+# mostly wait, as many (CHECK_NETNS_JOBS), but those with a line `# alone: WHY`, which measure, by themselves; SEEDS for sim;
+# CHECK_SECONDS (1200) for all.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -204,12 +205,16 @@ group_requirements() {
 }
 
 group_netns() {
-	local t name
+	local t name alone
 	build all tests-netns tests-bench
-	for t in tests/netns/test_*.sh; do
-		[ -e "$t" ] || continue
-		name=$(basename "$t" .sh)
-		start "${CHECK_NETNS_JOBS:-1}" "netns/${name#test_}" 120 bash "$t"
+	for alone in '' yes; do
+		[ -z "$alone" ] || wait
+		for t in tests/netns/test_*.sh; do
+			[ -e "$t" ] || continue
+			if grep -q '^# alone: ' "$t"; then [ -n "$alone" ]; else [ -z "$alone" ]; fi || continue
+			name=$(basename "$t" .sh)
+			start "$([ -n "$alone" ] && echo 1 || echo "${CHECK_NETNS_JOBS:-$jobs}")" "netns/${name#test_}" 180 bash "$t"
+		done
 	done
 }
 

@@ -22,6 +22,7 @@
 #	pid_of NAME | stop NAME [SIGNAL] | wait_exit NAME SECONDS	(both return its exit code; 124: it did not end)
 #	wait_for 'CONDITION' SECONDS | wait_line FILE REGEX SECONDS | wait_listen in_b PORT
 #	nc_serve NAME in_b PORT [IN [OUT]] | nc_send NAME in_a ADDR PORT [IN [OUT]]	a kernel TCP peer, IN sent, OUT received; NC=-6 serves IPv6
+#	Limits of time are for a machine that has time for us: as long as processes here wait for a processor, they run slower.
 # Asserting, one line of output each:
 #	ok WHAT [CMD...] | not_ok WHAT CMD... | fail WHAT [WHY] | eq WHAT GOT WANT | le WHAT SMALL LARGE
 #	match WHAT TEXT REGEX | no_match WHAT TEXT REGEX | same WHAT FILE FILE | no_xdp va | skip REASON | skip_one WHAT REASON
@@ -172,15 +173,38 @@ pid_of() {
 	echo "${pids[$1]}"
 }
 
+# How long some process of this machine has been waiting for a processor, microseconds.
+stalled() {
+	local line=
+	{ read -r line </proc/pressure/cpu; } 2>/dev/null
+	case $line in
+	*total=*) echo "${line##*total=}" ;;
+	*) echo 0 ;;
+	esac
+}
+
+# limit SECONDS, then `expired` from time to time: the time is over, without that in which the machine was short of processors;
+# five times as long is enough in any case.
+limit() {
+	limit_us=$(($1 * 1000000)) limit_began=${EPOCHREALTIME/./} limit_stalled=$(stalled)
+}
+
+expired() {
+	local took=$((${EPOCHREALTIME/./} - limit_began))
+	[ $took -ge $limit_us ] || return 1
+	[ $took -ge $((5 * limit_us)) ] || [ $((took - $(stalled) + limit_stalled)) -ge $limit_us ]
+}
+
 # The exit code of a background process, 124 when it has not ended after so many seconds.
 wait_exit() {
-	local pid=${pids[$1]} end=$((${EPOCHREALTIME/./} + ${2:-10} * 1000000)) state
+	local pid=${pids[$1]} state limit_us limit_began limit_stalled
+	limit "${2:-10}"
 	while :; do
 		state=$(ps -o stat= -p "$pid")
 		case $state in
 		'' | Z*) break ;;
 		esac
-		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 124
+		! expired || return 124
 		sleep 0.02
 	done
 	wait "$pid"
@@ -192,9 +216,10 @@ stop() {
 }
 
 wait_for() {
-	local end=$((${EPOCHREALTIME/./} + ${2:-10} * 1000000))
+	local limit_us limit_began limit_stalled
+	limit "${2:-10}"
 	until eval "$1"; do
-		[ "${EPOCHREALTIME/./}" -lt "$end" ] || return 1
+		! expired || return 1
 		sleep 0.02
 	done
 }

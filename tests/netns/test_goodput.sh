@@ -3,6 +3,7 @@
 # Goodput over a lossy wire beside Linux's own with the same algorithm: 1 % loss and 20 ms each way, both ways; xtcp sends to
 # Linux, Linux sends to xtcp, and Linux to Linux is the yardstick. The receiver measures. Many connections at once, so that
 # the luck of single losses averages out; BBR fills the wire with few.
+# alone: it compares rates
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # Single losses and a pause of the wire, against Linux: a lost tail, a lost retransmission, a timeout that was needless. Each is
 # repaired without a timeout, or the timeout is undone; xtcp's own counters tell, not the time it took.
+# alone: a late process looks like a late segment
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
 
