@@ -42,7 +42,7 @@ INCLUDES := -Iinclude -Iuser -Ibuild
 DEFS := -D_GNU_SOURCE -DXTCP_VERSION='"$(VERSION)"'
 OPT := -O2 -g
 ifeq ($(SAN),1)
-OPT := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
+OPT := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 CFLAGS := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fPIC -pthread $(DEFS) $(INCLUDES) $(XFLAGS)
 # Tests: cmocka hands every case a state that few use.
@@ -284,12 +284,12 @@ install: all ## PREFIX=/usr/local DESTDIR=
 clean: ## remove build/
 	rm -rf build $(filter-out build build/%,$(O))
 
-# --- Lint, one stamp for each source, so that only what changed is looked at again ---
+# --- Lint: stamps, so that only what changed is looked at again ---
 
 TIDY_SRC := $(LIB_SRC) $(PRELOAD_SRC) $(CLI_SRC)
 FORMAT_SRC := $(sort $(wildcard bpf/*.[ch] include/*.h include/xtcp/*.h user/*/*.[ch] tests/*/*.[ch]))
 tidy-stamps: $(TIDY_SRC:%=build/lint/tidy/%.ok)
-format-stamps: $(FORMAT_SRC:%=build/lint/format/%.ok)
+format-stamps: build/lint/format.ok
 
 # The object stands for all headers that the source includes.
 build/lint/tidy/%.c.ok: build/obj/%.o .clang-tidy
@@ -297,8 +297,9 @@ build/lint/tidy/%.c.ok: build/obj/%.o .clang-tidy
 	$(Q)mkdir -p $(@D) && clang-tidy --quiet --warnings-as-errors='*' $*.c -- -std=gnu11 -fno-strict-aliasing $(DEFS) $(INCLUDES) \
 		2> >(grep -v 'warnings generated' >&2) && touch $@
 
-build/lint/format/%.ok: % .clang-format
-	$(Q)mkdir -p $(@D) && clang-format --dry-run -Werror $< && touch $@
+# What is newer than the last look, in one go.
+build/lint/format.ok: $(FORMAT_SRC) .clang-format
+	$(Q)mkdir -p $(@D) && clang-format --dry-run -Werror $(if $(filter .clang-format,$?),$(FORMAT_SRC),$(filter %.c %.h,$?)) && touch $@
 
 format: ## rewrite all C in the project's format
 	$(Q)clang-format -i $(FORMAT_SRC)
