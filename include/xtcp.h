@@ -135,6 +135,8 @@ struct xtcp_conf {
 	uint32_t
 		zero_window_probes; /* the same as orphan_retries for an open connection, which only then may be aborted, with
 					ETIMEDOUT, when memory is past mem_high; default 8; 1..256, 256: never */
+	uint32_t
+		fin_wait2_ms; /* how long a closed connection waits for the peer's FIN, milliseconds; default 60,000; 1..2^32 - 1 */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \

@@ -92,6 +92,8 @@ static int check_limits(struct xtcp_conf *c)
 	if ((err = field32("uto_high_s", &c->uto_high_s, 3600, 1, 1966020)) ||
 	    (err = field32("uto_low_s", &c->uto_low_s, c->uto_high_s < 100 ? c->uto_high_s : 100, 1, c->uto_high_s)))
 		return err;
+	if ((err = field32("fin_wait2_ms", &c->fin_wait2_ms, 60000, 1, UINT32_MAX)))
+		return err;
 	return field32("zero_window_probes", &c->zero_window_probes, 8, 1, 256);
 }
 
@@ -193,6 +195,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.r2_ns = c->r2_ms * NS_PER_MS;
 	ec.tcp.syn_timeout_ns = c->syn_r2_ms * NS_PER_MS;
 	ec.tcp.zero_window_probes = c->zero_window_probes;
+	ec.tcp.fin_wait2_ns = c->fin_wait2_ms * NS_PER_MS;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;
 	ec.tcp.fixed_isn = c->isn;
 	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];
