@@ -13,7 +13,9 @@
  * one may also do without any.
  *
  * What peers gave us is kept with their destination (dst.c), so it is bounded and the oldest goes first. A SYN with the
- * option that gets lost turns it off there for a minute, twice as long for each further one (4.1.3.1, and as Linux does).
+ * option that gets lost turns it off there for a minute, twice as long for each further one (4.1.3.1, and as Linux does). A
+ * connection that lost all that followed such a SYN cost more: an hour, and twice as long for each further one, until one
+ * gets something through.
  */
 #include "engine/private.h"
 
@@ -25,6 +27,8 @@
 #define RESET_NS 60000000000ull
 #define OFF_NS 60000000000ull
 #define OFF_DOUBLINGS 10 /* 17 hours */
+#define HOLE_NS 3600000000000ull
+#define HOLE_DOUBLINGS 6 /* 64 hours */
 
 /* ---- our cookies ---- */
 
@@ -235,6 +239,11 @@ int engine_connect_fastopen_bare(struct engine *e, uint64_t handle)
 	return 0;
 }
 
+static uint64_t max_time(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 void fastopen_learn(struct engine *e, uint32_t ref)
 {
 	struct conn *c = conn_at(e, ref);
@@ -245,6 +254,11 @@ void fastopen_learn(struct engine *e, uint32_t ref)
 	if (!c->dst)
 		return;
 	f = &dst_at(e, c->dst)->fastopen;
+	if (tcp_cold_peek(&c->tcp)->fast_hole) {
+		f->off_until_ns = max_time(f->off_until_ns, e->r->now_ns + (HOLE_NS << f->holes));
+		f->holes += f->holes < HOLE_DOUBLINGS;
+		return;
+	}
 	if (c->tcp.state != TCP_SYN_SENT && got->mss)
 		f->mss = got->mss;
 	if (c->tcp.fastopen & TCP_FO_GOT)
@@ -254,8 +268,19 @@ void fastopen_learn(struct engine *e, uint32_t ref)
 	if (c->tcp.fastopen & TCP_FO_LOST && c->tcp.state == TCP_SYN_SENT) {
 		f->off_until_ns = e->r->now_ns + (OFF_NS << f->losses);
 		f->losses += f->losses < OFF_DOUBLINGS;
-	} else if (!(c->tcp.fastopen & TCP_FO_LOST)) {
+	} else if (!(c->tcp.fastopen & TCP_FO_LOST) && !f->holes) {
 		f->losses = 0;
 		f->off_until_ns = 0;
 	}
+}
+
+void fastopen_end(struct engine *e, uint32_t ref)
+{
+	struct conn *c = conn_at(e, ref);
+	bool proved = tcp_fastopen_proved(&e->env, &c->tcp);
+
+	if (c->tcp.events & TCP_EV_FASTOPEN)
+		fastopen_learn(e, ref);
+	if (proved && c->dst && e->r->now_ns >= dst_at(e, c->dst)->fastopen.off_until_ns)
+		dst_at(e, c->dst)->fastopen.holes = 0;
 }

@@ -275,6 +275,8 @@ static void conn_free(struct engine *e, uint32_t ref)
 		listener_forget(e, ref);
 	if (c->life & CONN_FAST)
 		fastopen_settled(e, ref);
+	if (unlikely(c->tcp.fastopen & TCP_FO_TEXT))
+		fastopen_end(e, ref);
 	wheel_cancel(&e->r->wheel, &e->timers, ref);
 	conn_drop(e, ref);
 }

@@ -240,6 +240,8 @@ bool fastopen_syn(struct engine *e, struct listener *l, uint32_t ref, const stru
 void fastopen_settled(struct engine *e, uint32_t ref);
 /* TCP_EV_FASTOPEN. */
 void fastopen_learn(struct engine *e, uint32_t ref);
+/* A connection whose SYN carried text is about to be freed. */
+void fastopen_end(struct engine *e, uint32_t ref);
 /* The listener is closed: nobody counts any more. */
 void fastopen_close(struct engine *e, struct listener *l);
 

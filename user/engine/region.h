@@ -62,6 +62,7 @@ struct dst_fastopen {
 	uint64_t off_until_ns;	  /* a SYN with the option was lost: not before then */
 	struct tcp_cookie cookie; /* len 0: none */
 	uint8_t losses;		  /* in a row */
+	uint8_t holes;		  /* connections in a row that lost all that followed the handshake */
 	uint16_t mss;		  /* that came with it; 0: unknown */
 	uint8_t exp;		  /* 1: the experimental option has to be tried; 2: it brought nothing either */
 };

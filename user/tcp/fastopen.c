@@ -151,6 +151,7 @@ void fastopen_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_
 	}
 	c->fastopen &= (uint8_t)~TCP_FO_OPTION;
 	c->events |= TCP_EV_FASTOPEN;
+	tcp_cold(c)->fast_una = c->snd_una;
 }
 
 void fastopen_established(struct tcp_env *env, struct tcp_conn *c)
@@ -161,4 +162,49 @@ void fastopen_established(struct tcp_env *env, struct tcp_conn *c)
 		if (!(r->flags & TCP_REC_SYN))
 			loss_mark(c, r);
 	}
+}
+
+/*
+ * ---- a path that loses what follows (4.1.3.1) ----
+ *
+ * Some boxes let a SYN with text and its answer pass and then drop everything, because their idea of the sequence numbers is
+ * wrong. The signs are those that Linux goes by: timeouts and nothing acknowledged since the handshake, a RST in the window
+ * but not at its edge before any text came, a FIN whose text never came.
+ */
+
+static bool text_taken_along(const struct tcp_conn *c)
+{
+	return (c->fastopen & (TCP_FO_TEXT | TCP_FO_LOST)) == TCP_FO_TEXT && c->flags & TCP_F_SYN_ACKED;
+}
+
+static void hole(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (tcp_cold_peek(c)->fast_hole)
+		return;
+	tcp_cold(c)->fast_hole = true;
+	tcp_count(env, fastopen_late_holes);
+	c->events |= TCP_EV_FASTOPEN;
+}
+
+void fastopen_timeout(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (text_taken_along(c) && c->snd_una == tcp_cold_peek(c)->fast_una)
+		hole(env, c);
+}
+
+void fastopen_odd_reset(struct tcp_env *env, struct tcp_conn *c)
+{
+	if (text_taken_along(c) && c->state == TCP_ESTABLISHED && !tcp_cold_peek(c)->account.data_segs_in)
+		hole(env, c);
+}
+
+bool tcp_fastopen_proved(struct tcp_env *env, struct tcp_conn *c)
+{
+	const struct tcp_cold *cold = tcp_cold_peek(c);
+
+	if (!text_taken_along(c))
+		return false;
+	if ((c->flags & (TCP_F_FIN_SEEN | TCP_F_FIN_RCVD)) == TCP_F_FIN_SEEN && !cold->account.bytes_received)
+		hole(env, c);
+	return !cold->fast_hole && (cold->account.bytes_received || c->snd_una != cold->fast_una);
 }

@@ -257,6 +257,7 @@ static void step_rst(struct tcp_env *env, struct tcp_conn *c, const struct tcp_s
 	}
 	if (seg->seq != c->rcv_nxt) { /* RFC 5961 3.2: inside the window, not at its edge */
 		tcp_count(env, in_rst_challenged);
+		fastopen_odd_reset(env, c);
 		conn_challenge(env, c, now_ns);
 		return;
 	}

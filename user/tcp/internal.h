@@ -352,6 +352,9 @@ void fastopen_syn_again(struct tcp_env *env, struct tcp_conn *c);
 void fastopen_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
 /* ESTABLISHED: text that went with the SYN and was not acknowledged with it goes again. */
 void fastopen_established(struct tcp_env *env, struct tcp_conn *c);
+/* The timer has fired several times, or for the last time; a RST came that is in the window but not at its edge. */
+void fastopen_timeout(struct tcp_env *env, struct tcp_conn *c);
+void fastopen_odd_reset(struct tcp_env *env, struct tcp_conn *c);
 /* Bytes of the option in a SYN; 0: none. */
 uint32_t fastopen_option_len(const struct tcp_conn *c);
 uint8_t *fastopen_option_put(uint8_t *p, const struct tcp_conn *c);

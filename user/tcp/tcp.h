@@ -469,6 +469,8 @@ struct tcp_cold {
 	struct tcp_rcvtune rcvtune;
 	struct tcp_fastopen fastopen;
 	struct tcp_spurious spurious;
+	uint32_t fast_una;	/* Fast Open, active: snd_una after the handshake */
+	bool fast_hole;		/* ... and the path seems to lose all that followed it */
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	uint32_t part_seq;	/* first byte of the part of a burst that is being made (output.c) */
 	uint32_t snd_psh;	/* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
@@ -544,6 +546,8 @@ void tcp_accept_syn(struct tcp_env *env, struct tcp_conn *c, const struct tcp_op
 void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, uint16_t mss);
 /* Active: text with the SYN and no option, to a peer that asks for no cookie. */
 void tcp_fastopen_bare(struct tcp_conn *c, uint16_t mss);
+/* Active, at the end of the connection: did anything come through after the handshake? TCP_EV_FASTOPEN may follow. */
+bool tcp_fastopen_proved(struct tcp_env *env, struct tcp_conn *c);
 /* Passive: the SYN-ACK brings the peer this cookie. */
 void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie);
 /* Passive: the SYN's cookie was good. Its text is there to be read. */

@@ -22,6 +22,7 @@
 #define NS_PER_S 1000000000ull
 #define RR_THRESH 4u	  /* segments: rrthresh of RFC 7765 */
 #define RTO_LEFT_US 1000u /* what is left of the timer at least */
+#define HOLE_TIMEOUTS 3	  /* in a row, until a path is suspected that dislikes Fast Open */
 
 void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
@@ -84,6 +85,7 @@ static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (now_ns - c->retrans_start < patience_ns(env, c))
 		return false;
 	tcp_count(env, conn_timeouts);
+	fastopen_timeout(env, c);
 	conn_done(env, c, c->soft_error ? c->soft_error : ETIMEDOUT);
 	return true;
 }
@@ -105,6 +107,8 @@ static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (c->recs.count || syn) {
 		loss_rto(env, c, now_ns);
 		timer_rtx_arm(env, c, now_ns);
+		if (c->backoff >= HOLE_TIMEOUTS)
+			fastopen_timeout(env, c);
 		if (c->backoff == env->conf.r1) /* SHLD-9 */
 			conn_report(c, 0);
 	} else if (c->flags & TCP_F_ORPHAN && c->probes >= env->conf.orphan_retries) {
