@@ -127,6 +127,46 @@ static void test_loss_duplicates_right_after_recovery_start_no_other(void **stat
 	out(".", SEG(11), 1, MSS);
 }
 
+/* RFC 6582 4.1: after a timeout, what was sent again is lost again. The acknowledgement moved by too little for a needless one. */
+static void test_loss_third_duplicate_ack_after_a_timeout_retransmits(void **state)
+{
+	flight(10);
+	advance(200);
+	out(".", 1, 1, MSS);
+	in(".", 1, SEG(1), 0);
+	out(".", SEG(1), 1, MSS);
+	out(".", SEG(2), 1, MSS);
+	in(".", 1, SEG(2), 0);
+	out(".", SEG(3), 1, MSS);
+	out(".", SEG(4), 1, MSS);
+	in(".", 1, SEG(3), 0); /* SEG(3) is lost, SEG(4) and two of the first flight have come */
+	th_drain();
+	for (int i = 0; i < 2; i++)
+		in(".", 1, SEG(3), 0);
+	th_drain();
+	count_is(fast_recoveries, 0);
+	in(".", 1, SEG(3), 0);
+	out(".", SEG(3), 1, MSS);
+	count_is(fast_recoveries, 1);
+	count_is(rto_fires, 1);
+	in(".", 1, SEG(10), 0);
+	assert_false(th.c->flags & (TCP_F_RECOVERY | TCP_F_LOSS));
+}
+
+static void test_loss_duplicates_of_a_needless_timeout_start_nothing(void **state)
+{
+	flight(10);
+	advance(200);
+	out(".", 1, 1, MSS);
+	in(".", 1, SEG(5), 0); /* four and more: SEG(1) to SEG(4) may be on their way again */
+	th_drain();
+	for (int i = 0; i < 3; i++)
+		in(".", 1, SEG(5), 0);
+	th_drain();
+	count_is(fast_recoveries, 0);
+	assert_true(th.c->flags & TCP_F_LOSS);
+}
+
 /* ---- with SACK ---- */
 
 /* RFC 9293: MUST-5 */
@@ -477,6 +517,8 @@ int main(void)
 		TEST(test_loss_recovery_keeps_the_pipe_full),
 		TEST(test_loss_newreno_partial_ack_retransmits_the_next_hole),
 		TEST(test_loss_duplicates_right_after_recovery_start_no_other),
+		TEST(test_loss_third_duplicate_ack_after_a_timeout_retransmits),
+		TEST(test_loss_duplicates_of_a_needless_timeout_start_nothing),
 		TEST(test_loss_sack_of_three_segments_above_marks_the_hole),
 		TEST(test_loss_sack_one_block_far_up_is_enough),
 		TEST(test_loss_sack_only_holes_are_sent_again),

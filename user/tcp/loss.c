@@ -121,14 +121,25 @@ void loss_reorder_expired(struct tcp_env *env, struct tcp_conn *c, uint64_t now_
 	sack_loss(env, c, &a);
 }
 
+/*
+ * After a timeout duplicates may answer what was sent again needlessly (RFC 6582 3.2 (2)); but three needless ones would have
+ * moved the acknowledgement by four segments at least before (4.1, ACK heuristic).
+ */
+static bool retransmission_lost(const struct tcp_conn *c)
+{
+	return c->flags & TCP_F_LOSS && !(c->loss_flags & (TCP_L_FRTO_1 | TCP_L_FRTO_2)) && c->cwnd > c->mss &&
+	       tcp_cold_peek(c)->ack_step <= 4u * c->mss;
+}
+
 static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	if (c->sacked + c->lost + c->mss <= tcp_flight(c))
 		c->sacked += c->mss; /* one segment has left the network */
-	if (c->dup_acks < DUP_THRESH || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+	if (c->dup_acks < DUP_THRESH || c->flags & TCP_F_RECOVERY)
 		return;
-	if (seq_leq(c->snd_una, c->recover)) /* RFC 6582 3.2 (2): these may answer what was sent again needlessly */
+	if (seq_leq(c->snd_una, c->recover) && !retransmission_lost(c))
 		return;
+	c->flags &= ~(uint32_t)TCP_F_LOSS;
 	mark_first(env, c);
 	if (c->mtu_state == TCP_MTU_PROBING && plpmtud_lost(env, c))
 		return;
@@ -178,8 +189,10 @@ void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a)
 		return;
 	}
 	if (a->acked) {
-		if (!sack)
+		if (!sack) {
 			c->dup_acks = 0;
+			tcp_cold(c)->ack_step = a->acked;
+		}
 		if (recovering)
 			partial_ack(env, c, a->acked);
 		else if (!sack)

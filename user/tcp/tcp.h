@@ -474,6 +474,7 @@ struct tcp_cold {
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	uint32_t part_seq;	/* first byte of the part of a burst that is being made (output.c) */
 	uint32_t snd_psh;	/* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
+	uint32_t ack_step;	/* without SACK: bytes by which snd_una moved last */
 	bool uto_owed;		/* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
