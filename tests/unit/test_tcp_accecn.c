@@ -420,6 +420,46 @@ static void test_option_stops_when_first_data_times_out(void **state)
 	assert_false(th.opts.present & TCP_OPT_ACCECN);
 }
 
+/* 3.2.3.2.2: what was acknowledged with the option comes again, each time. */
+static void test_option_stops_when_acknowledged_data_comes_again(void **state)
+{
+	client();
+	for (uint32_t i = 0; i < 3; i++) {
+		data(2 * i, ECN_ECT_0);
+		data(2 * i + 1, ECN_ECT_0);
+		out(".Ee", 1, SEG(2 * i + 2), 0);
+		assert_true(th.opts.present & TCP_OPT_ACCECN);
+		data(2 * i, ECN_NOT_ECT);
+		data(2 * i, ECN_NOT_ECT); /* that it comes twice is no second time */
+		th_drain();
+	}
+	data(6, ECN_ECT_0);
+	advance(50);
+	out(".Ee", 1, SEG(7), 0);
+	assert_false(th.opts.present & TCP_OPT_ACCECN);
+}
+
+static void test_option_goes_on_where_acks_are_lost_now_and_then(void **state)
+{
+	uint32_t n = 0;
+
+	client();
+	for (uint32_t i = 0; i < 5; i++) {
+		for (uint32_t k = 0; k < 70; k++, n++) {
+			data(n, ECN_ECT_0);
+			get(MSS);
+			advance(50);
+			th_drain();
+		}
+		data(n - 1, ECN_NOT_ECT);
+		th_drain();
+	}
+	data(n, ECN_ECT_0);
+	advance(50);
+	out(".Ee", 1, SEG(n + 1), 0);
+	assert_true(th.opts.present & TCP_OPT_ACCECN);
+}
+
 /* ---- the sender ---- */
 
 static void test_mark_reduces_once_a_window_without_cwr(void **state)
@@ -624,6 +664,8 @@ int main(void)
 		TEST(test_option_leaves_room_for_sack),
 		TEST(test_option_shortens_data_not_beyond_the_mtu),
 		TEST(test_option_stops_when_first_data_times_out),
+		TEST(test_option_stops_when_acknowledged_data_comes_again),
+		TEST(test_option_goes_on_where_acks_are_lost_now_and_then),
 		TEST(test_mark_reduces_once_a_window_without_cwr),
 		TEST(test_no_mark_no_reduction),
 		TEST(test_wrap_without_option_is_the_worst),

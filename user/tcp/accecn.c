@@ -13,6 +13,8 @@
 
 #define ACE_MASK 7u
 #define CEP_INIT 5u	     /* 3.2.1 */
+#define OPT_AGAIN_MAX 3u     /* times that what was acknowledged with the option came again: it does not come through */
+#define OPT_ALIVE 64u	     /* options in a row without that: it does */
 #define COUNT_MASK 0xffffffu /* counters of the option have 24 bits */
 
 static const uint8_t count_ecn[3] = { ECN_ECT_0, ECN_CE, ECN_ECT_1 }; /* in the order of TCP_ECN_* */
@@ -200,6 +202,16 @@ static uint8_t *put_count(uint8_t *p, const struct tcp_conn *c, uint32_t k)
 	return p;
 }
 
+static void option_sent(struct tcp_conn *c)
+{
+	struct tcp_ecn_counts *n = &tcp_cold(c)->ecn;
+
+	if (n->opt_acks < OPT_ALIVE)
+		n->opt_acks++;
+	else
+		n->opt_again = 0;
+}
+
 uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room)
 {
 	uint8_t bits = option_counters(c, room);
@@ -217,6 +229,7 @@ uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room)
 		p = put_count(p, c, 2); /* both orders' others are there: order 0 */
 	while (pad--)
 		*p++ = OPT_NOP;
+	option_sent(c);
 	if (!(c->ecn.flags &
 	      TCP_E_HANDSHAKE)) /* the ACK of the SYN-ACK may get lost: once more, with data (3.2.3.2.1) */
 		c->ecn.opt_new = 0;
@@ -228,6 +241,19 @@ void accecn_rto(struct tcp_conn *c)
 	if (c->ecn.mode == TCP_ECN_ACCECN &&
 	    c->snd_una == c->iss + 1) /* 3.2.3.2.2: the first data may have died of it */
 		c->ecn.flags |= TCP_E_NO_OPT;
+}
+
+/* 3.2.3.2.2: acknowledged data always comes again, so the ACKs with the option seem to be dropped on the way. */
+void accecn_duplicate(struct tcp_conn *c)
+{
+	struct tcp_ecn_counts *n;
+
+	if (c->ecn.mode != TCP_ECN_ACCECN)
+		return;
+	n = &tcp_cold(c)->ecn;
+	if (n->opt_acks && ++n->opt_again == OPT_AGAIN_MAX)
+		c->ecn.flags |= TCP_E_NO_OPT;
+	n->opt_acks = 0;
 }
 
 /* ---- the sender ---- */

@@ -64,6 +64,8 @@ struct tcp_ecn_counts {
 	uint32_t s_count[3];	      /* s.e0b, s.ceb, s.e1b of RFC 9768 3.2 less their first values, 24 bits */
 	uint32_t ce_ack[TCP_CE_ACKS]; /* DCTCP: acknowledgements owed for what came before a change (RFC 8257 3.2) */
 	uint8_t ce_ack_ece;	      /* bit i: ce_ack[i] goes out with ECE */
+	uint8_t opt_acks;	      /* AccECN options sent since acknowledged data came again, saturating */
+	uint8_t opt_again;	      /* times that it came */
 };
 
 #endif

@@ -197,6 +197,7 @@ static void refuse(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg
 		conn_challenge(env, c, now_ns);
 	} else if (tcp_seg_len(seg)) {
 		recvq_duplicate(env, c, seg->seq, seg->seq + tcp_seg_len(seg));
+		accecn_duplicate(c);
 		delack_quick(c); /* a duplicate: the ACK for it was lost */
 	} else {
 		conn_challenge(env, c, now_ns);

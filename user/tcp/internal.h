@@ -321,6 +321,7 @@ void accecn_received(struct tcp_conn *c, const struct tcp_seg *seg, uint32_t seg
 void accecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
 void accecn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
 void accecn_rto(struct tcp_conn *c);
+void accecn_duplicate(struct tcp_conn *c);
 /* The option that the next segment carries if it has this room: bytes, padding included; 0: none. */
 uint32_t accecn_option_len(const struct tcp_conn *c, uint32_t room);
 uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
