@@ -219,7 +219,7 @@ tests-fuzz: $(FUZZ_BIN)
 
 # --- What people run ---
 
-SEEDS ?= $(if $(SEED),$(SEED)..$(SEED),1..100)
+SEEDS ?= $(or $(SEED),1..100)
 FUZZ_SECONDS ?= 20
 
 deps: ## install the Debian packages that are missing

@@ -49,6 +49,11 @@ void link_free(struct link *l);
 uint32_t link_send(struct link *l, uint8_t *data, uint32_t len, uint64_t now_ns);
 /* When the next frame arrives; SIM_NEVER: none is under way. */
 uint64_t link_next(const struct link *l);
+/* The next frame; there is one. */
+static inline const struct frame *link_peek(const struct link *l)
+{
+	return l->heap[0];
+}
 /* The next frame, to be freed by the caller. */
 struct frame *link_take(struct link *l);
 

@@ -2,10 +2,10 @@
 /*
  * main.c - runs seeds:
  *
- *   sim --seeds A..B [--trace] [--twice] [--stats] [-v]
+ *   sim --seeds A..B[@GENERATION] [--trace] [--twice] [--stats] [-v]
  *   sim --table | --table-check    goodput beside theory (table.c)
  *
- * A range of more than one seed begins with those of tests/sim/seeds.txt, which failed
+ * The generation (scenario.h) is the newest unless told. A range of more than one seed begins with those of tests/sim/seeds.txt, which failed
  * once, and its first seeds are run twice to see that a seed means one run only.
  *   --trace  the ladder of each seed    --twice  run each seed twice and compare
  *   --stats  which counters were moved  -v       the scenario of each seed
@@ -30,6 +30,7 @@ static struct scenario scenario;
 static struct {
 	bool trace, twice, stats, verbose;
 	uint64_t from, to;
+	uint32_t generation;
 } opt;
 static uint64_t failures, events;
 
@@ -37,9 +38,9 @@ static uint64_t failures, events;
 static void on_signal(int sig)
 {
 	char line[160];
-	int n = snprintf(line, sizeof(line), "not ok seed %llu: %s; again with: make sim SEED=%llu\n",
+	int n = snprintf(line, sizeof(line), "not ok seed %llu: %s; again with: make sim SEED=%llu@%u\n",
 			 (unsigned long long)scenario.seed, sig == SIGALRM ? "hangs" : "crashed",
-			 (unsigned long long)scenario.seed);
+			 (unsigned long long)scenario.seed, scenario.generation);
 
 	fflush(stdout);
 	if (write(STDOUT_FILENO, line, (size_t)n) < 0)
@@ -49,11 +50,11 @@ static void on_signal(int sig)
 	_exit(1);
 }
 
-static bool run_once(uint64_t seed, uint64_t *hash)
+static bool run_once(uint64_t seed, uint32_t generation, uint64_t *hash)
 {
 	bool good;
 
-	scenario_make(&scenario, seed);
+	scenario_make(&scenario, generation, seed);
 	alarm(SECONDS_MAX);
 	good = world_run(&world, &scenario, opt.trace);
 	alarm(0);
@@ -62,18 +63,18 @@ static bool run_once(uint64_t seed, uint64_t *hash)
 	return good;
 }
 
-static void run_seed(uint64_t seed, bool twice)
+static void run_seed(uint64_t seed, uint32_t generation, bool twice)
 {
 	uint64_t hash, again;
 	bool good;
 
 	if (opt.verbose || opt.trace) {
-		scenario_make(&scenario, seed);
+		scenario_make(&scenario, generation, seed);
 		scenario_print(&scenario, stdout);
 	}
-	good = run_once(seed, &hash);
+	good = run_once(seed, generation, &hash);
 	if (good && twice) {
-		good = run_once(seed, &again);
+		good = run_once(seed, generation, &again);
 		if (good && hash != again) {
 			good = false;
 			snprintf(world.why, sizeof(world.why), "two runs of one seed differ");
@@ -86,8 +87,9 @@ static void run_seed(uint64_t seed, bool twice)
 	if (good)
 		return;
 	failures++;
-	printf("not ok seed %llu: %s; again with: make sim SEED=%llu, its ladder: build/tests/sim --trace --seeds %llu\n",
-	       (unsigned long long)seed, world.why, (unsigned long long)seed, (unsigned long long)seed);
+	printf("not ok seed %llu: %s; again with: make sim SEED=%llu@%u, its ladder: build/tests/sim --trace --seeds %llu@%u\n",
+	       (unsigned long long)seed, world.why, (unsigned long long)seed, generation, (unsigned long long)seed,
+	       generation);
 	fflush(stdout);
 }
 
@@ -103,9 +105,9 @@ static void run_file(const char *name)
 		char *end;
 		uint64_t seed = strtoull(line, &end, 10);
 
-		if (end == line)
+		if (end == line || *end != '@')
 			continue;
-		run_seed(seed, false);
+		run_seed(seed, (uint32_t)strtoul(end + 1, NULL, 10), false);
 		n++;
 	}
 	fclose(f);
@@ -137,13 +139,18 @@ static bool parse_seeds(const char *text)
 		text = end + 2;
 		opt.to = strtoull(text, &end, 10);
 	}
-	return end != text && !*end && opt.from <= opt.to;
+	if (end != text && *end == '@') {
+		text = end + 1;
+		opt.generation = (uint32_t)strtoul(text, &end, 10);
+	}
+	return end != text && !*end && opt.from <= opt.to && opt.generation && opt.generation <= SIM_GENERATION;
 }
 
 static bool parse(int argc, char **argv)
 {
 	opt.from = 1;
 	opt.to = 100;
+	opt.generation = SIM_GENERATION;
 	for (int i = 1; i < argc; i++) {
 		if (!strcmp(argv[i], "--trace"))
 			opt.trace = true;
@@ -170,7 +177,7 @@ int main(int argc, char **argv)
 		return table_check();
 	if (!parse(argc, argv)) {
 		fprintf(stderr,
-			"usage: sim --seeds A..B [--trace] [--twice] [--stats] [-v] | --table | --table-check\n");
+			"usage: sim --seeds A..B[@GENERATION] [--trace] [--twice] [--stats] [-v] | --table | --table-check\n");
 		return 2;
 	}
 	signal(SIGSEGV, on_signal);
@@ -181,7 +188,7 @@ int main(int argc, char **argv)
 	if (opt.from != opt.to)
 		run_file(SEEDS_FILE);
 	for (uint64_t seed = opt.from; seed <= opt.to && failures < FAILURES_MAX; seed++)
-		run_seed(seed, opt.twice || (opt.from != opt.to && seed - opt.from < TWICE_FIRST));
+		run_seed(seed, opt.generation, opt.twice || (opt.from != opt.to && seed - opt.from < TWICE_FIRST));
 	clock_gettime(CLOCK_MONOTONIC, &t1);
 	took = (double)(t1.tv_sec - t0.tv_sec) + (double)(t1.tv_nsec - t0.tv_nsec) / 1e9;
 	if (opt.stats)

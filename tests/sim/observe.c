@@ -198,6 +198,8 @@ static void judge_ack(struct world *w, struct view *v)
 	v->me->acked = ack;
 	if ((int32_t)(edge - v->me->edge) > 0)
 		v->me->edge = edge;
+	if (v->from && w->s->shift[0] && !w->s->shift_sack)
+		return; /* a firewall that does not know SACK has left them in other numbers */
 	for (uint8_t i = 0; v->opts.present & TCP_OPT_SACK && i < v->opts.nsack; i++) {
 		uint32_t from = v->opts.sack[i].start - v->other->isn, to = v->opts.sack[i].end - v->other->isn;
 

@@ -174,7 +174,7 @@ bool oracle_drained(struct world *w)
 		if (n.conns || n.time_waits || n.buffer_used || w->side[i].port.rx_count)
 			return false;
 	}
-	return !w->side[0].out.count && !w->side[1].out.count;
+	return reseg_empty(w, 0) && reseg_empty(w, 1);
 }
 
 /* ---- the end ---- */

@@ -307,13 +307,14 @@ static void make_path_mtu(struct scenario *s)
 		s->returns_ns = s->dies_ns + rng_log(&r, SIM_MS, 30 * SIM_S);
 }
 
-void scenario_make(struct scenario *s, uint64_t seed)
+void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
 	uint64_t most;
 
 	memset(s, 0, sizeof(*s));
 	s->seed = seed;
+	s->generation = generation;
 	s->clean = rng_percent(&r, 33);
 	s->eager = rng_percent(&r, s->clean ? 70 : 40);
 	/* Near a wrap of the microsecond clock or of the timestamp clock, or anywhere. */
@@ -339,6 +340,8 @@ void scenario_make(struct scenario *s, uint64_t seed)
 	for (uint32_t i = 0; i < s->pairs; i++)
 		make_pair(s, &r, &s->pair[i], most);
 	make_again(s, &r);
+	if (generation > 1)
+		boxes_make(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 
@@ -372,6 +375,7 @@ static void print_link(const struct scenario *s, int i, FILE *f)
 		fprintf(f, ", duplicates %.2f %%", l->dup_ppm / 1e4);
 	if (l->corrupt_ppm)
 		fprintf(f, ", bit errors %.2f %%", l->corrupt_ppm / 1e4);
+	boxes_print(s, i, f);
 	for (uint32_t k = 0; k < l->blackouts; k++)
 		fprintf(f, ", dark %.3f-%.3f s", (double)(l->dark_from[k] - s->start_ns) / 1e9,
 			(double)(l->dark_to[k] - s->start_ns) / 1e9);
@@ -406,12 +410,13 @@ static void print_end(const struct end_conf *e, const char *name, FILE *f)
 void scenario_print(const struct scenario *s, FILE *f)
 {
 	static const char *const kinds[] = { "normal", "simultaneous open", "refused" };
+	static const char *const how[] = { "taken out of", "made zero in", "of an unknown kind in" };
 
-	fprintf(f, "# seed %llu: %s%s, quiet after %.3f s, meta %u\n", (unsigned long long)s->seed,
+	fprintf(f, "# seed %llu@%u: %s%s, quiet after %.3f s, meta %u\n", (unsigned long long)s->seed, s->generation,
 		s->clean ? "clean" : "faulty", s->eager ? ", eager readers" : "",
 		(double)(s->quiet_ns - s->start_ns) / 1e9, s->meta);
 	if (s->strip)
-		fprintf(f, "# taken out of SYNs:%s%s%s%s\n", s->strip & 4 ? " MSS" : "",
+		fprintf(f, "# %s SYNs:%s%s%s%s\n", how[s->strip_how], s->strip & 4 ? " MSS" : "",
 			s->strip & 8 ? " window-scale" : "", s->strip & 16 ? " SACK" : "",
 			s->strip & 256 ? " timestamps" : "");
 	if (s->mtu_later[0] != s->mtu[0] || s->mtu_later[1] != s->mtu[1])

@@ -18,6 +18,14 @@
 #define SIM_S 1000000000ull
 #define SIM_NEVER UINT64_MAX
 
+/*
+ * A seed means what its generation makes of it: what is added to the scenarios later is for later generations only, so that
+ * seeds which failed once (seeds.txt) keep their meaning.
+ *   1  links, faults, engines, applications
+ *   2  and boxes on the way (boxes.c), themes (themes.c)
+ */
+#define SIM_GENERATION 2
+
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
 	uint64_t jitter_ns;
@@ -40,6 +48,23 @@ struct link_conf { /* one direction */
 	uint32_t corrupt_ppm;
 	uint32_t blackouts;
 	uint64_t dark_from[SIM_BLACKOUTS], dark_to[SIM_BLACKOUTS];
+};
+
+enum strip_how { STRIP_NOP, STRIP_ZERO, STRIP_UNKNOWN }; /* STRIP_ZERO ends the list of options there */
+
+/* What boxes do to the segments of one direction, for ever. */
+struct box_conf {
+	uint16_t mss_max;     /* a larger MSS option becomes this; 0: no */
+	bool strip_sack_ok;   /* SACK-permitted is taken out of SYNs */
+	bool strip_sack;      /* SACK blocks */
+	bool strip_accecn;    /* the AccECN option, of all segments */
+	bool ecn_syn_clear;   /* AE, CWR and ECE of SYNs are cleared */
+	bool ecn_clear;	      /* ... of the other segments */
+	bool drop_unknown;    /* segments with an option that a firewall of old does not know are dropped */
+	bool drop_syn_text;   /* SYNs with text are dropped */
+	uint32_t split_ppm;   /* a segment is cut into pieces */
+	uint32_t split_bytes; /* ... of so much text */
+	uint64_t merge_ns;    /* a segment waits so long for the next, and both become one; 0: no */
 };
 
 enum end_close {
@@ -88,6 +113,7 @@ struct pair_conf {
 
 struct scenario {
 	uint64_t seed;
+	uint32_t generation;
 	uint64_t start_ns;
 	uint64_t quiet_ns; /* faults stop */
 	bool clean;	   /* nothing is ever lost, late or twice */
@@ -102,21 +128,30 @@ struct scenario {
 	uint8_t meta;		  /* 0: no metadata; 1: offsets; 2: with random connection hints */
 	struct link_conf link[2]; /* [n]: frames sent by engine n */
 	uint32_t strip;		  /* bit n: option of kind n is taken out of SYNs */
-	uint32_t forged;	  /* frames that a third party sends until quiet_ns */
-	uint32_t mtu_later[2];	  /* the link's MTU from half-time on */
-	uint32_t mtu_first[2];	  /* ... at the start */
-	uint64_t returns_ns;	  /* engine B is started again, and knows nothing; SIM_NEVER: not */
-	uint64_t dies_ns;	  /* engine B stops for ever; SIM_NEVER: it does not */
-	uint64_t stop_ns;	  /* the run is cut off here; 0: it runs to its end */
-	uint64_t measure_ns;	  /* then goodput counts from here */
-	uint32_t check_every;	  /* turns between two checks of all invariants */
-	bool mem_kills;		  /* connections may be ended for their memory */
+	enum strip_how strip_how;
+	struct box_conf box[2]; /* [n]: for frames sent by engine n */
+	uint32_t shift[2]; /* a firewall before B adds this to the sequence numbers of engine n, for the other's eyes */
+	bool shift_sack;   /* ... and knows SACK */
+	uint32_t forged;   /* frames that a third party sends until quiet_ns */
+	uint32_t mtu_later[2]; /* the link's MTU from half-time on */
+	uint32_t mtu_first[2]; /* ... at the start */
+	uint64_t returns_ns;   /* engine B is started again, and knows nothing; SIM_NEVER: not */
+	uint64_t dies_ns;      /* engine B stops for ever; SIM_NEVER: it does not */
+	uint64_t stop_ns;      /* the run is cut off here; 0: it runs to its end */
+	uint64_t measure_ns;   /* then goodput counts from here */
+	uint32_t check_every;  /* turns between two checks of all invariants */
+	bool mem_kills;	       /* connections may be ended for their memory */
 	uint32_t pairs;
 	struct pair_conf pair[SIM_PAIRS];
 };
 
-void scenario_make(struct scenario *s, uint64_t seed);
+void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed);
 void scenario_print(const struct scenario *s, FILE *f);
+/* ---- boxes.c ---- */
+
+void boxes_make(struct scenario *s);
+void boxes_print(const struct scenario *s, int i, FILE *f);
+
 /* Bytes that all applications write. */
 uint64_t scenario_bytes(const struct scenario *s);
 

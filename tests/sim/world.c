@@ -70,18 +70,22 @@ static void send_frame(void *arg, uint8_t *data, uint32_t len)
 {
 	struct side *side = arg;
 	struct world *w = side->w;
-	uint32_t fate;
 
 	hash_in(w, w->now << 1 | side->index);
 	hash_frame(w, data, len);
 	oracle_frame(w, !side->index, data, len);
-	middlebox_pass(w, data, len);
+	middlebox_pass(w, side->index, data, len);
+	if (side->index == 1)
+		middlebox_shift(w, 1, false, data, len);
 	observe_sent(w, side->index, data, len);
+	if (middlebox_drops(w, side->index, data, len)) {
+		trace_note(w, "%c  ** %u bytes dropped by a firewall", "AB"[side->index], len);
+		return;
+	}
 	if (hop_refuses(w, side->index, data, len))
 		return;
 	middlebox_shrink(w, side->index, data, len);
-	fate = link_send(&side->out, data, len, w->now);
-	trace_fate(w, side->index, len, fate);
+	reseg_send(w, side->index, data, len);
 }
 
 /* What the XDP half would have written in front of the frame. */
@@ -107,18 +111,22 @@ static bool make_meta(struct world *w, const uint8_t *data, uint32_t len, struct
 
 static void deliver(struct world *w, int from)
 {
-	struct link *l = &w->side[from].out;
 	struct xtcp_meta meta;
+	struct frame *f;
 
-	while (link_next(l) <= w->now) {
-		struct frame *f = link_take(l);
-		bool has = make_meta(w, f->data, f->len, &meta);
+	while ((f = reseg_take(w, from))) {
+		bool has = make_meta(w, f->data, f->len, &meta), taken;
 
 		if (w->dead && from == 0) {
 			free(f);
 			continue;
 		}
-		if (!simport_deliver(&w->side[!from].port, f->data, f->len, has ? &meta : NULL))
+		if (from == 0)
+			middlebox_shift(w, 0, false, f->data, f->len);
+		taken = simport_deliver(&w->side[!from].port, f->data, f->len, has ? &meta : NULL);
+		if (from == 0)
+			middlebox_shift(w, 0, true, f->data, f->len);
+		if (!taken)
 			trace_note(w, "%c  ** %u bytes dropped: the receive ring is full", "AB"[!from], f -> len);
 		else
 			observe_arrived(w, !from, f->data, f->len, f->damaged);
@@ -186,6 +194,8 @@ static void side_stop(struct world *w, int i)
 	for (int k = 0; k < LINK_FATES; k++)
 		world_fates[k] += side->out.fates[k];
 	link_free(&side->out);
+	free(side->waiting);
+	side->waiting = NULL;
 }
 
 /* ---- time ---- */
@@ -241,7 +251,7 @@ static uint64_t next_time(const struct world *w)
 	for (int i = 0; i < 2; i++) {
 		const struct side *side = &w->side[i];
 		bool dead = i && w->dead;
-		uint64_t at[] = { link_next(&side->out), dead ? SIM_NEVER : side_next(side),
+		uint64_t at[] = { reseg_next(w, i), dead ? SIM_NEVER : side_next(side),
 				  dead ? SIM_NEVER : side->host.neigh_at };
 
 		for (int k = 0; k < 3; k++)
@@ -346,6 +356,7 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	w->measured = 0;
 	w->dead = w->died = w->half_time = false;
 	w->box_rng = rng_make(s->seed, 6);
+	w->side[0].waiting = w->side[1].waiting = NULL;
 	for (int i = 0; i < 2; i++)
 		link_init(&w->side[i].out, &s->link[i], s->quiet_ns, rng_make(s->seed, 10 + (uint64_t)i));
 	w->rng = rng_make(s->seed, 2);

@@ -53,6 +53,7 @@ struct side {
 	struct simport port;
 	struct host host;
 	struct link out;
+	struct frame *waiting; /* of those that came over it: for one that it can be joined with (reseg.c) */
 	uint64_t listener;
 	uint16_t listen_port;
 	uint64_t accept_at; /* a paused acceptor looks again; SIM_NEVER: when told */
@@ -127,10 +128,22 @@ void forge_frame(struct world *w);
 
 /* ---- middlebox.c ---- */
 
-void middlebox_pass(const struct world *w, uint8_t *data, uint32_t len);
+void middlebox_pass(const struct world *w, int from, uint8_t *data, uint32_t len);
+bool middlebox_drops(const struct world *w, int from, uint8_t *data, uint32_t len);
+/* The sequence numbers of a frame from that engine, on their way through the firewall before B; back: as they were. */
+void middlebox_shift(const struct world *w, int from, bool back, uint8_t *data, uint32_t len);
 
 /* Makes the window that a segment announces smaller; what the observer has seen before. */
 void middlebox_shrink(struct world *w, int from, uint8_t *data, uint32_t len);
+
+/* ---- reseg.c ---- */
+
+/* On the link, in pieces perhaps. */
+void reseg_send(struct world *w, int from, uint8_t *data, uint32_t len);
+/* The next frame that arrives by now, joined perhaps; NULL: none. To be freed by the caller. */
+struct frame *reseg_take(struct world *w, int from);
+uint64_t reseg_next(const struct world *w, int from); /* when one may arrive; SIM_NEVER: none is under way */
+bool reseg_empty(const struct world *w, int from);
 
 /* ---- hop.c ---- */
 
