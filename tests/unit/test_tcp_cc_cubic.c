@@ -367,6 +367,28 @@ static void test_cubic_idle_time_does_not_count(void **state)
 	twins(silence, 15);
 }
 
+/* With an initial window above ssthresh no slow start does it. */
+static void test_cubic_connection_restarts_a_large_window_from_its_initial_one(void **state)
+{
+	(void)state;
+	th.env.conf.cc = TCP_CC_CUBIC;
+	th_active();
+	th.c->ssthresh = 2 * th.c->mss;
+	for (uint32_t i = 1; i <= 40; i++) {
+		th.c->flags |= TCP_F_CWND_LIMITED;
+		cubic->ack(th.c, &(struct tcp_cc_event){ .now_ns = th.now, .acked = th.c->cwnd, .srtt_us = 1000 });
+		th.now += TH_MS;
+	}
+	assert_true(th.c->cwnd > 20 * th.c->mss);
+	th.now += 2 * TH_S;
+	put(20 * th.c->mss);
+	th_drain();
+	assert_int_equal(th.c->cwnd, tcp_initial_window(th.c->mss));
+	in(".", 1, 1 + th.c->cwnd, 0);
+	assert_true(th.c->cwnd <= tcp_initial_window(th.c->mss) * 3 / 2);
+	th_drain();
+}
+
 /* cwnd below ssthresh again (RFC 5681 4.1): slow start, then a stage of its own with the old W_max. */
 static void test_cubic_restart_after_idle_begins_a_new_stage(void **state)
 {
@@ -588,6 +610,7 @@ int main(void)
 		cmocka_unit_test(test_cubic_later_slow_start_ignores_rtt),
 		TEST(test_cubic_is_the_default_and_reduces_by_its_beta),
 		TEST(test_cubic_connection_tells_srtt),
+		TEST(test_cubic_connection_restarts_a_large_window_from_its_initial_one),
 		TEST(test_cubic_connection_tells_rtt_samples_to_hystart),
 		TEST(test_cubic_connection_does_not_grow_when_app_limited),
 	};

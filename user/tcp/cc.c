@@ -16,6 +16,16 @@ uint32_t tcp_initial_window(uint32_t mss)
 	return min_u32(10 * mss, max_u32(2 * mss, 14600));
 }
 
+bool tcp_restart_window(struct tcp_conn *c, uint64_t now_ns)
+{
+	uint32_t wnd = tcp_initial_window(c->mss);
+
+	if (c->cwnd <= wnd || now_ns - c->last_tx_ns <= 1000ull * c->rto_us)
+		return false;
+	c->cwnd = wnd;
+	return true;
+}
+
 /*
  * The limit L of RFC 3465 2.2 is not applied: acknowledgements of whole bursts are the rule here (GRO at the peer, and our
  * own receiver acknowledges a burst once), and L would make slow start linear.

@@ -76,8 +76,9 @@ struct tcp_cc_ops {
 	void (*ecn)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 	/* The last loss or rto was none: cwnd (unless it is larger by now) and ssthresh as before it. Once only. */
 	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
-	/* NULL: it does not care. Each segment taken for lost; before data is sent while nothing is in flight. */
+	/* Each segment taken for lost. NULL: it does not care. */
 	void (*lost)(struct tcp_conn *c, const struct tcp_lost *l);
+	/* Before data is sent while nothing is in flight. NULL: tcp_restart_window(). */
 	void (*restart)(struct tcp_conn *c, uint64_t now_ns);
 };
 
@@ -94,6 +95,8 @@ void tcp_pacing_rate(struct tcp_conn *c, uint64_t rate);
 
 /* IW10 (RFC 6928 2), bytes. */
 uint32_t tcp_initial_window(uint32_t mss);
+/* RFC 5681 4.1: after a pause longer than the RTO cwnd says nothing about the network any more. True: it is smaller now. */
+bool tcp_restart_window(struct tcp_conn *c, uint64_t now_ns);
 /* Slow start (RFC 5681 3.1) by `acked` bytes, ending exactly at ssthresh. Returns what it did not use. */
 uint32_t tcp_slow_start(struct tcp_conn *c, uint32_t acked);
 

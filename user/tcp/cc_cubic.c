@@ -11,7 +11,7 @@
  * application holding back. So neither a pause nor a trickle makes cwnd jump (5.8).
  *
  * A stage of congestion avoidance begins with the first acknowledgement that finds cwnd at
- * ssthresh, and ends with a loss or when cwnd falls below ssthresh (restart after idle).
+ * ssthresh, and ends with a loss, with a restart after idle, or when cwnd falls below ssthresh.
  */
 #include "tcp/hystart.h"
 #include "tcp/internal.h"
@@ -249,6 +249,13 @@ static void cubic_undo(struct tcp_conn *c, const struct tcp_cc_event *ev)
 	q->undo_thresh = 0;
 }
 
+/* What W_est has grown to is no window to jump to, where ssthresh does not bring slow start. */
+static void cubic_restart(struct tcp_conn *c, uint64_t now_ns)
+{
+	if (tcp_restart_window(c, now_ns))
+		cubic_of(c)->stage.w_est = 0;
+}
+
 const struct tcp_cc_ops tcp_cc_cubic = {
 	.name = "cubic",
 	.init = cubic_init,
@@ -257,4 +264,5 @@ const struct tcp_cc_ops tcp_cc_cubic = {
 	.rto = cubic_rto,
 	.ecn = cubic_ecn,
 	.undo = cubic_undo,
+	.restart = cubic_restart,
 };

@@ -242,13 +242,12 @@ static void persist(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		timer_persist_arm(env, c, now_ns);
 }
 
-/* RFC 5681 4.1: after a pause longer than the RTO cwnd says nothing about the network any more. */
 static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
 {
 	if (tcp_cc_table[c->cc]->restart)
 		tcp_cc_table[c->cc]->restart(c, now_ns);
-	else if (now_ns - c->last_tx_ns > 1000ull * c->rto_us)
-		c->cwnd = min_u32(c->cwnd, tcp_initial_window(c->mss));
+	else
+		tcp_restart_window(c, now_ns);
 }
 
 /*
