@@ -134,6 +134,17 @@ static void deliver(struct world *w, int from)
 	}
 }
 
+static void tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_addr *laddr, uint16_t lport,
+		const struct xtcp_addr *raddr, uint16_t rport, const struct tcp_seg *seg)
+{
+	struct side *side = arg;
+
+	if (side->w->trace)
+		trace_tap(arg, out, pkt, laddr, lport, raddr, rport, seg);
+	if (out)
+		rules_sent(side, laddr, lport, raddr, rport, seg);
+}
+
 /* ---- setting up, tearing down ---- */
 
 static bool side_start(struct world *w, int i)
@@ -162,8 +173,9 @@ static bool side_start(struct world *w, int i)
 	side->port.send = send_frame;
 	side->port.arg = side;
 	engine_attach(side->e, &side->port.port, &host_sim_ops, &side->host);
-	if (w->trace)
-		engine_set_tap(side->e, trace_tap, side);
+	if (!rules_start(side, conf.max_conns))
+		abort();
+	engine_set_tap(side->e, tap, side);
 	engine_turn(side->e, w->now); /* sets the clock */
 	host_setup(&side->host);
 	err = engine_listen(side->e, &any, side->listen_port, s->backlog[i], s->engine[i].syn_queue, &side->listener);
@@ -193,6 +205,7 @@ static void side_stop(struct world *w, int i)
 	engine_stop(w, i);
 	for (int k = 0; k < LINK_FATES; k++)
 		world_fates[k] += side->out.fates[k];
+	rules_stop(side);
 	link_free(&side->out);
 	free(side->waiting);
 	side->waiting = NULL;
@@ -230,6 +243,7 @@ static void turn(struct world *w, int i, uint64_t *idle)
 				app_event(w, i, &ev[k]);
 	side->deadline = engine_deadline(side->e);
 	oracle_turn(w, i);
+	rules_turn(w, i);
 }
 
 static uint64_t half_time(const struct world *w)

@@ -61,6 +61,7 @@ struct side {
 	uint64_t turns;
 	uint64_t deadline; /* as of the last turn or touch */
 	bool touched;
+	struct rules *rules;
 };
 
 struct world {
@@ -162,6 +163,15 @@ uint64_t oracle_drain_limit(const struct world *w);
 void oracle_overdue(struct world *w);
 bool oracle_drained(struct world *w);
 void oracle_end(struct world *w);
+
+/* ---- rules.c ---- */
+
+bool rules_start(struct side *side, uint32_t max_conns);
+void rules_stop(struct side *side);
+/* The engine has made a segment. */
+void rules_sent(struct side *side, const struct xtcp_addr *laddr, uint16_t lport, const struct xtcp_addr *raddr,
+		uint16_t rport, const struct tcp_seg *seg);
+void rules_turn(struct world *w, int i);
 
 /* ---- trace.c ---- */
 
