@@ -262,6 +262,7 @@ struct xtcp_listen_opts {
 			       more than so many are in that state; past it, and without a cookie, the handshake is an
 			       ordinary one. Such data may be delivered twice, when a SYN is duplicated in the
 			       network (6.1): for requests that may be repeated only. Default 0: off; ..65,536 */
+	uint32_t maxseg; /* as XTCP_MAXSEG on each connection, and announced in its SYN; default 0: by MTU */
 };
 int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
 		xtcp_listener *out);
@@ -357,7 +358,8 @@ enum xtcp_opt {
 	XTCP_RCVBUF, /* receive buffer, bytes; 4 KiB..1 GiB; set: this and no more tuning, and after the SYN it only grows;
 			before: tuned, from conf.rcvbuf_init to conf.rcvbuf_max. Past 64 KiB the window needs a scale, which
 			the SYN carries: by conf.rcvbuf_max, or by this if it is set right after xtcp_connect() */
-	XTCP_MAXSEG,	    /* upper bound of the segments we send, bytes; default by MTU; 48..65,495 */
+	XTCP_MAXSEG,	    /* upper bound of the segments we send, bytes; right after xtcp_connect of those we ask for
+			       too; default by MTU; 48..65,495 */
 	XTCP_QUICKACK,	    /* 1: no delayed ACK; default 0 */
 	XTCP_LINGER_MS,	    /* >= 0: after xtcp_close, abort if not done in time; -1 (default): no limit */
 	XTCP_NOTSENT_LOWAT, /* > 0: xtcp_send takes no more than so many bytes beyond what has been sent, and

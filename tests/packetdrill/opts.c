@@ -63,10 +63,7 @@ static int apply_tcp(struct pd *p, struct tcp_conn *c, int name, int v)
 	case TCP_KEEPINTVL: c->keepintvl_s = (uint16_t)v; break;
 	case TCP_KEEPCNT: c->keepcnt = (uint8_t)v; break;
 	case TCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;
-	case TCP_MAXSEG:
-		c->mss_cap = (uint16_t)v;
-		tcp_set_path_mtu(engine_env(p->e), c, c->path_mtu);
-		break;
+	case TCP_MAXSEG: tcp_set_maxseg(engine_env(p->e), c, (uint16_t)v); break;
 	default: return -ENOPROTOOPT;
 	}
 	return 0;
@@ -149,6 +146,8 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 	}
 	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_FASTOPEN)
 		pd_fastopen_listen(p, s, s->backlog);
+	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_MAXSEG)
+		engine_listen_maxseg(p->e, s->handle, (uint16_t)v);
 	if (conn_of(p, s)) {
 		apply(p, conn_of(p, s), level, name, v);
 		engine_touch(p->e, s->handle);

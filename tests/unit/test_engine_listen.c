@@ -373,6 +373,24 @@ static void test_listen_answers_ack_with_rst_and_nothing_else(void **state)
 	assert_int_equal(at(l)->half_open.count, 0);
 }
 
+static void test_listen_maxseg_is_announced_to_peers_and_kept(void **state)
+{
+	const struct kit_frame *f;
+	struct tcp_opts o;
+	uint64_t l, s;
+
+	l = kit_listen(80);
+	assert_int_equal(engine_listen_maxseg(eng(1), l, 1100), 0);
+	assert_int_equal(engine_listen_maxseg(eng(1), l ^ 1ull << 32, 1100), -EBADF);
+	syn(7777);
+	f = kit_sent(1, 0);
+	tcp_options_parse(f->data + f->tcp.payload_off - (f->tcp.doff - 20u), f->tcp.doff - 20u, &o);
+	assert_int_equal(o.mss, 1100);
+	last_ack(7777);
+	assert_int_equal(engine_accept(eng(1), l, &s), 0);
+	assert_true(engine_conn(eng(1), s)->mss <= 1100);
+}
+
 /* ---- events, accept, close ---- */
 
 static void test_listen_event_comes_once_and_only_when_someone_waits(void **state)
@@ -494,6 +512,7 @@ int main(void)
 		TEST(test_listen_event_comes_once_and_only_when_someone_waits),
 		TEST(test_listen_events_of_several_come_in_order),
 		TEST(test_listen_accepted_after_reset_tells_its_error),
+		TEST(test_listen_maxseg_is_announced_to_peers_and_kept),
 		TEST(test_listen_closed_resets_half_open_and_waiting_ones),
 		TEST(test_listen_handle_of_a_slot_used_again_is_stale),
 	};

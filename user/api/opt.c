@@ -66,10 +66,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_TTL: c->ttl = (uint8_t)v; break;
 	case XTCP_SNDBUF: tcp_set_sndbuf(c, (uint32_t)v); break;
 	case XTCP_RCVBUF: tcp_set_rcvbuf(c, (uint32_t)v); break;
-	case XTCP_MAXSEG:
-		c->mss_cap = (uint16_t)v;
-		tcp_set_path_mtu(env, c, c->path_mtu);
-		break;
+	case XTCP_MAXSEG: tcp_set_maxseg(env, c, (uint16_t)v); break;
 	case XTCP_QUICKACK: set_flag(c, TCP_F_QUICKACK, v); break;
 	case XTCP_LINGER_MS: c->linger_ms = v; break;
 	case XTCP_NOTSENT_LOWAT: tcp_set_notsent_lowat(c, (uint32_t)v); break;

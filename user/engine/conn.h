@@ -75,6 +75,7 @@ struct listener {
 	uint32_t next, prev; /* ready; next also: free list */
 	uint32_t port_next;  /* chain of the port */
 	uint16_t port;	     /* host order */
+	uint16_t mss_cap;    /* of its connections; 0: none */
 	uint8_t kind;	     /* enum listener_kind; 0: free */
 	uint8_t ready;	     /* in the list of listeners with an event */
 	bool fast_keyed;

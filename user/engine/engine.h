@@ -71,6 +71,8 @@ int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port,
 		  uint64_t *out); /* addr unspecified: all; port 0: chosen */
 int engine_listen_close(struct engine *e, uint64_t l);
 int engine_listener_port(struct engine *e, uint64_t l);
+/* Connections from now on neither send larger segments nor ask for them; bytes 0: by MTU. 0 or -EBADF. */
+int engine_listen_maxseg(struct engine *e, uint64_t l, uint16_t bytes);
 int engine_accept(struct engine *e, uint64_t l, uint64_t *out);
 /* laddr NULL or unspecified, lport 0: chosen. Ports in host order. */
 int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rport, const struct xtcp_addr *laddr,

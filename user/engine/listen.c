@@ -156,6 +156,7 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->addr_index = (uint32_t)index;
 	c->listener = listener_ref(e, l);
 	dst_open(e, dst, &o);
+	o.mss_cap = l->mss_cap;
 	tcp_accept_syn(&e->env, &c->tcp, &o, syn, e->r->now_ns);
 	if (dst_at(e, dst)->hop_limit)
 		c->tcp.ttl = dst_at(e, dst)->hop_limit;
@@ -422,6 +423,16 @@ void listener_close_all(struct engine *e)
 	for (uint32_t ref = 1; ref <= e->r->listeners.fresh; ref++)
 		if (listener_at(e, ref)->kind)
 			close_one(e, listener_at(e, ref));
+}
+
+int engine_listen_maxseg(struct engine *e, uint64_t handle, uint16_t bytes)
+{
+	struct listener *l = listener_of_handle(e, handle);
+
+	if (!l)
+		return -EBADF;
+	l->mss_cap = bytes;
+	return 0;
 }
 
 int engine_listener_port(struct engine *e, uint64_t handle)

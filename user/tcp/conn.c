@@ -82,6 +82,16 @@ void conn_set_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
+void tcp_set_maxseg(struct tcp_env *env, struct tcp_conn *c, uint16_t bytes)
+{
+	c->mss_cap = bytes;
+	if (c->snd_nxt == c->iss) {
+		c->rcv_mss = (uint16_t)min_u32(c->rcv_mss, bytes);
+		c->rcv_seg_max = (uint16_t)min_u32(c->rcv_seg_max, bytes);
+	}
+	tcp_set_path_mtu(env, c, c->path_mtu);
+}
+
 /* The size to begin with: all that the route allows, unless this path is known to carry less (rcv_mss stays: MUST-67). */
 static void start_mtu(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o)
 {
@@ -116,10 +126,11 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	sndtune_init(env, c);
 	rcvtune_init(env, c);
 	c->path_mtu = (uint16_t)min_u32(o->path_mtu, 65535);
-	c->mss_cap = 65535;
+	c->mss_cap = o->mss_cap ? o->mss_cap : 65535;
 	c->peer_mss = v4 ? TCP_MSS_DEFAULT_V4 : TCP_MSS_DEFAULT_V6;
 	c->rcv_mss = (uint16_t)max_u32(c->path_mtu > conn_header_bytes(c) ? c->path_mtu - conn_header_bytes(c) : 0,
 				       TCP_MSS_FLOOR); /* MUST-67 */
+	c->rcv_mss = (uint16_t)min_u32(c->rcv_mss, c->mss_cap);
 	c->rcv_seg_max = (uint16_t)min_u32(536, c->rcv_mss);
 	c->iss = isn_make(env, c, now_ns);
 	c->ts_offset = isn_ts_offset(env, c);

@@ -526,6 +526,7 @@ struct tcp_open { /* what both ways of opening need; addresses in xtcp_addr, por
 	uint32_t path_mtu;	 /* bytes of IP packet: what the link and the route allow */
 	uint32_t learned_mtu;	 /* smaller, learned on this path; 0: nothing was */
 	uint8_t sig_bytes;	 /* of options that the engine adds to every segment for a signature */
+	uint16_t mss_cap;	 /* as with tcp_set_maxseg(); 0: none */
 	uint64_t probe_again_ns; /* learned by probing: when to look for a larger one, 1 at once; 0: ICMP told */
 };
 
@@ -592,6 +593,8 @@ void tcp_set_uto(struct tcp_conn *c, bool on);		    /* the user timeout option (
 void tcp_set_notsent_lowat(struct tcp_conn *c, uint32_t bytes); /* 0: none */
 uint32_t tcp_notsent_lowat(const struct tcp_conn *c);
 int64_t tcp_urgent_mark(const struct tcp_conn *c);
+/* No larger segments are sent; before the SYN leaves, none are asked for either (TCP_MAXSEG of Linux). */
+void tcp_set_maxseg(struct tcp_env *env, struct tcp_conn *c, uint16_t bytes);
 void tcp_keepalive_set(struct tcp_conn *c, bool on, uint64_t now_ns);
 /* R1 has been reached (RFC 9293 3.8.3): advise IP that the path may be dead (MUST-20). */
 bool tcp_path_doubtful(const struct tcp_env *env, const struct tcp_conn *c);
