@@ -137,6 +137,9 @@ struct xtcp_conf {
 					ETIMEDOUT, when memory is past mem_high; default 8; 1..256, 256: never */
 	uint32_t
 		fin_wait2_ms; /* how long a closed connection waits for the peer's FIN, milliseconds; default 60,000; 1..2^32 - 1 */
+	uint32_t
+		mss_min; /* a peer's MSS option that is smaller counts as this, bytes; default 536, IPv6 1,220, which every
+				host can receive (RFC 9293 3.7.1); 48..536, for peers that mean it */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \

@@ -138,6 +138,9 @@ static void test_parse_bad_usage_is_one_line_and_exit_2(void **state)
 		{ "-i vb 7 --rcvbuf -64M", "no size" },
 		{ "-i vb 7 --rcvbuf M", "no size" },
 		{ "-i vb 7 --rcvbuf=", "no size" },
+		{ "-i vb 7 --mss-min 47", "--mss-min: '47' is no number from 48 to 536" },
+		{ "-i vb 7 --mss-min 537", "no number from 48 to 536" },
+		{ "-i vb 7 --mss-min small", "no number from 48 to 536" },
 	};
 	struct opts o;
 
@@ -164,6 +167,18 @@ static void test_parse_buffer_sizes_take_a_unit(void **state)
 	assert_int_equal(o.conf.rcvbuf_max, 1 << 30);
 	/* All buffers together hold it four times. */
 	assert_int_equal(o.conf.buffer_bytes, 4 * ((1ull << 30) + (64 << 20)));
+}
+
+static void test_parse_least_mss(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7"), OPTS_GO);
+	assert_int_equal(o.conf.mss_min, 0);
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7 --mss-min 48"), OPTS_GO);
+	assert_int_equal(o.conf.mss_min, 48);
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7 --mss-min 536"), OPTS_GO);
+	assert_int_equal(o.conf.mss_min, 536);
 }
 
 static void test_parse_bad_port_and_address_are_refused(void **state)
@@ -198,6 +213,7 @@ int main(void)
 		cmocka_unit_test(test_parse_all_options_in_any_place),
 		cmocka_unit_test(test_parse_bad_usage_is_one_line_and_exit_2),
 		cmocka_unit_test(test_parse_buffer_sizes_take_a_unit),
+		cmocka_unit_test(test_parse_least_mss),
 		cmocka_unit_test(test_parse_bad_port_and_address_are_refused),
 		cmocka_unit_test(test_parse_help_lists_what_applies),
 	};

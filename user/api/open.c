@@ -92,7 +92,8 @@ static int check_limits(struct xtcp_conf *c)
 	if ((err = field32("uto_high_s", &c->uto_high_s, 3600, 1, 1966020)) ||
 	    (err = field32("uto_low_s", &c->uto_low_s, c->uto_high_s < 100 ? c->uto_high_s : 100, 1, c->uto_high_s)))
 		return err;
-	if ((err = field32("fin_wait2_ms", &c->fin_wait2_ms, 60000, 1, UINT32_MAX)))
+	if ((err = field32("fin_wait2_ms", &c->fin_wait2_ms, 60000, 1, UINT32_MAX)) ||
+	    (c->mss_min && (err = field32("mss_min", &c->mss_min, 0, TCP_MSS_FLOOR, TCP_MSS_DEFAULT_V4))))
 		return err;
 	return field32("zero_window_probes", &c->zero_window_probes, 8, 1, 256);
 }
@@ -194,6 +195,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.uto_high_s = c->uto_high_s;
 	ec.tcp.r2_ns = c->r2_ms * NS_PER_MS;
 	ec.tcp.syn_timeout_ns = c->syn_r2_ms * NS_PER_MS;
+	ec.tcp.mss_min = (uint16_t)c->mss_min;
 	ec.tcp.zero_window_probes = c->zero_window_probes;
 	ec.tcp.fin_wait2_ns = c->fin_wait2_ms * NS_PER_MS;
 	ec.tcp.time_wait_ns = c->time_wait_ms * NS_PER_MS;

@@ -109,6 +109,16 @@ static int set_mtu_probing(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_mss_min(struct opts *o, const char *arg)
+{
+	uint64_t n;
+
+	if (number(arg, 536, &n) || n < 48)
+		return fail(EINVAL, "--mss-min: '%s' is no number from 48 to 536", arg);
+	o->conf.mss_min = (uint32_t)n;
+	return 0;
+}
+
 static int set_ecn(struct opts *o, const char *arg)
 {
 	static const char *const names[] = { [XTCP_ECN_PASSIVE] = "passive",
@@ -257,6 +267,8 @@ static const struct row rows[] = {
 	  set_mtu_probing },
 	{ OPT_SNDBUF, 0, "sndbuf", "SIZE", "let a send buffer grow to SIZE bytes; K, M or G may follow", set_sndbuf },
 	{ OPT_RCVBUF, 0, "rcvbuf", "SIZE", "let a receive buffer, and so the window, grow to SIZE bytes", set_rcvbuf },
+	{ OPT_MSS_MIN, 0, "mss-min", "BYTES",
+	  "believe peers that announce an MSS as small as this (default 536, IPv6 1220)", set_mss_min },
 	{ OPT_MD5, 0, "md5", "PEER=FILE", "sign segments (RFC 2385): ADDR[/LEN]=FILE with the key", set_md5 },
 	{ OPT_FASTOPEN, 0, "fastopen", NULL, "data in the SYN (TCP Fast Open); it may arrive twice", set_fastopen },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
