@@ -155,15 +155,21 @@ static void test_icmp_too_big_below_the_least_mtu_is_bounded(void **state)
 	th_active();
 	put(1460);
 	out("P.", 1, 1, 1460);
-	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 68));
-	assert_int_equal(th.c->path_mtu, 552);
+	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 1));
+	assert_int_equal(th.c->path_mtu, 1500);
+	th.c->probe_deadline = TCP_NEVER;
+	advance(200);
+	assert_int_equal(th.c->path_mtu, 40 + TCP_MSS_FLOOR);
+	assert_int_equal(th.c->mss, TCP_MSS_FLOOR);
 	th_teardown(state);
 	th_setup(state);
 	th_ipv6();
 	th_active();
 	put(1440);
 	out("P.", 1, 1, 1440);
-	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 68));
+	assert_false(icmp(TCP_ICMP_TOO_BIG, 1, 1279)); /* RFC 8201 4 */
+	assert_int_equal(th.c->path_mtu, 1500);
+	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 1280));
 	assert_int_equal(th.c->path_mtu, 1280);
 }
 
@@ -174,10 +180,12 @@ static void test_icmp_too_big_of_an_old_router_guesses(void **state)
 	th_active();
 	put(8960);
 	out("P.", 1, 1, 8960);
-	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 0));
-	assert_int_equal(th.c->path_mtu, 1500);
-	assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 0));
-	assert_true(th.c->path_mtu < 1500 && th.c->path_mtu >= 552);
+	for (size_t i = 0; i < 5; i++) {
+		static const uint32_t plateaus[] = { 8166, 4352, 2002, 1492, 1006 }; /* RFC 1191 7.1 */
+
+		assert_true(icmp(TCP_ICMP_TOO_BIG, 1, 0));
+		assert_int_equal(th.c->path_mtu, plateaus[i]);
+	}
 }
 
 static void test_icmp_path_mtu_may_rise_by_the_routes_word(void **state)

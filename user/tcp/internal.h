@@ -436,6 +436,11 @@ void plpmtud_timeout(struct tcp_env *env, struct tcp_conn *c);
 /* The host, or an ICMP error, says that larger packets do not pass. */
 void plpmtud_limit(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu, bool by_icmp);
 
+/* ---- icmp.c ---- */
+
+/* The retransmission timer fired: an error may have to be believed now. */
+void icmp_timeout(struct tcp_env *env, struct tcp_conn *c);
+
 /* ---- account.c ---- */
 
 void account_limit(struct tcp_conn *c, enum tcp_limit limit, uint64_t now_ns);

@@ -97,6 +97,7 @@ void rate_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info
 	if (r->flags & TCP_REC_SYN)
 		return;
 	rate_delivered_part(c, r->len, a->now_ns);
+	tcp_cold(c)->rate.largest = max_u32(tcp_cold(c)->rate.largest, r->len - !!(r->flags & TCP_REC_FIN));
 	if (a->rated && !newer(r, &a->rate))
 		return;
 	a->rated = true;

@@ -17,6 +17,7 @@ struct tcp_rate {
 	uint64_t app_limited;  /* until delivered passes this, what is sent is limited by the application; 0: not */
 	uint32_t delivered_us; /* when delivered last grew */
 	uint32_t first_us;     /* C.first_send_time: when the newest segment delivered so far was sent */
+	uint32_t largest;      /* bytes of text of the longest segment delivered (icmp.c) */
 	/* the last sample for tcp_info: the rate is last_bytes / last_us */
 	uint32_t last_bytes;
 	uint32_t last_us; /* 0: no sample yet */

@@ -469,6 +469,8 @@ struct tcp_cold {
 	struct tcp_rcvtune rcvtune;
 	struct tcp_fastopen fastopen;
 	struct tcp_spurious spurious;
+	uint32_t claimed_seq;	/* of the segment that an ICMP error of claimed_mtu quotes */
+	uint16_t claimed_mtu;	/* waits to be believed (icmp.c); 0: none */
 	uint32_t fast_una;	/* Fast Open, active: snd_una after the handshake */
 	bool fast_hole;		/* ... and the path seems to lose all that followed it */
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */

@@ -105,6 +105,7 @@ static void expire_rtx(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (give_up(env, c, now_ns))
 		return;
 	if (c->recs.count || syn) {
+		icmp_timeout(env, c);
 		loss_rto(env, c, now_ns);
 		timer_rtx_arm(env, c, now_ns);
 		if (c->backoff >= HOLE_TIMEOUTS)
