@@ -225,6 +225,27 @@ static void test_life_orphan_in_fin_wait_2_is_given_up(void **state)
 	assert_int_equal(eng(0)->r->conns.used, 0);
 }
 
+static void test_life_linger_counts_from_the_close_not_from_the_last_turn(void **state)
+{
+	uint64_t c, s;
+
+	join(0, &c, &s);
+	kp->cut = true;
+	kit_send(0, c, 1000);
+	kp->now += 30 * SECOND;
+	engine_conn(eng(0), c)->linger_ms = 5000;
+	engine_clock(eng(0), kp->now);
+	engine_clock(eng(0), 0); /* never back */
+	engine_close(eng(0), c);
+	pair_sleep(kp, 4 * SECOND);
+	assert_int_equal(eng(0)->r->conns.used, 1);
+	pair_sleep(kp, 2 * SECOND);
+	assert_int_equal(eng(0)->r->conns.used, 0);
+	kp->cut = false;
+	engine_abort(eng(1), s);
+	pair_settle(kp);
+}
+
 /* A RST and a new SYN of the same four-tuple in one burst: the second finds the place free. */
 static void test_life_tuple_is_free_within_the_burst(void **state)
 {
@@ -333,6 +354,7 @@ int main(void)
 		TEST(test_life_closed_before_the_answer_is_gone),
 		TEST(test_life_abort_sends_the_reset_before_it_frees),
 		TEST(test_life_orphan_in_fin_wait_2_is_given_up),
+		TEST(test_life_linger_counts_from_the_close_not_from_the_last_turn),
 		TEST(test_life_tuple_is_free_within_the_burst),
 		TEST(test_life_timer_fires_and_is_armed_again),
 		TEST(test_life_connect_gives_up_in_time),

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <string.h>
 #include <arpa/inet.h>
+#include "io/clock.h"
 #include "lib/addr.h"
 #include "lib/fail.h"
 
@@ -115,6 +116,7 @@ int xtcp_shutdown(struct xtcp *x, xtcp_conn h)
 
 int xtcp_close(struct xtcp *x, xtcp_conn c)
 {
+	engine_clock(x->engine, clock_now_ns()); /* a linger time begins now, however long ago the last turn was */
 	return engine_close(x->engine, c);
 }
 

@@ -239,6 +239,12 @@ uint64_t engine_now(const struct engine *e)
 	return e->r->now_ns;
 }
 
+void engine_clock(struct engine *e, uint64_t now_ns)
+{
+	if (now_ns > e->r->now_ns)
+		e->r->now_ns = now_ns;
+}
+
 void engine_touch(struct engine *e, uint64_t handle)
 {
 	uint32_t ref = conn_of_handle(e, handle);

@@ -81,6 +81,8 @@ int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rpo
 struct tcp_conn *engine_conn(struct engine *e, uint64_t handle);
 struct tcp_env *engine_env(struct engine *e);
 uint64_t engine_now(const struct engine *e); /* the turn's clock reading */
+/* It is later than that: before a call between turns that sets a timer (engine_close with a linger time). */
+void engine_clock(struct engine *e, uint64_t now_ns);
 /* The application did something to this connection: queue its output, re-arm its timer, report its events. */
 void engine_touch(struct engine *e, uint64_t handle);
 int engine_close(struct engine *e, uint64_t handle);
