@@ -476,7 +476,7 @@ WIRE_FN enum wire_flags_result wire_flags_check(__u16 flags)
 {
 	if (!(flags & (WIRE_SYN | WIRE_ACK | WIRE_RST | WIRE_FIN)))
 		return WIRE_FLAGS_NONE;
-	if ((flags & (WIRE_SYN | WIRE_FIN)) == (WIRE_SYN | WIRE_FIN))
+	if ((flags & (WIRE_SYN | WIRE_FIN | WIRE_ACK)) == (WIRE_SYN | WIRE_FIN)) /* a SYN-ACK may end the stream */
 		return WIRE_FLAGS_SYN_FIN;
 	if ((flags & (WIRE_SYN | WIRE_RST)) == (WIRE_SYN | WIRE_RST))
 		return WIRE_FLAGS_SYN_RST;

@@ -505,7 +505,7 @@ static int flags_stat(unsigned int flags)
 {
 	if (!(flags & (SYN | ACK | RST | FIN)))
 		return XTCP_XDP_drop_tcp_flags_none;
-	if ((flags & SYN) && (flags & FIN))
+	if ((flags & SYN) && (flags & FIN) && !(flags & ACK))
 		return XTCP_XDP_drop_tcp_syn_fin;
 	if ((flags & SYN) && (flags & RST))
 		return XTCP_XDP_drop_tcp_syn_rst;

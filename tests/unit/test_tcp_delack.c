@@ -70,6 +70,22 @@ static void test_delack_answer_makes_it_interactive(void **state)
 	count_is(delayed_acks, 0);
 }
 
+static void test_delack_request_that_waited_for_the_handshake_is_interactive(void **state)
+{
+	static const struct tcp_cookie cookie = { .len = 4, .b = { 1, 2, 3, 4 } };
+
+	th_connect();
+	tcp_fastopen_connect(th.c, &cookie, 540);
+	put(600);
+	out("S", 0, 0, 500);
+	in("S.", 0, 501, 0);
+	out("P.", 501, 1, 100);
+	in("P.", 1, 601, 100);
+	no_out(); /* the next request may carry it */
+	advance(50);
+	out(".", 601, 101, 0);
+}
+
 /* What leaves long after the last data is no answer to it. */
 static void test_delack_data_of_its_own_accord_is_no_answer(void **state)
 {
@@ -174,6 +190,7 @@ int main(void)
 		TEST(test_delack_first_sixteen_acks_are_sent_at_once),
 		TEST(test_delack_burst_is_acknowledged_once_and_counts_once),
 		TEST(test_delack_answer_makes_it_interactive),
+		TEST(test_delack_request_that_waited_for_the_handshake_is_interactive),
 		TEST(test_delack_data_of_its_own_accord_is_no_answer),
 		TEST(test_delack_timer_ends_interactive_mode),
 		TEST(test_delack_pause_brings_quick_acks_back),

@@ -213,6 +213,7 @@ static void syn_with(uint32_t len, bool good)
 	syn.span[0] = (struct tcp_span){ text, len };
 	syn.opts.present = TCP_OPT_MSS;
 	syn.opts.mss = 1460;
+	syn.opts.present |= th.wscale >= 0 ? TCP_OPT_WSCALE : 0;
 	tcp_accept_syn(&th.env, th.c, &th.open, &syn, th.now);
 	if (good)
 		tcp_fastopen_accept(&th.env, th.c, &syn, th.now);
@@ -237,6 +238,18 @@ static void test_fastopen_passive_text_is_there_before_the_handshake_ends(void *
 	state_is(TCP_ESTABLISHED);
 	no_out();
 	assert_int_equal(th.c->recs.count, 0);
+}
+
+static void test_fastopen_passive_reading_tells_no_window_before_there_is_need(void **state)
+{
+	uint8_t buf[400];
+
+	th.env.conf.rcvbuf_init = 1u << 20;
+	th.wscale = 7;
+	syn_with(300, true);
+	out("S.", 0, 301, 0);
+	assert_int_equal(tcp_recv(&th.env, th.c, buf, sizeof(buf)), 300);
+	no_out(); /* although far more than a SYN-ACK can tell is free */
 }
 
 static void test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text(void **state)
@@ -304,6 +317,7 @@ int main(void)
 		TEST(test_fastopen_bare_text_goes_without_the_option),
 		TEST(test_fastopen_bare_text_is_not_in_the_second_syn),
 		TEST(test_fastopen_passive_text_is_there_before_the_handshake_ends),
+		TEST(test_fastopen_passive_reading_tells_no_window_before_there_is_need),
 		TEST(test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text),
 		TEST(test_fastopen_passive_syn_again_brings_the_syn_ack_again),
 		TEST(test_fastopen_syn_with_text_not_taken_again_brings_the_syn_ack_again),

@@ -380,7 +380,7 @@ static void test_wire_flags_check_every_combination(void **state)
 
 		if (!(v & 0x17))
 			want = WIRE_FLAGS_NONE;
-		else if ((v & 3) == 3)
+		else if ((v & 0x13) == 3)
 			want = WIRE_FLAGS_SYN_FIN;
 		else if ((v & 6) == 6)
 			want = WIRE_FLAGS_SYN_RST;

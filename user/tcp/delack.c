@@ -13,7 +13,7 @@
  *                after a pause of an RTO (its cwnd may have been restarted), after
  *                anything out of order (it may be recovering)
  *   interactive  an answer left soon after data had come: the next ones will carry their ACKs as well, so
- *                quick does not count. Ends when an acknowledgement found no answer in time, and
+ *                quick does not count. So it begins when text has waited for the handshake to end. Ends when an acknowledgement found no answer in time, and
  *                with the next thing out of order.
  */
 #include "tcp/internal.h"
@@ -66,6 +66,11 @@ void delack_sent(struct tcp_conn *c)
 	c->rcv_unacked = 0;
 	a = &tcp_cold(c)->acks;
 	a->quick -= !!a->quick;
+}
+
+void delack_request(struct tcp_conn *c)
+{
+	tcp_cold(c)->acks.interactive = true;
 }
 
 void delack_answered(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)

@@ -92,6 +92,8 @@ static enum tcp_verdict syn_acked(struct tcp_env *env, struct tcp_conn *c, const
 		fastopen_syn_ack(env, c, seg);
 	conn_established(env, c, now_ns);
 	ack_now(c);
+	if (tcp_unsent(c))
+		delack_request(c);
 	return input_syn_payload(env, c, seg, now_ns);
 }
 

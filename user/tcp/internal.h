@@ -417,6 +417,8 @@ void delack_quick(struct tcp_conn *c);
 /* A segment with ACK is made. */
 void delack_sent(struct tcp_conn *c);
 /* New data of ours leaves. */
+/* Text waited for the handshake: a request. */
+void delack_request(struct tcp_conn *c);
 void delack_answered(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void delack_expired(struct tcp_env *env, struct tcp_conn *c);
 

@@ -129,6 +129,8 @@ static void window_update(const struct tcp_env *env, struct tcp_conn *c)
 	if (!tcp_can_receive(c) || wnd <= left)
 		return;
 	more = wnd - left;
+	if (c->segs_out <= 1 && left >= 4u * c->rcv_mss) /* only a SYN-ACK's, which has no scale: plenty, and an answer is due */
+		return;
 	if (more < recvq_window_step(c)) /* announce() would not move it either: a mere duplicate ACK */
 		return;
 	if ((left < max / 2 && more >= max / 4) || left < 2u * c->rcv_mss)
