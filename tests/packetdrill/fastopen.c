@@ -79,14 +79,17 @@ bool pd_fastopen_defers(struct pd *p, struct pd_sock *s)
 	return s->deferred;
 }
 
-/* The SYN leaves, with as much of the text as may go with it. The bytes taken, or -errno. */
-static long first(struct pd *p, struct pd_sock *s, const void *buf, size_t n)
+/*
+ * The SYN leaves, with as much of the text as may go with it; a call that waits leaves the rest in the queue. The bytes taken,
+ * or -errno.
+ */
+static long first(struct pd *p, struct pd_sock *s, const void *buf, size_t n, bool wait)
 {
 	struct tcp_conn *c = conn_of(p, s);
 	size_t room = c->fastopen & TCP_FO_HOLD && c->mss > TCP_OPT_MAX ? c->mss - TCP_OPT_MAX : 0;
 	long r = 0;
 
-	if (n > room)
+	if (n > room && !wait)
 		n = room;
 	if (n)
 		r = (long)tcp_send(engine_env(p->e), c, buf, n, false, false);
@@ -116,7 +119,7 @@ long pd_fastopen_send(struct pd *p, struct pd_sock *s, const struct pd_send *m, 
 		prepare(p, s);
 		pd_apply(p, s);
 	}
-	taken = first(p, s, m->buf, m->n);
+	taken = first(p, s, m->buf, m->n, wait);
 	if (taken < 0)
 		return taken;
 	if (!wait)

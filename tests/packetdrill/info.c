@@ -45,6 +45,17 @@ static uint8_t options(const struct tcp_conn *c)
 	       (ect ? TCPI_OPT_ECN_SEEN : 0) | (tcp_cold_peek(c)->fastopen.taken ? TCPI_OPT_SYN_DATA : 0);
 }
 
+/* In segments, which Linux counts and we do not: of a full size, the last one as well; our SYN is one, with its text if that was taken. */
+static uint32_t delivered(const struct tcp_conn *c, uint32_t mss)
+{
+	const struct tcp_cold *cold = tcp_cold_peek(c);
+	uint64_t bytes = cold->rate.delivered;
+
+	if (cold->fastopen.taken && !(c->flags & TCP_F_PASSIVE))
+		bytes -= cold->fastopen.text < bytes ? cold->fastopen.text : bytes;
+	return (uint32_t)((bytes + mss - 1) / mss) + !!(c->flags & TCP_F_SYN_ACKED);
+}
+
 static void fill_flight(struct pd *p, const struct tcp_conn *c, struct tcp_info *i)
 {
 	struct tcp_tally t = tcp_tally_now(engine_env(p->e), c);
@@ -60,7 +71,7 @@ static void fill_flight(struct pd *p, const struct tcp_conn *c, struct tcp_info 
 	i->tcpi_dsack_dups = o->dsack_dups;
 	i->tcpi_snd_ssthresh = c->ssthresh >= 0x7fffffff ? 0x7fffffff : c->ssthresh / mss;
 	i->tcpi_snd_cwnd = c->cwnd / mss;
-	i->tcpi_delivered = (uint32_t)(tcp_cold_peek(c)->rate.delivered / mss);
+	i->tcpi_delivered = delivered(c, mss);
 	i->tcpi_delivered_ce = tcp_cold_peek(c)->ecn.delivered_ce;
 }
 

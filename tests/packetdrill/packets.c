@@ -52,13 +52,13 @@ void pd_sent(void *arg, uint8_t *data, uint32_t len)
 int pd_packet_in(void *arg, const void *data, size_t n)
 {
 	static const uint8_t type[2][2] = { { 0x08, 0x00 }, { 0x86, 0xdd } };
-	uint8_t frame[ETH + PD_PACKET];
+	uint8_t frame[ETH + PD_JOINED];
 	const uint8_t *ip = data;
 	struct pd *p = arg;
 	struct xtcp_addr a;
 	bool v6 = ip[0] >> 4 == 6;
 
-	if (n > PD_PACKET || n < 20)
+	if (n > PD_JOINED || n < 20)
 		return -1;
 	pthread_mutex_lock(&p->lock);
 	if (v6) {

@@ -23,7 +23,8 @@
 #define PD_SOCKS 64
 #define PD_OPTS 32     /* options set on one socket before it has a connection */
 #define PD_OUT 4096    /* packets that wait to be received */
-#define PD_PACKET 9100 /* bytes of the largest */
+#define PD_PACKET 9100 /* bytes of the largest of ours */
+#define PD_JOINED 16000 /* ... and of the largest that comes, as a network card has joined it */
 
 /* What packetdrill_interface_init fills: the order is the contract. Errors: -1 and errno. */
 struct pd_calls {

@@ -112,6 +112,7 @@ void fastopen_syn_sent(struct tcp_env *env, struct tcp_conn *c, uint32_t text)
 	if (!text)
 		return;
 	c->fastopen |= TCP_FO_TEXT;
+	tcp_cold(c)->fastopen.text = (uint16_t)text;
 	a->bytes_sent += text;
 	a->data_segs_out++;
 	tcp_count_n(env, out_bytes, text);

@@ -434,6 +434,7 @@ struct tcp_acks {
 struct tcp_fastopen {
 	struct tcp_cookie cookie;
 	uint16_t mss; /* option of the peer's SYN-ACK; 0: none */
+	uint16_t text; /* bytes that went with our SYN */
 	bool bare;    /* active: the SYN's text goes without a cookie */
 	bool vain;    /* active: the option was answered by none */
 	bool taken;   /* all text of the SYN was: ours acknowledged with it, or the peer's taken */
