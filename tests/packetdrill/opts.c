@@ -144,8 +144,6 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 		s->opt[s->opts].name = name;
 		s->opt[s->opts++].value = v;
 	}
-	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_FASTOPEN)
-		pd_fastopen_listen(p, s, s->backlog);
 	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_MAXSEG)
 		engine_listen_maxseg(p->e, s->handle, (uint16_t)v);
 	if (conn_of(p, s)) {
@@ -153,6 +151,8 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 		engine_touch(p->e, s->handle);
 		pd_turn(p);
 	}
+	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_FASTOPEN)
+		pd_fastopen_listen(p, s, s->backlog);
 	pthread_mutex_unlock(&p->lock);
 	return 0;
 }
