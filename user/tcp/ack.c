@@ -191,7 +191,7 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 	}
 }
 
-/* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight. */
+/* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight, or enough. */
 static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior)
 {
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
@@ -201,6 +201,10 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 	ev.rs = &a->rs;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
 	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
+	if (ev.app_limited && cc_half_used(c)) {
+		ev.acked = min_u32(ev.acked, cc_half_used(c));
+		ev.app_limited = false;
+	}
 	tcp_cc_table[c->cc]->ack(c, &ev);
 }
 

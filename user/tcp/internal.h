@@ -228,6 +228,28 @@ void pacer_expired(struct tcp_conn *c);
 /* Bytes of data were sent, for the first time or again. */
 void pacer_sent(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
 
+/* ---- cc.c ---- */
+
+/* So much is in flight: new data has just been sent. */
+static inline void cc_used(struct tcp_conn *c, uint32_t flight)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+
+	if (flight < cold->used_most && seq_lt(c->snd_una, cold->used_end))
+		return;
+	cold->used_most = flight;
+	cold->used_end = c->snd_nxt;
+}
+/* Bytes by which slow start may go on although cwnd was not full: to twice of what was in use (RFC 7661 4.3). */
+static inline uint32_t cc_half_used(const struct tcp_conn *c)
+{
+	uint64_t twice = 2ull * tcp_cold_peek(c)->used_most;
+
+	return c->cwnd < c->ssthresh && c->cwnd < twice && seq_leq(c->snd_una, tcp_cold_peek(c)->used_end)
+		       ? (uint32_t)(twice - c->cwnd)
+		       : 0;
+}
+
 /* ---- loss.c ---- */
 
 void loss_ack(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a);

@@ -302,6 +302,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		return 0;
 	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
 	fill_text(env, c, out, len);
+	cc_used(c, pipe + len);
 	if (part_ends(c, len + fin, unsent - len, room - len, now_ns))
 		out->flags |= TCP_PSH;
 	if (len)

@@ -475,6 +475,8 @@ struct tcp_cold {
 	uint32_t fast_una;	/* Fast Open, active: snd_una after the handshake */
 	bool fast_hole;		/* ... and the path seems to lose all that followed it */
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
+	uint32_t used_most;	/* most bytes in flight since used_end was set (cc.c) */
+	uint32_t used_end;
 	uint32_t part_seq;	/* first byte of the part of a burst that is being made (output.c) */
 	uint32_t snd_psh;	/* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
 	uint32_t ack_step;	/* without SACK: bytes by which snd_una moved last */
