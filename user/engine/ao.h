@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include "tcp/seq.h"
 #include "tcp/tcp.h"
 
 #define AO_KIND 29
@@ -52,5 +53,80 @@ struct ao_text {
 
 /* What stands in the checksum and in the MAC's place does not matter: both count as 0. */
 void ao_mac(const struct ao_sign *s, const struct ao_text *t, uint8_t mac[AO_MAC_BYTES]);
+
+/* ---- master key tuples (ao_keys.c): RFC 5925 3.1 ---- */
+
+struct ao_mkt {
+	struct xtcp_addr addr; /* of the peer */
+	uint16_t lport, rport; /* network order; 0: any */
+	uint8_t bits;	       /* of addr that count; 96 more than of an IPv4 address */
+	uint8_t send_id, recv_id;
+	uint8_t alg;   /* enum ao_alg */
+	uint8_t flags; /* AO_F_* */
+	uint8_t len;   /* of key; 0: take the key with this peer and these IDs away */
+	uint8_t key[AO_MASTER_MAX];
+};
+
+/* A connection's ends; ports in network order. */
+struct ao_ends {
+	const struct xtcp_addr *laddr, *raddr;
+	uint16_t lport, rport;
+};
+
+#define AO_ANY (-1)
+struct engine;
+/*
+ * The key for a connection, of these IDs unless AO_ANY: no two that fit have an ID in common. Of several the one with the longest
+ * prefix, and of these the oldest. NULL: none.
+ */
+const struct ao_mkt *ao_mkt_find(const struct engine *e, const struct ao_ends *ends, int send_id, int recv_id);
+bool ao_mkt_matches(const struct ao_mkt *m, const struct ao_ends *ends);
+/* len of the options for the signature of a new connection: by TCP-AO if there is a key, else by MD5 (RFC 5925 8), else 0. */
+uint8_t sig_bytes(const struct engine *e, const struct tcp_open *o);
+
+/* ---- a connection (ao.c) ---- */
+
+#define AO_PAIRS 8
+
+/* A key as this connection uses it: its traffic keys are computed once. */
+struct ao_pair {
+	uint8_t used, send_id, recv_id, alg, flags;
+	uint8_t snd[AO_TRAFFIC_BYTES]; /* before both ISNs are known: that of our SYN */
+	uint8_t rcv[AO_TRAFFIC_BYTES];
+};
+
+/*
+ * The per-connection parameters of RFC 5925 6.1. The sequence number extensions belong to snd_ref and rcv_ref, which follow
+ * SND.NXT and RCV.NXT: that of any other number is found from there (ao_sne).
+ */
+struct ao_conn {
+	uint32_t iss, irs;
+	uint32_t snd_ref, snd_sne;
+	uint32_t rcv_ref, rcv_sne;
+	bool synced;		/* irs is known, and the pairs hold the keys for both ISNs */
+	bool heard;		/* got_* are of the last segment accepted */
+	uint8_t current, rnext; /* current_key and rnext_key: indices of pair */
+	uint8_t got_key_id, got_rnext_id;
+	uint8_t victim; /* where the next pair goes when all are in use */
+	struct ao_pair pair[AO_PAIRS];
+};
+
+/*
+ * The extension of a sequence number (RFC 5925 6.2) that is less than 2^31 from ref, as RFC 9187 means it: by the distance, so
+ * that a segment from before a wrap is told from one behind it, in whatever order they come.
+ */
+static inline uint32_t ao_sne(uint32_t ref, uint32_t ref_sne, uint32_t seq)
+{
+	return seq_geq(seq, ref) ? ref_sne + (seq < ref) : ref_sne - (seq > ref);
+}
+
+/* The reference goes on to seq, never back. */
+static inline void ao_advance(uint32_t *ref, uint32_t *sne, uint32_t seq)
+{
+	if (seq_gt(seq, *ref)) {
+		*sne = ao_sne(*ref, *sne, seq);
+		*ref = seq;
+	}
+}
 
 #endif

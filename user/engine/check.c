@@ -18,6 +18,8 @@ static const char *check_conn(struct engine *e, uint32_t ref)
 		return "conn: belongs to nobody";
 	if (c->life & CONN_GONE && t->state == TCP_CLOSED && !(c->life & CONN_DIRTY))
 		return "conn: dead and not freed";
+	if (ao_check_conn(e, ref))
+		return ao_check_conn(e, ref);
 	if (c->life & CONN_DIRTY || t->state == TCP_CLOSED)
 		return t->state == TCP_CLOSED ? NULL : tcp_check(&e->env, t);
 	if (!(c->life & CONN_HASHED))

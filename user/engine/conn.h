@@ -50,6 +50,7 @@ struct tw { /* TIME-WAIT; list in order of expiry */
 	uint32_t hash;
 	uint32_t addr_index;
 	uint32_t next, prev;
+	bool ao; /* signed with TCP-AO: it has its struct ao_conn */
 };
 
 enum listener_kind { LISTEN_ANY = 1, LISTEN_ANY_V4 = 2, LISTEN_EXACT = 3 }; /* the higher is more specific */

@@ -136,6 +136,8 @@ static void open_active(struct engine *e, uint32_t ref, const struct tcp_open *o
 	tcp_connect(&e->env, &c->tcp, o, e->r->now_ns);
 	if (dst_at(e, dst)->hop_limit)
 		c->tcp.ttl = dst_at(e, dst)->hop_limit;
+	if (o->sig_bytes == AO_OPTION_BYTES)
+		ao_open(e, ref);
 	conn_hash(e, ref);
 	conn_flow_add(e, ref);
 	conn_dirty(e, ref);
@@ -169,6 +171,7 @@ int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rpo
 		goto out_conn;
 	}
 	o.lport = wire_swap16((uint16_t)port);
+	o.sig_bytes = sig_bytes(e, &o);
 	open_active(e, ref, &o, dst, (uint32_t)index, user);
 	*out = conn_handle(e, ref);
 	return 0;

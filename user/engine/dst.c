@@ -222,7 +222,6 @@ void dst_open(const struct engine *e, uint32_t ref, struct tcp_open *o)
 	o->path_mtu = dst_mtu(e, d);
 	o->learned_mtu = d->learned_mtu;
 	o->probe_again_ns = 0;
-	o->sig_bytes = e->r->md5_keys && md5_find(e, &o->raddr) ? MD5_OPTION_BYTES : 0;
 	if (d->learned_by_probe)
 		o->probe_again_ns = d->learned_until_ns > e->r->now_ns ? d->learned_until_ns : 1;
 }

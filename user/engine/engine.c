@@ -16,6 +16,7 @@ static void set_pointers(struct engine *e)
 
 	e->conns = region_at(r, r->conns.off);
 	e->colds = region_at(r, r->off_colds);
+	e->aos = region_at(r, r->off_aos);
 	e->tws = region_at(r, r->tws.off);
 	e->demux = region_at(r, r->off_demux);
 	e->frames = region_at(r, r->off_frames);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "xtcp/shared.h"
+#include "engine/ao.h"
 #include "engine/host.h"
 #include "io/port.h"
 #include "tcp/tcp.h"
@@ -100,6 +101,17 @@ int engine_set_user(struct engine *e, uint64_t handle, uint64_t user); /* connec
  */
 #define MD5_KEY_MAX 80 /* bytes, as Linux has it */
 int engine_md5_key(struct engine *e, const struct xtcp_addr *peer, uint32_t bits, const void *key, uint32_t len);
+/*
+ * TCP-AO (RFC 5925). Add a key, or with len 0 take it away; for connections opened from now on, and for those that have another
+ * key already to change to. 0, -ENOSPC, -EEXIST: an ID is taken, -ENOENT, -EBUSY: it is a connection's current_key or rnext_key.
+ */
+int engine_ao_key(struct engine *e, const struct ao_mkt *k);
+/* Segments with TCP-AO for which there is no key: dropped, or as by default taken as if they had none (RFC 5925 7.3). */
+void engine_ao_strict(struct engine *e, bool drop);
+/* current_key by SendID, rnext_key by RecvID; AO_ANY: as it is. 0, -EBADF, -EOPNOTSUPP: not signed with TCP-AO, -ENOENT. */
+int engine_ao_select(struct engine *e, uint64_t handle, int send_id, int recv_id);
+/* NULL: no such connection, or not signed with TCP-AO. */
+const struct ao_conn *engine_ao_conn(struct engine *e, uint64_t handle);
 /*
  * TCP Fast Open (RFC 7413). A listener takes data of a SYN while at most pending such connections have not finished their
  * handshake; 0: never (the default). A connection in SYN-SENT whose SYN has not left carries the cookie of its peer, or asks

@@ -96,7 +96,8 @@ static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_
 int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
 {
 	bool v4 = addr_is_v4(to->raddr);
-	uint32_t tcp_len = 20u + seg->opt_len + (to->key ? MD5_OPTION_BYTES : 0), l4_len = tcp_len + seg->len;
+	uint32_t sig_len = to->ao ? AO_OPTION_BYTES : to->key ? MD5_OPTION_BYTES : 0;
+	uint32_t tcp_len = 20u + seg->opt_len + sig_len, l4_len = tcp_len + seg->len;
 	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40);
 	struct io_pkt *pkt = &e->out;
 	uint8_t *p;
@@ -113,7 +114,9 @@ int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_se
 	else
 		put_ip6(p + l3, to, seg, l4_len);
 	put_tcp(p + l4, to, seg, tcp_len);
-	if (unlikely(to->key))
+	if (unlikely(to->ao))
+		ao_put(to->ao, to, seg, p + l4, l4_len);
+	else if (unlikely(to->key))
 		md5_sign(to->key, to, seg, p + l4, l4_len);
 	sum = csum_pseudo(to->laddr->b, to->raddr->b, WIRE_IPPROTO_TCP, l4_len);
 	sum += csum_partial(p + l4, tcp_len);

@@ -91,6 +91,10 @@ static bool deliver(struct engine *e, const struct quoted *q, int type, uint32_t
 
 	if (!ref || ref & DEMUX_TW)
 		return false;
+	if (ao_ignores_icmp(e, ref, type)) {
+		count(e, in_ao_icmp);
+		return true;
+	}
 	if (!tcp_icmp_input(&e->env, &conn_at(e, ref)->tcp, (enum tcp_icmp)type, q->seq, mtu, e->r->now_ns))
 		return false;
 	conn_after_input(e, ref);

@@ -185,19 +185,34 @@ static void fill_seg(const struct io_pkt *pkt, const struct rx_item *it, struct 
 	}
 }
 
+/* False: it cannot be signed, and would be worth nothing. */
+static bool sign_reply(struct engine *e, const struct rx_item *it, const struct tcp_seg *seg, struct frame_to *to,
+		       struct ao_sign *sign)
+{
+	enum ao_verdict v = e->r->ao_on ? ao_sign_reply(e, it, seg, sign) : AO_NOT;
+
+	if (v == AO_GOOD)
+		to->ao = sign;
+	else if (v == AO_NOT && e->r->md5_keys)
+		to->key = md5_find(e, &it->ip.saddr);
+	return v != AO_BAD;
+}
+
 void input_reply(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it, const struct tcp_seg *seg)
 {
 	const uint8_t *data = pkt->frag[0].data;
 	uint8_t l2[WIRE_ETH_LEN + 4 * WIRE_VLAN_MAX];
+	struct ao_sign sign;
 	struct frame_to to = { .l2 = l2,
 			       .l2_len = it->ip.l3_off,
 			       .laddr = &it->ip.daddr,
 			       .raddr = &it->ip.saddr,
 			       .lport = it->tcp.dport,
 			       .rport = it->tcp.sport,
-			       .flow_label = it->hash,
-			       .key = e->r->md5_keys ? md5_find(e, &it->ip.saddr) : NULL };
+			       .flow_label = it->hash };
 
+	if (unlikely(e->r->md5_keys | e->r->ao_on) && !sign_reply(e, it, seg, &to, &sign))
+		return;
 	memcpy(l2, data + 6, 6);
 	memcpy(l2 + 6, data, 6);
 	memcpy(l2 + 12, data + 12, it->ip.l3_off - 12u);
@@ -263,6 +278,15 @@ static uint32_t owner(struct engine *e, struct rx_item *it)
 	return demux_find(e, it->hash, &it->ip.daddr, &it->ip.saddr, it->tcp.dport, it->tcp.sport);
 }
 
+/* Is the segment signed as it must be? If not it has been counted. */
+static bool signed_right(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it,
+			 const struct tcp_seg *seg, uint32_t ref)
+{
+	enum ao_verdict v = e->r->ao_on ? ao_check(e, pkt, it, seg, ref) : AO_NOT;
+
+	return v == AO_NOT ? !e->r->md5_keys || md5_accepts(e, pkt, it, seg, ref) : v == AO_GOOD;
+}
+
 static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item *it, struct tcp_seg *seg)
 {
 	uint32_t ref;
@@ -275,13 +299,16 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 		       wire_swap16(it->tcp.sport), seg);
 	}
 	ref = owner(e, it);
-	if (unlikely(e->r->md5_keys) && !md5_accepts(e, pkt, it, seg, ref))
+	it->ref = ref;
+	if (unlikely(e->r->md5_keys | e->r->ao_on) && !signed_right(e, pkt, it, seg, ref))
 		return;
 	if (unlikely(!ref)) {
 		input_stray(e, pkt, it, seg);
 	} else if (unlikely(ref & DEMUX_TW)) {
-		if (tw_input(e, ref & ~DEMUX_TW, pkt, it, seg))
+		if (tw_input(e, ref & ~DEMUX_TW, pkt, it, seg)) {
+			it->ref = 0;
 			input_stray(e, pkt, it, seg);
+		}
 	} else {
 		enum tcp_verdict v = tcp_input(&e->env, &conn_at(e, ref)->tcp, seg, e->r->now_ns);
 

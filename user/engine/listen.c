@@ -157,9 +157,12 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->listener = listener_ref(e, l);
 	dst_open(e, dst, &o);
 	o.mss_cap = l->mss_cap;
+	o.sig_bytes = sig_bytes(e, &o);
 	tcp_accept_syn(&e->env, &c->tcp, &o, syn, e->r->now_ns);
 	if (dst_at(e, dst)->hop_limit)
 		c->tcp.ttl = dst_at(e, dst)->hop_limit;
+	if (o.sig_bytes == AO_OPTION_BYTES)
+		ao_open(e, ref);
 	c->life |= CONN_HALF;
 	list_push(e, &l->half_open, ref);
 	conn_hash(e, ref);

@@ -22,13 +22,6 @@
 
 /* ---- keys ---- */
 
-static bool matches(const struct md5_key *k, const struct xtcp_addr *a)
-{
-	uint32_t whole = k->bits / 8, rest = k->bits % 8;
-
-	return !memcmp(k->addr.b, a->b, whole) && (!rest || !((k->addr.b[whole] ^ a->b[whole]) >> (8 - rest)));
-}
-
 const struct md5_key *md5_find(const struct engine *e, const struct xtcp_addr *peer)
 {
 	const struct md5_key *best = NULL;
@@ -36,7 +29,7 @@ const struct md5_key *md5_find(const struct engine *e, const struct xtcp_addr *p
 	for (uint32_t i = 0; i < e->r->md5_keys; i++) {
 		const struct md5_key *k = &e->r->md5_key[i];
 
-		if (matches(k, peer) && (!best || k->bits > best->bits))
+		if (addr_in(peer, &k->addr, k->bits) && (!best || k->bits > best->bits))
 			best = k;
 	}
 	return best;
@@ -47,7 +40,7 @@ int engine_md5_key(struct engine *e, const struct xtcp_addr *peer, uint32_t bits
 	struct region *r = e->r;
 	struct md5_key *k = r->md5_key;
 
-	while (k < r->md5_key + r->md5_keys && !(k->bits == bits && matches(k, peer)))
+	while (k < r->md5_key + r->md5_keys && !(k->bits == bits && addr_in(peer, &k->addr, bits)))
 		k++;
 	if (!len) {
 		if (k == r->md5_key + r->md5_keys)

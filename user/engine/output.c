@@ -19,15 +19,21 @@ static bool room(struct engine *e)
 /* One segment into a frame and on its way. */
 static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 {
-	const struct frame_to to = { .l2 = l2,
-				     .l2_len = WIRE_ETH_LEN,
-				     .laddr = &c->tcp.laddr,
-				     .raddr = &c->tcp.raddr,
-				     .lport = c->tcp.lport,
-				     .rport = c->tcp.rport,
-				     .flow_label = c->hash,
-				     .key = c->tcp.sig_bytes ? md5_find(e, &c->tcp.raddr) : NULL };
+	struct frame_to to = { .l2 = l2,
+			       .l2_len = WIRE_ETH_LEN,
+			       .laddr = &c->tcp.laddr,
+			       .raddr = &c->tcp.raddr,
+			       .lport = c->tcp.lport,
+			       .rport = c->tcp.rport,
+			       .flow_label = c->hash };
+	struct ao_sign sign;
 
+	if (unlikely(c->tcp.sig_bytes == AO_OPTION_BYTES)) {
+		ao_sign_conn(e, conn_ref(e, c), &e->seg, &sign);
+		to.ao = &sign;
+	} else if (unlikely(c->tcp.sig_bytes)) {
+		to.key = md5_find(e, &c->tcp.raddr);
+	}
 	if (unlikely(frame_build(e, &to, &e->seg))) {
 		count(e, tx_ring_full);
 		return;

@@ -20,7 +20,7 @@ struct rx_item {
 	struct wire_ip ip;
 	struct wire_tcp tcp;
 	uint32_t hash;
-	uint32_t ref; /* demux reference, by hint; 0: to be looked up */
+	uint32_t ref; /* demux reference, first by hint; 0: to be looked up, later: none */
 	bool good;    /* parsed and checked: to be given to a connection */
 };
 
@@ -28,6 +28,7 @@ struct engine {
 	struct region *r;
 	struct conn *conns;
 	struct tcp_cold *colds; /* one for each of conns */
+	struct ao_conn *aos;	/* likewise, and then for each of tws */
 	struct tw *tws;
 	struct demux_slot *demux;
 	struct io_frames *frames;
@@ -47,6 +48,9 @@ struct engine {
 	bool tx_blocked; /* the last output pass ended for want of room */
 	int gone;	 /* errno once the link is gone */
 	int fd;
+	const struct ao_mkt *ao_mkt;	      /* of the segment just accepted, if no connection's own keys did it */
+	uint8_t ao_rnext_id;		      /* and its RNextKeyID */
+	uint8_t ao_traffic[AO_TRAFFIC_BYTES]; /* scratch */
 	struct tcp_env env;
 	struct tcp_seg seg; /* scratch */
 	struct io_pkt out;  /* scratch */
@@ -185,7 +189,8 @@ struct frame_to {	   /* where a frame goes */
 	const struct xtcp_addr *laddr, *raddr;
 	uint16_t lport, rport; /* network order */
 	uint32_t flow_label;
-	const struct md5_key *key; /* NULL: not signed */
+	const struct md5_key *key; /* NULL: not signed with MD5 */
+	const struct ao_sign *ao;  /* NULL: not with TCP-AO */
 };
 /* Build into e->out, reserved. 0 or -ENOBUFS. */
 int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg);
@@ -227,6 +232,33 @@ void md5_sign(const struct md5_key *k, const struct frame_to *to, const struct t
 /* False: the segment, for ref if that is a connection, is not signed as it must be; counted. */
 bool md5_accepts(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it, const struct tcp_seg *seg,
 		 uint32_t ref);
+
+/* ---- ao.c: RFC 5925 ---- */
+
+enum ao_verdict {
+	AO_NOT,	 /* no matter of TCP-AO's */
+	AO_GOOD, /* signed as it must be */
+	AO_BAD,	 /* not so */
+};
+
+/* A connection that is signed with TCP-AO was opened: its parameters. Passive: by the SYN that ao_check saw last. */
+void ao_open(struct engine *e, uint32_t ref);
+/* It becomes a TIME-WAIT entry. */
+void ao_time_wait(struct engine *e, uint32_t conn, uint32_t tw);
+/* How a segment of a connection is to be signed. */
+void ao_sign_conn(struct engine *e, uint32_t ref, const struct tcp_seg *seg, struct ao_sign *s);
+/* How an answer to the segment of it is to be signed; AO_BAD: it cannot be, there must be none. */
+enum ao_verdict ao_sign_reply(struct engine *e, const struct rx_item *it, const struct tcp_seg *seg, struct ao_sign *s);
+/* Put the option behind seg's own into the TCP header, which is complete but for the checksum; l4_len: header and payload. */
+void ao_put(const struct ao_sign *s, const struct frame_to *to, const struct tcp_seg *seg, uint8_t *tcp,
+	    uint32_t l4_len);
+/* Of a segment received, for ref if that is a connection or a TIME-WAIT entry; AO_BAD: drop it, it has been counted. */
+enum ao_verdict ao_check(struct engine *e, const struct io_pkt *pkt, const struct rx_item *it,
+			 const struct tcp_seg *seg, uint32_t ref);
+/* The connection does not believe such an ICMP error (7.8). */
+bool ao_ignores_icmp(const struct engine *e, uint32_t ref, int type);
+/* NULL, or what is wrong with a connection's parameters. */
+const char *ao_check_conn(const struct engine *e, uint32_t ref);
 
 /* ---- fastopen.c ---- */
 

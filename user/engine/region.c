@@ -50,6 +50,7 @@ static uint64_t layout(struct region *r, const struct engine_conf *c)
 	r->dst_mask = power_of_two(c->max_dsts) - 1;
 	place_pool(&end, &r->conns, c->max_conns, sizeof(struct conn), offsetof(struct conn, next));
 	r->off_colds = place(&end, (uint64_t)c->max_conns * sizeof(struct tcp_cold), PAGE);
+	r->off_aos = place(&end, ((uint64_t)c->max_conns + c->max_time_wait) * sizeof(struct ao_conn), PAGE);
 	r->off_demux = place(&end, ((uint64_t)r->demux_mask + 1) * sizeof(struct demux_slot), PAGE);
 	place_pool(&end, &r->tws, c->max_time_wait, sizeof(struct tw), offsetof(struct tw, next));
 	place_pool(&end, &r->listeners, c->max_listeners, sizeof(struct listener), offsetof(struct listener, next));

@@ -10,6 +10,7 @@
 #ifndef ENGINE_REGION_H
 #define ENGINE_REGION_H
 
+#include "engine/ao.h"
 #include "engine/conn.h"
 #include "engine/engine.h"
 
@@ -117,6 +118,8 @@ struct md5_key {
 	uint8_t key[MD5_KEY_MAX];
 };
 
+#define REGION_AO_KEYS 64
+
 /* ---- the header ---- */
 
 struct region {
@@ -125,6 +128,7 @@ struct region {
 	uint32_t header_bytes;
 	uint64_t bytes;	    /* of the whole region */
 	uint64_t off_colds; /* struct tcp_cold of each connection, in the order of conns */
+	uint64_t off_aos; /* struct ao_conn likewise, and then of each TIME-WAIT entry; touched by who is signed only */
 	uint64_t off_demux, off_listen_heads, off_dst_heads, off_port_use, off_frames, off_area, off_mem;
 	struct engine_conf conf;
 	uint64_t now_ns;
@@ -154,8 +158,12 @@ struct region {
 	uint8_t pad;
 	uint32_t port_refs; /* sum over all of port_use, for engine_check */
 	struct md5_key md5_key[REGION_MD5_KEYS];
-	uint32_t md5_keys;   /* in use */
-	uint32_t pool_ports; /* entries of port_pool in use */
+	uint32_t md5_keys;  /* in use */
+	uint32_t ao_on;	    /* segments are looked at for TCP-AO: there is a key, or was one, or ao_strict */
+	uint32_t ao_strict; /* TCP-AO for which there is no key is not ignored: the segment is dropped */
+	struct ao_mkt ao_mkt[REGION_AO_KEYS]; /* oldest first */
+	uint32_t ao_keys;		      /* in use */
+	uint32_t pool_ports;		      /* entries of port_pool in use */
 	struct pooled_port port_pool[REGION_PORT_POOL];
 	/* memory (pressure.c) */
 	uint64_t mem_pass_ns;  /* not before then again */

@@ -64,6 +64,9 @@ void tw_enter(struct engine *e, uint32_t conn)
 	tcp_tw_init(&e->env, &t->tcp, &c->tcp, e->r->now_ns);
 	t->hash = c->hash;
 	t->addr_index = c->addr_index;
+	t->ao = c->tcp.sig_bytes == AO_OPTION_BYTES;
+	if (t->ao)
+		ao_time_wait(e, conn, ref);
 	conn_flow_erase(e, conn);
 	demux_replace(e, c->hash, conn, ref | DEMUX_TW); /* with its reference to the port */
 	c->life &= ~(uint32_t)CONN_HASHED;

@@ -42,6 +42,14 @@ static inline struct xtcp_addr addr_from_v6(const void *bytes)
 	return a;
 }
 
+/* a begins with the first bits of prefix. */
+static inline bool addr_in(const struct xtcp_addr *a, const struct xtcp_addr *prefix, uint32_t bits)
+{
+	uint32_t whole = bits / 8, rest = bits % 8;
+
+	return !memcmp(prefix->b, a->b, whole) && (!rest || !((prefix->b[whole] ^ a->b[whole]) >> (8 - rest)));
+}
+
 /* Multicast of either family, or IPv4 limited broadcast. */
 bool addr_is_multicast(const struct xtcp_addr *a);
 bool addr_is_loopback(const struct xtcp_addr *a);
