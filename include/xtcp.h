@@ -140,6 +140,9 @@ struct xtcp_conf {
 	uint32_t
 		mss_min; /* a peer's MSS option that is smaller counts as this, bytes; default 536, IPv6 1,220, which every
 				host can receive (RFC 9293 3.7.1); 48..536, for peers that mean it */
+	bool pacing;		    /* XTCP_PACING on every connection; default false */
+	bool idle_restart; /* after a pause longer than the RTO cwnd is the initial window again (RFC 5681 4.1), as on Linux.
+				  default false: it is kept for five minutes, and paced until it is validated (RFC 7661) */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -369,7 +372,8 @@ enum xtcp_opt {
 			       XTCP_EV_WRITABLE comes as they leave; 0 (default): no such limit */
 	XTCP_ECN, /* enum xtcp_ecn; default conf.ecn; only between xtcp_connect() and the next turn, then -EISCONN */
 	XTCP_MAX_PACING_RATE,  /* data leaves no faster than so many bytes/s, whatever the congestion control allows;
-				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more */
+				 0 (default): no limit; 0..2,147,483,647; bursts of 1 ms, or two segments if that is more;
+				 with a limit cwnd is paced as by XTCP_PACING */
 	XTCP_SOFT_ERRORS,      /* 1 (default): XTCP_EV_SOFT_ERROR is reported (MUST-47); 0: not (SHLD-20) */
 	XTCP_USER_TIMEOUT_OPT, /* 1: tell the peer our user timeout, and obey its own within conf.uto_low_s and
 				  conf.uto_high_s, unless XTCP_USER_TIMEOUT_MS is set (RFC 5482); default conf.uto */
@@ -380,6 +384,8 @@ enum xtcp_opt {
 				  fits; without one it asks for a cookie, and the data follows the handshake. After a lost SYN
 				  the option is not used towards that peer for a minute, doubling up to 17 hours.
 				  Default 0; not to be taken back. xtcp_getopt: 1 if it was set */
+	XTCP_PACING, /* 1: data is spread over the round trip: at twice cwnd for each while it doubles, later at 1.2 times; not
+			with "bbr", which has a rate of its own; default conf.pacing. XTCP_MAX_PACING_RATE implies it */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);

@@ -35,6 +35,7 @@ static void profile(struct engine_conf *conf)
 	tcp_conf_default(&conf->tcp);
 	conf->tcp.rcvbuf_max = 15u << 20;
 	conf->tcp.mss_min = 48; /* as Linux has it */
+	conf->tcp.idle_restart = true;
 	for (int i = 0; i < 8; i++)
 		conf->seed[i] = 0x9e3779b97f4a7c15ull * (uint64_t)(i + 1);
 }

@@ -93,6 +93,9 @@ static void test_parse_all_options_in_any_place(void **state)
 	assert_int_equal(o.conf.isn, 0);
 	assert_string_equal(o.argv[0], "7");
 	assert_int_equal(o.conf.ecn, XTCP_ECN_PASSIVE);
+	assert_false(o.conf.pacing);
+	assert_int_equal(parse(&listen_use, &o, "7 --pacing -i vb"), OPTS_GO);
+	assert_true(o.conf.pacing);
 	assert_int_equal(parse(&listen_use, &o, "7 --ecn off -i vb"), OPTS_GO);
 	assert_int_equal(o.conf.ecn, XTCP_ECN_OFF);
 	assert_int_equal(parse(&listen_use, &o, "7 --ecn on -i vb"), OPTS_GO);

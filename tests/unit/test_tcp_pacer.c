@@ -74,7 +74,7 @@ static void test_pacer_late_timer_is_made_good_for_but_not_a_pause(void **state)
 	th.now += TH_MS * 3;
 	if (tcp_deadline(th.c) <= th.now)
 		tcp_expire(&th.env, th.c, th.now);
-	assert_in_range(take(0), 2, 5);
+	assert_in_range(take(0), 4, 5); /* a burst, and one that was due before */
 	take(100);
 	assert_int_equal(taken, 40);
 	in(".", 1, 1 + 40 * MSS, 0);
@@ -123,6 +123,7 @@ static void test_pacer_fast_retransmit_does_not_wait(void **state)
 /* The lower of the two counts; without either it is over. */
 static void test_pacer_limit_and_algorithm_the_lower_rate_counts(void **state)
 {
+	th.env.conf.cc = TCP_CC_BBR; /* one that has a rate of its own */
 	open_paced(5000);
 	tcp_pacing_rate(th.c, 9000);
 	assert_int_equal(tcp_pacing_rate_now(th.c), 5000);

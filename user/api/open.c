@@ -203,6 +203,8 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	ec.tcp.mtu_probing = mtu_probing[c->mtu_probing];
 	ec.tcp.ecn = (uint8_t)c->ecn;
 	ec.tcp.cc = (uint8_t)tcp_cc_find(c->cc);
+	ec.tcp.pacing = c->pacing;
+	ec.tcp.idle_restart = c->idle_restart;
 	if (getrandom(ec.seed, sizeof(ec.seed), 0) != sizeof(ec.seed))
 		return fail(errno, "no random numbers from the kernel: %s", strerror(errno));
 	return engine_create(&x->engine, &ec);

@@ -38,6 +38,7 @@ static const struct {
 	[XTCP_KEEPOCTET] = { "KEEPOCTET", 0, 1 },
 	[XTCP_USER_TIMEOUT_OPT] = { "USER_TIMEOUT_OPT", 0, 1 },
 	[XTCP_FASTOPEN_CONNECT] = { "FASTOPEN_CONNECT", 1, 1 },
+	[XTCP_PACING] = { "PACING", 0, 1 },
 };
 
 static void set_flag(struct tcp_conn *c, uint32_t flag, int on)
@@ -76,6 +77,7 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_USER_TIMEOUT_OPT: tcp_set_uto(c, v); break;
 	case XTCP_KEEPOCTET: set_tune(c, TCP_TUNE_KEEP_OCTET, v); break;
 	case XTCP_FASTOPEN_CONNECT: break; /* the engine's */
+	case XTCP_PACING: tcp_set_pacing(c, v); break;
 	}
 }
 
@@ -122,6 +124,7 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_USER_TIMEOUT_OPT: return !!(c->tune & TCP_TUNE_UTO);
 	case XTCP_KEEPOCTET: return !!(c->tune & TCP_TUNE_KEEP_OCTET);
 	case XTCP_FASTOPEN_CONNECT: return !!(c->fastopen & TCP_FO_ACTIVE);
+	case XTCP_PACING: return !!(c->tune & TCP_TUNE_PACING);
 	}
 	return 0;
 }

@@ -167,6 +167,13 @@ static int set_rcvbuf(struct opts *o, const char *arg)
 	return size("rcvbuf", arg, &o->conf.rcvbuf_max);
 }
 
+static int set_pacing(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->conf.pacing = true;
+	return 0;
+}
+
 static int set_verbose(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -263,6 +270,7 @@ static const struct row rows[] = {
 	{ OPT_CC, 0, "cc", "NAME", "congestion control (default cubic); help lists them", set_cc },
 	{ OPT_ECN, 0, "ecn", "HOW", "congestion marks: off, passive (default: if the peer asks), on or accurate",
 	  set_ecn },
+	{ OPT_PACING, 0, "pacing", NULL, "spread what is sent over the round trip (bbr does it anyway)", set_pacing },
 	{ OPT_MTU_PROBING, 0, "mtu-probing", "HOW", "find the path MTU by probes: auto (in a black hole), off, always",
 	  set_mtu_probing },
 	{ OPT_SNDBUF, 0, "sndbuf", "SIZE", "let a send buffer grow to SIZE bytes; K, M or G may follow", set_sndbuf },

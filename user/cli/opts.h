@@ -47,11 +47,12 @@
 #define OPT_FASTOPEN (1u << 26)	   /* --fastopen */
 #define OPT_MD5 (1u << 27)	   /* --md5 ADDR[/LEN]=FILE, again and again */
 #define OPT_MSS_MIN (1u << 28)	   /* --mss-min BYTES -> conf.mss_min */
+#define OPT_PACING (1u << 16)	   /* --pacing -> conf.pacing */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING | OPT_MD5 | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN)
+	 OPT_MTU_PROBING | OPT_MD5 | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 

@@ -192,7 +192,7 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 }
 
 /* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight, or enough. */
-static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior)
+static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior, bool validate)
 {
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
 
@@ -200,12 +200,14 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 	ev.delivered = a->delivered;
 	ev.rs = &a->rs;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
-	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd;
+	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd && !pacer_cwnd_used(c);
 	if (ev.app_limited && cc_half_used(c)) {
 		ev.acked = min_u32(ev.acked, cc_half_used(c));
 		ev.app_limited = false;
 	}
 	tcp_cc_table[c->cc]->ack(c, &ev);
+	if (validate)
+		cwv_ack(c, a, ev.app_limited);
 }
 
 bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
@@ -241,11 +243,13 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 	if (a.delivered)
 		rate_sample(c, &a);
 	if (a.acked && !owns && !(c->flags & TCP_F_RECOVERY))
-		tell_cc(c, &a, prior);
+		tell_cc(c, &a, prior, !env->conf.idle_restart);
 	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);
 	if (owns && (a.acked || a.delivered))
-		tell_cc(c, &a, prior);
+		tell_cc(c, &a, prior, false);
+	if (c->pace & TCP_PACE_WINDOW)
+		pacer_window(c);
 	if (a.acked)
 		sndtune_ack(env, c, prior);
 	return true;

@@ -74,4 +74,5 @@ void tcp_cc_set(struct tcp_conn *c, uint8_t number)
 		prr_begin(c, 0);
 	}
 	tcp_cc_table[number]->init(c);
+	pacer_choose(c);
 }

@@ -78,7 +78,10 @@ struct tcp_cc_ops {
 	void (*undo)(struct tcp_conn *c, const struct tcp_cc_event *ev);
 	/* Each segment taken for lost. NULL: it does not care. */
 	void (*lost)(struct tcp_conn *c, const struct tcp_lost *l);
-	/* Before data is sent while nothing is in flight. NULL: tcp_restart_window(). */
+	/*
+	 * Data is about to be sent while nothing is in flight, and cwnd is the restart window again (cwv.c), which it always
+	 * hears of when it owns cwnd. NULL: it does not care.
+	 */
 	void (*restart)(struct tcp_conn *c, uint64_t now_ns);
 };
 

@@ -122,6 +122,8 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	c->ttl = env->conf.ttl;
 	if (env->conf.uto)
 		c->tune |= TCP_TUNE_UTO;
+	if (env->conf.pacing)
+		c->tune |= TCP_TUNE_PACING;
 	c->sig_bytes = o->sig_bytes;
 	sndtune_init(env, c);
 	rcvtune_init(env, c);
@@ -150,6 +152,7 @@ void conn_init(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o
 	conn_update_mss(c);
 	c->cwnd = tcp_initial_window(c->mss);
 	tcp_cc_table[c->cc]->init(c);
+	pacer_choose(c);
 }
 
 void tcp_connect(struct tcp_env *env, struct tcp_conn *c, const struct tcp_open *o, uint64_t now_ns)

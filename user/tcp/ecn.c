@@ -254,6 +254,7 @@ static void congestion(struct tcp_env *env, struct tcp_conn *c, const struct ack
 	if (!cc->ecn || !seq_gt(c->snd_una, c->ecn.cwr_end) || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
 		return;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
+	cwv_congestion(c, &ev);
 	cc->ecn(c, &ev);
 	ecn_window_reduced(c);
 	c->ecn.flags |= TCP_E_REDUCED;

@@ -227,6 +227,46 @@ bool pacer_holds(struct tcp_conn *c, uint64_t now_ns);
 void pacer_expired(struct tcp_conn *c);
 /* Bytes of data were sent, for the first time or again. */
 void pacer_sent(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
+/* Nothing is in flight: so many bytes may leave at once. */
+void pacer_credit(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
+/* The algorithm or what is asked for has changed: is the rate cwnd's (TCP_PACE_WINDOW)? */
+void pacer_choose(struct tcp_conn *c);
+/* With TCP_PACE_WINDOW: cwnd or the round-trip time may have changed. */
+void pacer_window(struct tcp_conn *c);
+/* Data waits for cwnd. */
+static inline void pacer_limited(struct tcp_conn *c)
+{
+	if (c->pace & TCP_PACE_WINDOW)
+		tcp_cold(c)->pace.limited_end = c->snd_nxt;
+}
+/* cwnd held data back in this round trip: with pacing that need not be so at every moment. */
+static inline bool pacer_cwnd_used(const struct tcp_conn *c)
+{
+	return c->pace & TCP_PACE_WINDOW && tcp_cold_peek(c)->pace.cwnd &&
+	       seq_leq(c->snd_una, tcp_cold_peek(c)->pace.limited_end);
+}
+
+/* ---- cwv.c: RFC 7661 ---- */
+
+/* Outside of recovery; app_limited: cwnd was not what held us back. */
+void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited);
+/* Data is about to leave while nothing is in flight. True: cwnd is the restart window (RFC 5681 4.1). */
+bool cwv_restart(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+/*
+ * Congestion, before the algorithm hears of it. True: cwnd had not been validated; the phase ends, and cwnd and ev->prior_flight
+ * are what was in use.
+ */
+bool cwv_congestion(struct tcp_conn *c, struct tcp_cc_event *ev);
+/* ... a recovery begins with it; the algorithm has set ssthresh. */
+void cwv_lost(struct tcp_conn *c, uint32_t used);
+/* A recovery ends, fast or after a timeout, and ssthresh is to be what cwnd becomes. */
+void cwv_recovered(struct tcp_conn *c, bool undone);
+/* A segment of the flight is sent again for the first time. */
+static inline void cwv_resent(struct tcp_conn *c, uint32_t bytes)
+{
+	if (c->flags & TCP_F_RECOVERY)
+		tcp_cold(c)->cwv.resent += bytes;
+}
 
 /* ---- cc.c ---- */
 

@@ -54,6 +54,7 @@ static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 	c->loss_flags &= (uint16_t)~TCP_L_UNDO;
 	if (c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
 		return;
+	cwv_congestion(c, &ev);
 	ev.prior_flight = max_u32(c->cwnd, c->mss);
 	tcp_cc_table[c->cc]->loss(c, &ev);
 	ecn_window_reduced(c);
@@ -63,10 +64,14 @@ static void reduce_cwnd(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns
 static void enter_recovery(struct tcp_env *env, struct tcp_conn *c, uint32_t delivered, uint64_t now_ns)
 {
 	struct tcp_cc_event ev = cc_event(c, now_ns);
+	bool unvalidated;
 
 	undo_begin(c, false);
+	unvalidated = cwv_congestion(c, &ev);
 	ev.prior_flight = min_u32(ev.prior_flight, c->cwnd); /* without limited transmit (RFC 5681 3.2 (2)) */
 	tcp_cc_table[c->cc]->loss(c, &ev);
+	if (unvalidated)
+		cwv_lost(c, ev.prior_flight);
 	ecn_window_reduced(c);
 	if (c->flags & TCP_F_SACK)
 		prr_begin(c, delivered);
@@ -89,6 +94,7 @@ static void leave_recovery(struct tcp_conn *c)
 {
 	bool fast = c->flags & TCP_F_RECOVERY && !owns_cwnd(c);
 
+	cwv_recovered(c, !fast);
 	if (fast && c->flags & TCP_F_SACK)
 		c->cwnd = c->ssthresh;
 	else if (fast) /* RFC 6582 3.2 (3), option 1 */
@@ -234,6 +240,7 @@ void loss_rto(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	if (!c->backoff || !(c->flags & TCP_F_LOSS)) /* ssthresh once for each loss (RFC 5681 (4)) */
 		tcp_cc_table[c->cc]->rto(c, &ev);
 	ecn_window_reduced(c);
+	cwv_recovered(c, true);
 	accecn_rto(c);
 	if (!(c->flags & TCP_F_SACK))
 		c->sacked = c->dup_acks = 0;

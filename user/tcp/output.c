@@ -90,6 +90,8 @@ static void note_retransmission(struct tcp_env *env, struct tcp_conn *c, struct 
 	rate_sent(c, r, now_ns);
 	pacer_sent(c, r->len, now_ns);
 	undo_retransmitted(c, now_ns);
+	if (r->rtx == 1)
+		cwv_resent(c, r->len);
 	c->prr_out += r->len;
 	tcp_cold(c)->account.retrans_segs++;
 	tcp_cold(c)->account.bytes_retrans += r->len;
@@ -242,12 +244,13 @@ static void persist(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		timer_persist_arm(env, c, now_ns);
 }
 
-static void restart_idle(struct tcp_conn *c, uint64_t now_ns)
+/* After a pause cwnd may say nothing about the network any more. */
+static void restart_idle(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
-	if (tcp_cc_table[c->cc]->restart)
-		tcp_cc_table[c->cc]->restart(c, now_ns);
-	else
-		tcp_restart_window(c, now_ns);
+	const struct tcp_cc_ops *cc = tcp_cc_table[c->cc];
+
+	if ((cc->owns_cwnd || cwv_restart(env, c, now_ns)) && cc->restart)
+		cc->restart(c, now_ns);
 }
 
 /*
@@ -286,11 +289,12 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		return 0;
 	}
 	if (!c->recs.count)
-		restart_idle(c, now_ns);
+		restart_idle(env, c, now_ns);
 	pipe = tcp_pipe(c);
 	len = min_u32(min_u32(unsent, full), room);
 	if (pipe && pipe + len > c->cwnd && !(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2))) {
 		c->flags |= TCP_F_CWND_LIMITED;
+		pacer_limited(c);
 		return 0;
 	}
 	if (len && len < full && hold_partial(env, c, len, unsent, now_ns))

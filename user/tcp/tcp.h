@@ -31,6 +31,7 @@
 #include "tcp/rate.h"
 #include "tcp/rec.h"
 #include "tcp/ecn.h"
+#include "tcp/cwv.h"
 
 #define TCP_MSS_DEFAULT_V4 536 /* RFC 9293 3.7.1, MUST-15 */
 #define TCP_MSS_DEFAULT_V6 1220
@@ -222,6 +223,7 @@ enum {
 	TCP_TUNE_KEEP_OCTET = 16,  /* keepalive probes carry one octet */
 	TCP_TUNE_TIMEOUT_SET = 32, /* the application has set user_timeout_ms */
 	TCP_TUNE_UTO = 64,	   /* the user timeout option is sent and obeyed (uto.c) */
+	TCP_TUNE_PACING = 128,	   /* cwnd is spread over the round trip (pacer.c) */
 };
 
 /* conn->fastopen (fastopen.c, RFC 7413) */
@@ -464,6 +466,7 @@ struct tcp_cold {
 	struct tcp_ecn_counts ecn;
 	struct tcp_rate rate;
 	struct tcp_pace pace;
+	struct tcp_cwv cwv;
 	uint64_t cc_state[42]; /* what does not fit into cc_priv */
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;

@@ -87,6 +87,7 @@ static void restore_window(struct tcp_conn *c, const struct ack_info *a)
 	c->cwnd = max_u32(c->cwnd, c->undo_cwnd);
 	c->ssthresh = max_u32(c->ssthresh, c->undo_ssthresh);
 	ecn_window_undone(c);
+	cwv_recovered(c, true);
 	if (c->flags & TCP_F_LOSS)
 		no_burst(c, a->acked);
 }
