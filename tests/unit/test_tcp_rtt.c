@@ -2,8 +2,10 @@
 /* test_tcp_rtt.c - RFC 6298 in fixed point. */
 #include "tcp_harness.h"
 
+/* One a round trip. */
 static void sample(uint32_t us)
 {
+	th.c->snd_una = ++th.c->snd_nxt;
 	rtt_sample(&th.env, th.c, us);
 }
 
@@ -34,6 +36,37 @@ static void test_rtt_steady_samples_converge(void **state)
 		sample(500000);
 	assert_in_range(th.c->srtt_us_x8 >> 3, 499990, 500000);
 	assert_in_range(th.c->rto_us, 500000, 502000); /* the clock's granularity at least */
+}
+
+/* RFC 7323 4.2: a hundred samples in a round trip let RTTVAR shrink as one does; but any of them lets it grow. */
+static void test_rtt_many_samples_in_a_round_trip_count_as_one(void **state)
+{
+	uint32_t var;
+
+	sample(400000);
+	var = 200000;
+	for (int trip = 0; trip < 10; trip++) {
+		th.c->snd_nxt += 100;
+		for (int i = 0; i < 100; i++) {
+			th.c->snd_una++;
+			rtt_sample(&th.env, th.c, 400000);
+		}
+		if (!trip)
+			assert_int_equal(th.c->rttvar_us_x4 >> 2, var * 3 / 4);
+		assert_true(th.c->rttvar_us_x4 >> 2 >= var * 3 / 4 - 1);
+		var = th.c->rttvar_us_x4 >> 2;
+	}
+	assert_in_range(var, 200000 / 20, 200000 / 15); /* (3/4)^10 */
+	th.c->snd_nxt += 100;
+	th.c->snd_una++;
+	rtt_sample(&th.env, th.c, 500000);
+	assert_true(th.c->rttvar_us_x4 >> 2 > var + 20000);
+	var = th.c->rttvar_us_x4 >> 2;
+	for (int i = 0; i < 99; i++) {
+		th.c->snd_una++;
+		rtt_sample(&th.env, th.c, 410000);
+	}
+	assert_true(th.c->rttvar_us_x4 >> 2 >= var); /* this round trip has seen more */
 }
 
 static void test_rtt_rto_stays_in_its_bounds(void **state)
@@ -95,6 +128,7 @@ int main(void)
 		TEST(test_rtt_first_sample_sets_both),
 		TEST(test_rtt_second_sample_is_weighed_an_eighth_and_a_quarter),
 		TEST(test_rtt_steady_samples_converge),
+		TEST(test_rtt_many_samples_in_a_round_trip_count_as_one),
 		TEST(test_rtt_rto_stays_in_its_bounds),
 		TEST(test_rtt_backoff_doubles_until_a_sample),
 		TEST(test_rtt_absurd_samples_do_not_overflow),

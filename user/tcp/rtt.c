@@ -27,6 +27,28 @@ static bool anew(struct tcp_conn *c, uint32_t rtt_us)
 	return true;
 }
 
+/*
+ * RFC 6298 has one sample a round trip in mind. With many, RTTVAR would forget within one what it has learned (RFC 7323 4.2): so
+ * it grows with each, but shrinks once a round trip, by the largest deviation of that.
+ */
+static void deviate(struct tcp_conn *c, uint32_t mag)
+{
+	struct tcp_cold *cold = tcp_cold(c);
+	uint32_t var = c->rttvar_us_x4 >> 2;
+	bool over = c->snd_nxt - cold->rtt_mark >
+		    tcp_flight(c); /* what was in flight when it was set is acknowledged */
+
+	cold->rtt_dev = max_u32(cold->rtt_dev, mag);
+	if (mag >= var)
+		c->rttvar_us_x4 += mag - var;
+	else if (over && cold->rtt_dev < var)
+		c->rttvar_us_x4 -= var - cold->rtt_dev;
+	if (over) {
+		cold->rtt_mark = c->snd_nxt;
+		cold->rtt_dev = 0;
+	}
+}
+
 /* RFC 6298 2.2 and 2.3, alpha 1/8, beta 1/4. */
 static void smooth(struct tcp_conn *c, uint32_t rtt_us)
 {
@@ -35,9 +57,8 @@ static void smooth(struct tcp_conn *c, uint32_t rtt_us)
 		c->rttvar_us_x4 = rtt_us * 2;
 	} else {
 		int32_t err = (int32_t)rtt_us - (int32_t)(c->srtt_us_x8 >> 3);
-		uint32_t mag = (uint32_t)(err < 0 ? -err : err);
 
-		c->rttvar_us_x4 += mag - (c->rttvar_us_x4 >> 2);
+		deviate(c, (uint32_t)(err < 0 ? -err : err));
 		c->srtt_us_x8 = (uint32_t)((int32_t)c->srtt_us_x8 + err);
 		if (!c->srtt_us_x8)
 			c->srtt_us_x8 = 1;
