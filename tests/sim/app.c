@@ -8,6 +8,7 @@
 #include <string.h>
 #include "lib/addr.h"
 #include "stream.h"
+#include "tcp/internal.h"
 #include "world.h"
 
 #define APP_BUF 131072
@@ -28,7 +29,8 @@ static bool may_fail(const struct world *w, const struct end *d)
 {
 	const struct pair_conf *p = pair_of(w, d);
 
-	return w->died || w->s->mem_kills || p->kind == PAIR_REFUSED || p->end[0].abort_after != SIM_NEVER ||
+	return w->died || w->s->mem_kills || p->kind == PAIR_REFUSED ||
+	       (p->end[0].flags | p->end[1].flags) & END_LINGER || p->end[0].abort_after != SIM_NEVER ||
 	       p->end[1].abort_after != SIM_NEVER;
 }
 
@@ -50,7 +52,10 @@ static void let_go(struct world *w, struct end *d, bool abort)
 {
 	struct engine *e = engine_of(w, d);
 	uint64_t handle = d->handle;
-	int err = abort ? engine_abort(e, handle) : engine_close(e, handle);
+	int err;
+
+	engine_clock(e, w->now);
+	err = abort ? engine_abort(e, handle) : engine_close(e, handle);
 
 	d->handle = 0;
 	d->done = true;
@@ -242,6 +247,11 @@ static void close_some(struct world *w, struct end *d)
 		let_go(w, d, !(conf->flags & END_RST_BY_CLOSE));
 		return;
 	}
+	if (conf->flags & END_LINGER) {
+		if (d->open && written)
+			let_go(w, d, false);
+		return;
+	}
 	if (conf->close == END_CLOSE_EARLY) {
 		if (d->open && written && (d->eof || d->received == d->peer->conf->bytes))
 			let_go(w, d, false);
@@ -283,6 +293,14 @@ static void set_options(struct world *w, struct end *d)
 		c->flags |= TCP_F_NODELAY;
 	if (d->conf->flags & END_QUICKACK)
 		c->flags |= TCP_F_QUICKACK;
+	if (d->conf->flags & END_LINGER)
+		c->linger_ms = (int32_t)d->conf->linger_ms;
+	if (d->conf->flags & END_HUGE)
+		tcp_set_rcvbuf(c, 1u << 30);
+	if (d->conf->user_timeout_ms)
+		tcp_set_user_timeout(c, d->conf->user_timeout_ms);
+	if (d->conf->flags & END_TS_WRAP)
+		c->ts_offset -= tcp_ts_now(c, w->now) + (uint32_t)rng_below(&w->rng, 3000);
 	if (d->conf->flags & END_KEEPALIVE) {
 		c->keepidle_s = 1;
 		c->keepintvl_s = 1;
@@ -316,6 +334,11 @@ static void open_end(struct world *w, struct end *d)
 		d->started = d->done = true;
 		world_fail(w, "%c pair %u: connect: %s", side_of(d), d->pair, strerror(-err));
 		return;
+	}
+	if (d->conf->flags & END_FASTOPEN) {
+		err = engine_connect_fastopen(engine_of(w, d), d->handle);
+		if (err)
+			world_fail(w, "%c pair %u: Fast Open: %s", side_of(d), d->pair, strerror(-err));
 	}
 	set_options(w, d);
 	trace_note(w, "%c pair %u: connect from %u to %u", side_of(d), d->pair, d->lport, d->rport);

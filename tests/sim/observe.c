@@ -132,6 +132,8 @@ void observe_arrived(struct world *w, int to, const uint8_t *data, uint32_t len,
 	at = v.tcp.seq - v.me->isn;
 	if (v.tcp.flags & TCP_SYN)
 		v.me->syn_arrived = true;
+	if ((v.tcp.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && !v.me->edge_arrived)
+		v.me->edge_arrived = 1u + v.tcp.wnd; /* for who answers with text (RFC 7413) */
 	if (space(&v) && !add_range(v.me, at, at + space(&v)))
 		v.flow->off = true;
 	if (v.tcp.flags & TCP_ACK && v.other->syn_sent) {
@@ -173,7 +175,7 @@ static void note_syn(struct view *v)
 	}
 	if (!v->me->syn_sent) {
 		v->me->isn = v->tcp.seq;
-		v->me->sent_to = 1;
+		v->me->sent_to = 1 + v->tcp.payload_len;
 		v->me->scale = v->opts.present & TCP_OPT_WSCALE ? v->opts.wscale : 0xff;
 	}
 	v->me->syn_sent = true;

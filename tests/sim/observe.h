@@ -11,7 +11,7 @@
 
 struct world;
 
-#define OBSERVE_FLOWS 256  /* a power of two */
+#define OBSERVE_FLOWS 512  /* a power of two */
 #define OBSERVE_RANGES 128 /* of delivered bytes */
 
 struct observe_dir { /* what one engine sends; numbers count from its ISN */

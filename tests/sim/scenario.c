@@ -342,6 +342,8 @@ void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 	make_again(s, &r);
 	if (generation > 1)
 		boxes_make(s);
+	if (generation > 2)
+		themes_make(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 
@@ -385,8 +387,9 @@ static void print_link(const struct scenario *s, int i, FILE *f)
 static void print_end(const struct end_conf *e, const char *name, FILE *f)
 {
 	static const char *const closes[] = { "shut-first", "shut-after-peer", "close-early", "close-late" };
-	static const char *const flags[] = { "reserve",	 "peek",   "nodelay", "more",	     "keepalive",
-					     "quickack", "urgent", "misuse",  "rst-by-close" };
+	static const char *const flags[] = { "reserve",	 "peek",   "nodelay", "more",	      "keepalive",
+					     "quickack", "urgent", "misuse",  "rst-by-close", "fastopen",
+					     "linger",	 "huge",   "ts-wrap" };
 
 	fprintf(f, "#   %s: %llu bytes, write %u, read %u, %s", name, (unsigned long long)e->bytes, e->write_chunk,
 		e->read_chunk, closes[e->close]);
@@ -401,6 +404,10 @@ static void print_end(const struct end_conf *e, const char *name, FILE *f)
 		fprintf(f, ", accept pause %.3f ms", (double)e->accept_pause_ns / 1e6);
 	if (e->abort_after != SIM_NEVER)
 		fprintf(f, ", aborts after %llu", (unsigned long long)e->abort_after);
+	if (e->flags & END_LINGER)
+		fprintf(f, ", lingers %u ms", e->linger_ms);
+	if (e->user_timeout_ms)
+		fprintf(f, ", user timeout %u ms", e->user_timeout_ms);
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
 		if (e->flags & 1u << i)
 			fprintf(f, ", %s", flags[i]);
@@ -415,6 +422,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 	fprintf(f, "# seed %llu@%u: %s%s, quiet after %.3f s, meta %u\n", (unsigned long long)s->seed, s->generation,
 		s->clean ? "clean" : "faulty", s->eager ? ", eager readers" : "",
 		(double)(s->quiet_ns - s->start_ns) / 1e9, s->meta);
+	if (s->theme)
+		fprintf(f, "# theme: %s\n", themes_name(s));
+	if (s->fastopen)
+		fprintf(f, "# at most %u pending connections by Fast Open\n", s->fastopen);
 	if (s->strip)
 		fprintf(f, "# %s SYNs:%s%s%s%s\n", how[s->strip_how], s->strip & 4 ? " MSS" : "",
 			s->strip & 8 ? " window-scale" : "", s->strip & 16 ? " SACK" : "",

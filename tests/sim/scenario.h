@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 
 #define SIM_PAIRS 20
+#define SIM_PAIRS_MAX 100 /* in a crowd */
 #define SIM_BLACKOUTS 3
 #define SIM_MS 1000000ull
 #define SIM_S 1000000000ull
@@ -22,9 +23,10 @@
  * A seed means what its generation makes of it: what is added to the scenarios later is for later generations only, so that
  * seeds which failed once (seeds.txt) keep their meaning.
  *   1  links, faults, engines, applications
- *   2  and boxes on the way (boxes.c), themes (themes.c)
+ *   2  and boxes on the way (boxes.c)
+ *   3  and themes (themes.c)
  */
-#define SIM_GENERATION 2
+#define SIM_GENERATION 3
 
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
@@ -84,6 +86,10 @@ enum {			      /* end_conf.flags */
        END_URGENT = 1u << 6,	   /* a write now and then is urgent */
        END_MISUSE = 1u << 7,	   /* calls that must fail are made, and must fail */
        END_RST_BY_CLOSE = 1u << 8, /* abort by closing with data unread */
+       END_FASTOPEN = 1u << 9,	   /* its SYN may carry text */
+       END_LINGER = 1u << 10,	   /* lets go as soon as all is written, with linger_ms */
+       END_HUGE = 1u << 11,	   /* a receive buffer of 1 GiB */
+       END_TS_WRAP = 1u << 12,	   /* its timestamps wrap soon */
 };
 
 struct end_conf {
@@ -96,6 +102,8 @@ struct end_conf {
 	uint64_t stall_at; /* after so many bytes read ... */
 	uint64_t stall_ns; /* ... it reads nothing for so long; 0: no */
 	uint32_t flags;	   /* END_* */
+	uint32_t linger_ms;
+	uint32_t user_timeout_ms; /* 0: not set */
 	enum end_close close;
 	uint64_t abort_after; /* bytes read and written; SIM_NEVER: no */
 };
@@ -137,12 +145,15 @@ struct scenario {
 	uint32_t mtu_first[2]; /* ... at the start */
 	uint64_t returns_ns;   /* engine B is started again, and knows nothing; SIM_NEVER: not */
 	uint64_t dies_ns;      /* engine B stops for ever; SIM_NEVER: it does not */
+	uint64_t limit_ns;     /* the applications must be done; 0: as oracle.c thinks */
+	uint32_t theme;	       /* 0: none */
+	uint32_t fastopen;     /* listeners take SYNs with text, so many pending; 0: not */
 	uint64_t stop_ns;      /* the run is cut off here; 0: it runs to its end */
 	uint64_t measure_ns;   /* then goodput counts from here */
 	uint32_t check_every;  /* turns between two checks of all invariants */
 	bool mem_kills;	       /* connections may be ended for their memory */
 	uint32_t pairs;
-	struct pair_conf pair[SIM_PAIRS];
+	struct pair_conf pair[SIM_PAIRS_MAX];
 };
 
 void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed);
@@ -151,6 +162,11 @@ void scenario_print(const struct scenario *s, FILE *f);
 
 void boxes_make(struct scenario *s);
 void boxes_print(const struct scenario *s, int i, FILE *f);
+
+/* ---- themes.c ---- */
+
+void themes_make(struct scenario *s);
+const char *themes_name(const struct scenario *s);
 
 /* Bytes that all applications write. */
 uint64_t scenario_bytes(const struct scenario *s);

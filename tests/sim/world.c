@@ -181,6 +181,8 @@ static bool side_start(struct world *w, int i)
 	err = engine_listen(side->e, &any, side->listen_port, s->backlog[i], s->engine[i].syn_queue, &side->listener);
 	if (err)
 		world_fail(w, "engine %c: listen: %s", "AB"[i], strerror(-err));
+	else
+		engine_listen_fastopen(side->e, side->listener, s->fastopen);
 	return !err;
 }
 

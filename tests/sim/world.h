@@ -67,7 +67,7 @@ struct side {
 struct world {
 	const struct scenario *s;
 	struct side side[2];
-	struct end end[2 * SIM_PAIRS]; /* pair n: 2n and 2n + 1 */
+	struct end end[2 * SIM_PAIRS_MAX]; /* pair n: 2n and 2n + 1 */
 	uint64_t now;
 	uint64_t events;
 	uint64_t hash;
