@@ -133,6 +133,7 @@ struct pd {
 	uint32_t next_port;
 	struct pd_sock sock[PD_SOCKS];
 	struct pd_epoll *epolls;
+	off_t flushed; /* sysctl.c */
 	struct pd_packet *out; /* ring of PD_OUT */
 	uint32_t out_head, out_count;
 	bool broken; /* a checksum of ours was wrong, or the ring was full */

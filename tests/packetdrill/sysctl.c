@@ -3,9 +3,12 @@
  * sysctl.c - what a script sets of the host. It does so by commands, in the network namespace that packetdrill runs in; we
  * read it there, when a socket is made, listens or connects, as Linux does. Not the congestion control: all scripts want
  * CUBIC, which a kernel may refuse to a namespace, and which is our default.
+ *
+ * What a script asks of the host by the command ip, to forget what is known of peers, run.sh notes in a file.
  */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include "pd.h"
 
 static bool text_of(const char *name, char *out, size_t size)
@@ -45,6 +48,18 @@ bool pd_sysctl_fastopen_key(uint8_t key[16])
 	return true;
 }
 
+/* "ip tcp_metrics flush" adds to the file. */
+static void forget(struct pd *p)
+{
+	const char *path = getenv("XTCP_FLUSHED");
+	struct stat st;
+
+	if (!path || stat(path, &st) || st.st_size == p->flushed)
+		return;
+	p->flushed = st.st_size;
+	engine_fastopen_forget(p->e);
+}
+
 void pd_sysctls(struct pd *p)
 {
 	static const uint8_t ecn[] = { TCP_ECN_OFF, TCP_ECN_ON, TCP_ECN_PASSIVE, TCP_ECN_ACCURATE };
@@ -53,4 +68,5 @@ void pd_sysctls(struct pd *p)
 
 	conf->ecn = ecn[v >= 0 && v < 4 ? v : 0];
 	conf->timestamps = pd_sysctl("tcp_timestamps", 1);
+	forget(p);
 }

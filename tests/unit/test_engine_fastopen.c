@@ -222,6 +222,19 @@ static void test_fastopen_asked_in_vain_the_experimental_option_is_tried_once(vo
 	}
 }
 
+static void test_fastopen_what_peers_gave_can_be_forgotten(void **state)
+{
+	uint64_t l = listener(4);
+
+	learn(l);
+	engine_fastopen_forget(eng(0));
+	start("hello");
+	pair_settle(kp);
+	assert_int_equal(stat_of(0, fastopen_active), 0);
+	assert_int_equal(stat_of(1, fastopen_cookies), 2);
+	check_engines();
+}
+
 static void test_fastopen_experimental_option_is_answered_in_kind(void **state)
 {
 	uint64_t l = listener(4), s;
@@ -268,6 +281,7 @@ int main(void)
 		TEST(test_fastopen_with_a_key_of_its_own_the_cookie_is_that_of_linux),
 		TEST(test_fastopen_bare_asks_for_no_cookie_on_either_side),
 		TEST(test_fastopen_asked_in_vain_the_experimental_option_is_tried_once),
+		TEST(test_fastopen_what_peers_gave_can_be_forgotten),
 		TEST(test_fastopen_experimental_option_is_answered_in_kind),
 		TEST(test_fastopen_after_the_syn_is_refused),
 	};

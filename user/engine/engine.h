@@ -127,6 +127,8 @@ int engine_listen_fastopen_key(struct engine *e, uint64_t l, const uint8_t key[1
 /* No cookie is asked for, or sent: where nobody can forge an address. As Linux's net.ipv4.tcp_fastopen 0x200 and 4. */
 int engine_listen_fastopen_bare(struct engine *e, uint64_t l, bool on);
 int engine_connect_fastopen_bare(struct engine *e, uint64_t handle);
+/* All that is known of peers' Fast Open is forgotten. */
+void engine_fastopen_forget(struct engine *e);
 
 /* ---- news from the host (host.h) ---- */
 

@@ -284,3 +284,9 @@ void fastopen_end(struct engine *e, uint32_t ref)
 	if (proved && c->dst && e->r->now_ns >= dst_at(e, c->dst)->fastopen.off_until_ns)
 		dst_at(e, c->dst)->fastopen.holes = 0;
 }
+
+void engine_fastopen_forget(struct engine *e)
+{
+	for (uint32_t ref = 1; ref <= e->r->dsts.fresh; ref++)
+		memset(&dst_at(e, ref)->fastopen, 0, sizeof(struct dst_fastopen));
+}
