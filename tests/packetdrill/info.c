@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 #include "pd.h"
+#include "tcp/cc.h"
 #include "tcp/rate.h"
 
 static struct pd *asked; /* the one engine of this process */
@@ -69,7 +70,7 @@ static void fill_flight(struct pd *p, const struct tcp_conn *c, struct tcp_info 
 	i->tcpi_reordering = o->reordering > 3 ? o->reordering : 3;
 	i->tcpi_reord_seen = o->reord_seen;
 	i->tcpi_dsack_dups = o->dsack_dups;
-	i->tcpi_snd_ssthresh = c->ssthresh >= 0x7fffffff ? 0x7fffffff : c->ssthresh / mss;
+	i->tcpi_snd_ssthresh = c->ssthresh >= TCP_SSTHRESH_NONE ? 0x7fffffff : c->ssthresh / mss;
 	i->tcpi_snd_cwnd = c->cwnd / mss;
 	i->tcpi_delivered = delivered(c, mss);
 	i->tcpi_delivered_ce = tcp_cold_peek(c)->ecn.delivered_ce;

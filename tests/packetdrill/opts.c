@@ -54,7 +54,10 @@ static void syncnt(struct pd *p, int n)
 static int apply_tcp(struct pd *p, struct tcp_conn *c, int name, int v)
 {
 	switch (name) {
-	case TCP_NODELAY: flag(c, TCP_F_NODELAY, v); break;
+	case TCP_NODELAY:
+		flag(c, TCP_F_NODELAY, v);
+		flag(c, TCP_F_CORK, c->flags & TCP_F_CORK && !v); /* what waits now goes */
+		break;
 	case TCP_CORK: flag(c, TCP_F_CORK, v); break;
 	case TCP_QUICKACK: flag(c, TCP_F_QUICKACK, v); break;
 	case TCP_SYNCNT: syncnt(p, v); break;
@@ -144,6 +147,8 @@ static int call_setsockopt(void *arg, int fd, int level, int name, const void *v
 		s->opt[s->opts].name = name;
 		s->opt[s->opts++].value = v;
 	}
+	if (level == IPPROTO_TCP && name == TCP_CORK)
+		s->cork = v;
 	if (s->kind == PD_LISTEN && level == IPPROTO_TCP && name == TCP_MAXSEG)
 		engine_listen_maxseg(p->e, s->handle, (uint16_t)v);
 	if (conn_of(p, s)) {

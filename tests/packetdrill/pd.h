@@ -103,6 +103,7 @@ struct pd_sock {
 	uint64_t pending; /* listener: accepted by us, not yet by the script */
 	struct xtcp_addr addr;
 	uint16_t port; /* host order; 0: not bound */
+	bool cork;     /* TCP_CORK: what is written is pushed, but a partial segment waits */
 	struct {
 		int level, name, value;
 	} opt[PD_OPTS];
