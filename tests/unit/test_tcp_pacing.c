@@ -135,6 +135,40 @@ static void test_pacing_holds_the_retransmissions_behind_the_first(void **state)
 	th_drain();
 }
 
+/* The pacer's turn to hold back, for a moment: cwnd has been full in this round trip, and grows. */
+static void test_pacing_held_for_a_moment_is_not_limited_by_the_application(void **state)
+{
+	begin();
+	tcp_set_pacing(th.c, true);
+	put(100 * MSS);
+	for (uint32_t ms = 0; ms < RTT_MS; ms++)
+		advance(1);
+	assert_int_equal(tcp_flight(th.c), 10 * MSS);
+	in(".", 1, 1 + 4 * MSS, 0);
+	assert_int_equal(th.c->cwnd, 14 * MSS);
+	burst();
+	assert_true(th.c->pace & TCP_PACE_HELD);
+	assert_true(tcp_flight(th.c) < 13 * MSS);
+	in(".", 1, 1 + 6 * MSS, 0);
+	assert_int_equal(th.c->cwnd, 16 * MSS);
+	th_drain();
+}
+
+/* What the application's limit holds back all the time has no use for a larger cwnd. */
+static void test_pacing_below_the_window_by_a_limit_keeps_cwnd(void **state)
+{
+	begin();
+	tcp_pacing_limit(th.c, 5 * MSS * 1000 / RTT_MS);
+	put(150 * MSS);
+	for (uint32_t i = 0; i < 10; i++) {
+		for (uint32_t ms = 0; ms < RTT_MS; ms++)
+			advance(1);
+		in(".", 1, th.c->snd_nxt - TH_ISS, 0);
+	}
+	assert_int_equal(th.c->cwnd, 10 * MSS);
+	th_drain();
+}
+
 /* A fifth more than cwnd in a round trip: it stays cwnd that limits, and it grows as without pacing. */
 static void test_pacing_does_not_slow_reno_and_cubic_down(void **state)
 {
@@ -191,6 +225,8 @@ int main(void)
 		TEST(test_pacing_loss_probe_goes_at_once_and_is_charged),
 		TEST(test_pacing_loss_probe_with_new_data_goes_at_once),
 		TEST(test_pacing_holds_the_retransmissions_behind_the_first),
+		TEST(test_pacing_held_for_a_moment_is_not_limited_by_the_application),
+		TEST(test_pacing_below_the_window_by_a_limit_keeps_cwnd),
 		TEST(test_pacing_does_not_slow_reno_and_cubic_down),
 		TEST(test_pacing_makes_a_small_buffer_do),
 	};
