@@ -14,12 +14,13 @@
  *   in recovery by PRR   in flight <= the larger of ssthresh and what was in flight when it began, plus one segment (RFC 9937)
  *   window probe         one byte, or FIN, and nothing in flight (RFC 9293 3.8.6.1)
  *   paced                over any time at most rate * time, two bursts (1 ms worth or two segments) and a segment; without
- *                        the exceptions above
+ *                        the exceptions above; a burst is an initial window when that is only because cwnd is not validated
+ *                        (RFC 7661 4.4.2)
  *
  * Every turn (rules_turn), each connection:
  *
  *   cwnd                 >= one segment; grows by no more than was acknowledged, but for undo and the end of recovery
- *   ssthresh             >= two segments
+ *   ssthresh             >= two segments, or one after a recovery that met a cwnd that was not validated (RFC 7661 4.4.1)
  *   RTO                  within the bounds of the configuration, and >= SRTT; the timer never further away than RTO.max
  *   SND.NXT              <= SND.UNA + the largest window ever offered
  *   memory               that of all connections is all that is in use
@@ -121,6 +122,12 @@ static bool free_retransmission(const struct side *side, struct rules_conn *m, c
 	return true;
 }
 
+/* Nobody asked for it: cwnd is not validated, or was not when what is out was sent. */
+static bool paced_to_validate(const struct tcp_conn *c)
+{
+	return c->pace & TCP_PACE_WINDOW && !(c->tune & TCP_TUNE_PACING) && !tcp_pacing_limit_now(c);
+}
+
 static void judge_pace(struct side *side, struct rules_conn *m, const struct tcp_conn *c, uint32_t len)
 {
 	uint64_t rate = tcp_pacing_rate_now(c), now = side->w->now, burst, took;
@@ -129,6 +136,8 @@ static void judge_pace(struct side *side, struct rules_conn *m, const struct tcp
 		return;
 	took = len * SIM_S / rate;
 	burst = 2 * SIM_S * c->mss / rate;
+	if (paced_to_validate(c))
+		burst = tcp_initial_window(c->mss) * SIM_S / rate;
 	burst = burst > SIM_MS ? burst : SIM_MS;
 	if (now > burst && m->due < now - burst)
 		m->due = now - burst;
@@ -211,8 +220,8 @@ static void judge_cwnd(struct side *side, struct rules_conn *m, const struct tcp
 
 	if (c->cwnd < m->mss_min)
 		accuse(side, c, "cwnd below one segment", c->cwnd, m->mss_min);
-	if (c->ssthresh < 2 * m->mss_min)
-		accuse(side, c, "ssthresh below two segments", c->ssthresh, m->mss_min);
+	if (c->ssthresh < (side->w->s->engine[side->index].tcp.idle_restart ? 2 : 1) * m->mss_min)
+		accuse(side, c, "ssthresh below its least", c->ssthresh, m->mss_min);
 	if (tcp_cc_table[c->cc]->owns_cwnd || c->flags & TCP_F_RECOVERY || !m->established)
 		return;
 	if (m->flags & TCP_F_RECOVERY && c->ssthresh > most)
