@@ -473,8 +473,8 @@ struct tcp_cold {
 	struct tcp_rcvtune rcvtune;
 	struct tcp_fastopen fastopen;
 	struct tcp_spurious spurious;
-	uint32_t rtt_mark; /* once snd_una is past it a round trip is over (rtt.c) */
-	uint32_t rtt_dev;  /* largest deviation from SRTT in this one, microseconds */
+	uint32_t rtt_mark;	/* once snd_una is past it a round trip is over (rtt.c) */
+	uint32_t rtt_dev;	/* largest deviation from SRTT in this one, microseconds */
 	uint32_t claimed_seq;	/* of the segment that an ICMP error of claimed_mtu quotes */
 	uint16_t claimed_mtu;	/* waits to be believed (icmp.c); 0: none */
 	uint32_t fast_una;	/* Fast Open, active: snd_una after the handshake */
