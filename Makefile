@@ -247,8 +247,8 @@ sim: $(SIM_BIN) ## two engines over simulated links: SEED=n or SEEDS=a..b
 sim-long: $(SIM_BIN) ## 100,000 seeds over all processors (SEEDS=a..b), with progress: minutes
 	@bash tests/sim/long.sh $(SIM_BIN) $(if $(filter command line environment,$(origin SEEDS)),$(SEEDS),1..100000)
 
-sim-table: $(SIM_BIN) ## goodput against loss and delay for each congestion control, beside theory
-	$(SIM_BIN) --table
+sim-table: $(SIM_BIN) ## goodput against loss and delay for each congestion control (or T=NAME), beside theory
+	$(SIM_BIN) --table $(T)
 
 packetdrill-so: $(O)/libxtcp-packetdrill.so
 

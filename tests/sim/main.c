@@ -3,7 +3,7 @@
  * main.c - runs seeds:
  *
  *   sim --seeds A..B[@GENERATION] [--trace] [--twice] [--stats] [-v]
- *   sim --table | --table-check    goodput beside theory (table.c)
+ *   sim --table [ALGORITHM] | --table-check    goodput beside theory (table.c)
  *
  * The generation (scenario.h) is the newest unless told. A range of more than one seed begins with those of tests/sim/seeds.txt, which failed
  * once, and its first seeds are run twice to see that a seed means one run only.
@@ -171,13 +171,13 @@ int main(int argc, char **argv)
 	struct timespec t0, t1;
 	double took;
 
-	if (argc == 2 && !strcmp(argv[1], "--table"))
-		return table_print();
+	if ((argc == 2 || argc == 3) && !strcmp(argv[1], "--table"))
+		return table_print(argc == 3 ? argv[2] : NULL);
 	if (argc == 2 && !strcmp(argv[1], "--table-check"))
 		return table_check();
 	if (!parse(argc, argv)) {
 		fprintf(stderr,
-			"usage: sim --seeds A..B[@GENERATION] [--trace] [--twice] [--stats] [-v] | --table | --table-check\n");
+			"usage: sim --seeds A..B[@GENERATION] [--trace] [--twice] [--stats] [-v] | --table [ALGORITHM] | --table-check\n");
 		return 2;
 	}
 	signal(SIGSEGV, on_signal);

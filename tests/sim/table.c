@@ -8,22 +8,28 @@
  *   CUBIC   the larger of RFC 9438's figure 2, (C (3 + b) / 4 (1 - b))^(1/4) RTT^(3/4) / p^(3/4) segments a
  *           round trip, and what Reno would have (its Reno-friendly region)
  *
- * and never more than the link carries. RTT is the path's, without the queue. No theory is applied to the others.
+ *   DCTCP   Reno's: nothing marks here, and it meets loss as Reno does (RFC 8257 3.5)
+ *   BBR     what the link carries and is not lost, below its tolerance of 2 % (BBR.LossThresh); no figure above it
+ *
+ * and never more than the link carries. RTT is the path's, without the queue. A cell is measured for as long as about LOSSES
+ * losses take at the rate of theory, 20 s to SECONDS_MAX: that bounds each row.
  */
 #include "table.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "tcp/cc.h"
 #include "world.h"
 #include "xtcp/wire.h"
 
 #define RATE 100000000ull
 #define MTU 1500
-#define MSS 1448.0 /* with timestamps */
-#define LOSSES 100 /* expected in a run, about */
-#define REPEATS 3  /* seeds for each cell */
+#define MSS 1448.0     /* with timestamps */
+#define LOSSES 100     /* expected in a run, about */
+#define SECONDS_MAX 60 /* of virtual time */
+#define REPEATS 3      /* seeds for each cell */
 #define LINK_GOODPUT (RATE * MSS / (MTU + WIRE_ETH_LEN))
 
 static const uint32_t table_loss_ppm[] = { 100, 1000, 10000, 30000 };
@@ -31,12 +37,13 @@ static const uint32_t table_rtt_ms[] = { 2, 20, 100 };
 static struct world table_world;
 static struct scenario table_scenario;
 
+/* 0: there is none. */
 static double theory(const char *cc, double p, double rtt_s)
 {
 	double wnd = sqrt(1.5 / p), cubic = pow(0.4 * 3.7 / (4 * 0.3), 0.25) * pow(rtt_s / p, 0.75), rate;
 
-	if (strcmp(cc, "reno") && strcmp(cc, "cubic"))
-		return 0;
+	if (!strncmp(cc, "bbr", 3))
+		return p < 0.02 ? (1 - p) * LINK_GOODPUT : 0;
 	if (!strcmp(cc, "cubic") && cubic > wnd)
 		wnd = cubic;
 	rate = wnd * MSS * 8 / rtt_s;
@@ -114,17 +121,16 @@ static bool run_cell(uint8_t cc, uint32_t loss_ppm, uint32_t rtt_ms, uint64_t se
 	return true;
 }
 
-/* Long enough for so many losses by Reno's theory, 20 s to 300 s. */
-static uint64_t run_time(double p, double rtt_s, double losses)
+static uint64_t run_time(const char *cc, double p, double rtt_s, double losses)
 {
-	double t = losses / p / (theory("cubic", p, rtt_s) / 8 / MSS);
+	double rate = theory(cc, p, rtt_s), t = losses / p / ((rate > 0 ? rate : LINK_GOODPUT) / 8 / MSS);
 
-	return (uint64_t)(t < 20 ? 20 : t > 300 ? 300 : t) * SIM_S;
+	return (uint64_t)(t < 20 ? 20 : t > SECONDS_MAX ? SECONDS_MAX : t) * SIM_S;
 }
 
 static bool mean_cell(uint8_t cc, uint32_t loss_ppm, uint32_t rtt_ms, int repeats, double losses, struct cell *out)
 {
-	uint64_t for_ns = run_time(loss_ppm / 1e6, rtt_ms / 1e3, losses);
+	uint64_t for_ns = run_time(tcp_cc_name(cc), loss_ppm / 1e6, rtt_ms / 1e3, losses);
 	struct cell one;
 
 	out->bits_per_s = out->queue_ms = 0;
@@ -137,13 +143,29 @@ static bool mean_cell(uint8_t cc, uint32_t loss_ppm, uint32_t rtt_ms, int repeat
 	return true;
 }
 
-int table_print(void)
+static double seconds(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static bool wanted(uint8_t cc, const char *only)
+{
+	return !only || !strcmp(only, tcp_cc_name(cc));
+}
+
+int table_print(const char *only)
 {
 	struct cell cell;
 
-	printf("# goodput in Mbit/s (theory), 100 Mbit/s, queue 4 MiB, MTU 1500, %d seeds each\n", REPEATS);
+	printf("# goodput in Mbit/s (theory), 100 Mbit/s, queue 4 MiB, MTU 1500, %d seeds each; time that the row took\n",
+	       REPEATS);
 	for (uint8_t cc = 0; cc < TCP_CC_ALGORITHMS; cc++)
-		for (size_t i = 0; i < sizeof(table_loss_ppm) / sizeof(table_loss_ppm[0]); i++) {
+		for (size_t i = 0; wanted(cc, only) && i < sizeof(table_loss_ppm) / sizeof(table_loss_ppm[0]); i++) {
+			double t0 = seconds();
+
 			printf("%-6s loss %.0e", tcp_cc_name(cc), table_loss_ppm[i] / 1e6);
 			for (size_t k = 0; k < sizeof(table_rtt_ms) / sizeof(table_rtt_ms[0]); k++) {
 				double want = theory(tcp_cc_name(cc), table_loss_ppm[i] / 1e6, table_rtt_ms[k] / 1e3);
@@ -157,10 +179,12 @@ int table_print(void)
 					printf("(   -  )");
 				fflush(stdout);
 			}
-			printf("\n");
+			printf("   %3.0f s\n", seconds() - t0);
 		}
 	printf("# mean time in the queue without other loss, RTT 20 ms\n");
 	for (uint8_t cc = 0; cc < TCP_CC_ALGORITHMS; cc++) {
+		if (!wanted(cc, only))
+			continue;
 		if (!run_cell(cc, 0, 20, 1, 60 * SIM_S, &cell))
 			return 1;
 		printf("%-6s queue %8.2f ms, goodput %6.2f\n", tcp_cc_name(cc), cell.queue_ms, cell.bits_per_s / 1e6);

@@ -3,7 +3,7 @@
 #ifndef SIM_TABLE_H
 #define SIM_TABLE_H
 
-int table_print(void);
-int table_check(void); /* a few cells, judged; TAP */
+int table_print(const char *only); /* of one algorithm; NULL: of all */
+int table_check(void);		   /* a few cells, judged; TAP */
 
 #endif
