@@ -309,6 +309,22 @@ static void test_ecn_echo_reduces_once_a_window_and_says_cwr(void **state)
 	assert_true(tcp_cold(th.c)->ecn.delivered_ce >= 6);
 }
 
+/* What limited transmit has put out besides is no part of the window that is reduced. */
+static void test_ecn_echo_reduces_a_window_with_duplicates_in_it(void **state)
+{
+	flight(10);
+	th.c->ssthresh = 5 * MSS;
+	put(20 * MSS);
+	for (uint32_t i = 0; i < 2; i++) {
+		in(".", 1, 1, 0);
+		out(".", SEG(10 + i), 1, MSS);
+	}
+	in(".E", 1, SEG(1), 0);
+	assert_int_equal(th.c->ssthresh, 8 * MSS);
+	assert_int_equal(th.c->cwnd, 8 * MSS);
+	th_drain();
+}
+
 static void test_ecn_echo_stops_growth(void **state)
 {
 	flight(4);
@@ -493,6 +509,7 @@ int main(void)
 		TEST(test_ecn_mark_outside_the_window_means_nothing),
 		TEST(test_ecn_mark_out_of_order_is_echoed),
 		TEST(test_ecn_echo_reduces_once_a_window_and_says_cwr),
+		TEST(test_ecn_echo_reduces_a_window_with_duplicates_in_it),
 		TEST(test_ecn_echo_stops_growth),
 		TEST(test_ecn_echo_on_an_old_ack_means_nothing),
 		TEST(test_ecn_loss_says_cwr_and_covers_marks),

@@ -249,11 +249,13 @@ void ecn_window_undone(struct tcp_conn *c)
 static void congestion(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a, uint32_t prior_flight)
 {
 	const struct tcp_cc_ops *cc = tcp_cc_table[c->cc];
-	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior_flight, .ce = a->ce };
+	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .ce = a->ce };
 
 	if (!cc->ecn || !seq_gt(c->snd_una, c->ecn.cwr_end) || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
 		return;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
+	/* without limited transmit, as for a loss: or nothing is reduced */
+	ev.prior_flight = min_u32(prior_flight, c->cwnd);
 	cwv_congestion(c, &ev);
 	cc->ecn(c, &ev);
 	ecn_window_reduced(c);
