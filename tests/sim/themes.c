@@ -128,6 +128,7 @@ static void fastopen(struct scenario *s, struct rng *r)
 	uint64_t step = rng_log(r, SIM_MS, SIM_S);
 
 	alive(s);
+	s->clean = s->eager = false; /* text that is not taken with the SYN goes again */
 	each_pair(s, PAIR_NORMAL);
 	s->fastopen = (uint32_t)rng_range(r, 1, 20);
 	for (int k = 8; k < 10; k++)
