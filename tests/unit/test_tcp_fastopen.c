@@ -252,6 +252,17 @@ static void test_fastopen_passive_reading_tells_no_window_before_there_is_need(v
 	no_out(); /* although far more than a SYN-ACK can tell is free */
 }
 
+static void test_fastopen_passive_answer_has_a_whole_initial_window(void **state)
+{
+	syn_with(300, true);
+	out("S.", 0, 301, 0);
+	th.c->snd_wnd = 65535;
+	put(30000);
+	for (uint32_t i = 0; i < 10; i++) /* RFC 6928 */
+		out(".", 1 + i * 1460, 301, 1460);
+	no_out();
+}
+
 static void test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text(void **state)
 {
 	syn_with(300, true);
@@ -318,6 +329,7 @@ int main(void)
 		TEST(test_fastopen_bare_text_is_not_in_the_second_syn),
 		TEST(test_fastopen_passive_text_is_there_before_the_handshake_ends),
 		TEST(test_fastopen_passive_reading_tells_no_window_before_there_is_need),
+		TEST(test_fastopen_passive_answer_has_a_whole_initial_window),
 		TEST(test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text),
 		TEST(test_fastopen_passive_syn_again_brings_the_syn_ack_again),
 		TEST(test_fastopen_syn_with_text_not_taken_again_brings_the_syn_ack_again),
