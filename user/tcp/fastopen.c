@@ -56,6 +56,7 @@ void tcp_fastopen_accept(struct tcp_env *env, struct tcp_conn *c, const struct t
 {
 	c->fastopen |= TCP_FO_ACCEPTED;
 	c->cwnd = tcp_initial_window(c->mss) + 1; /* of the MSS that the SYN has told, beside our own SYN */
+	c->snd_wnd++;				  /* whose number takes nothing of the peer's buffer either */
 	tcp_count(env, fastopen_passive);
 	tcp_cold(c)->fastopen.taken = syn->len;
 	input_syn_payload(env, c, syn, now_ns);
