@@ -38,6 +38,7 @@ int th_setup(void **state)
 	th_memory(MEM_BYTES);
 	th.env.stats = th.stats;
 	tcp_conf_default(&th.env.conf);
+	th.env.conf.rto_min_ns = 199 * TH_MS; /* with 1 ms of RTT: an RTO of 200 ms */
 	th.env.conf.fixed_isn = TH_ISS;
 	th.env.conf.cc = TCP_CC_RENO;
 	th.env.isn_key[0] = 0x0123456789abcdefull;
@@ -434,7 +435,7 @@ void th_active(void)
 {
 	th_connect();
 	out("S", 0, 0, 0);
-	advance(1); /* an RTT of 1 ms: the RTO goes to its minimum */
+	advance(1); /* an RTT of 1 ms: the RTO becomes 200 ms */
 	in("S.", 0, 1, 0);
 	out(".", 1, 1, 0);
 	no_out();

@@ -392,8 +392,8 @@ static void test_loss_timer_of_the_last_three_counts_from_their_sending(void **s
 {
 	flight(4);
 	advance(150);
-	in(".", 1, SEG(1), 0);
-	advance(49);
+	in(".", 1, SEG(1), 0); /* the smoothed RTT is 19.6 ms now, the RTO 199 ms more */
+	advance(68);
 	no_out();
 	advance(1);
 	out(".", SEG(1), 1, MSS);
@@ -406,7 +406,7 @@ static void test_loss_timer_restarts_where_unsent_data_makes_four(void **state)
 	advance(150);
 	th.wnd = 2 * MSS;
 	in(".", 1, SEG(1), 0); /* two in flight, three more wait */
-	advance(199);
+	advance(218);
 	no_out();
 	advance(1);
 	out(".", SEG(1), 1, MSS);
@@ -436,7 +436,7 @@ static void test_loss_timer_restarts_with_each_new_ack(void **state)
 	flight(6);
 	advance(150);
 	in(".", 1, SEG(1), 0);
-	advance(199);
+	advance(218);
 	no_out();
 	advance(1);
 	out(".", SEG(1), 1, MSS);

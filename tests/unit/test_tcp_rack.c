@@ -10,6 +10,7 @@ static void open_sack(bool ts)
 	th.sack = true;
 	th.ts = ts;
 	th.mss = ts ? MSS + 12 : MSS;
+	th.env.conf.rto_min_ns = 196 * TH_MS; /* with 4 ms of RTT: an RTO of 200 ms */
 	th_connect();
 	out("S", 0, 0, 0);
 	advance(4);

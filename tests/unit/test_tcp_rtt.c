@@ -2,6 +2,8 @@
 /* test_tcp_rtt.c - RFC 6298 in fixed point. */
 #include "tcp_harness.h"
 
+#define RTT_TEST(f) cmocka_unit_test_setup_teardown(f, setup, th_teardown)
+
 /* One a round trip. */
 static void sample(uint32_t us)
 {
@@ -29,13 +31,14 @@ static void test_rtt_second_sample_is_weighed_an_eighth_and_a_quarter(void **sta
 	assert_int_equal(th.c->rttvar_us_x4 >> 2, 127500 + 100000);
 }
 
-static void test_rtt_steady_samples_converge(void **state)
+/* An acknowledgement may be delayed however steady the path is. */
+static void test_rtt_steady_samples_leave_the_least_on_top(void **state)
 {
 	sample(10000);
 	for (int i = 0; i < 200; i++)
 		sample(500000);
 	assert_in_range(th.c->srtt_us_x8 >> 3, 499990, 500000);
-	assert_in_range(th.c->rto_us, 500000, 502000); /* the clock's granularity at least */
+	assert_in_range(th.c->rto_us, 699990, 700000);
 }
 
 /* RFC 7323 4.2: a hundred samples in a round trip let RTTVAR shrink as one does; but any of them lets it grow. */
@@ -72,7 +75,7 @@ static void test_rtt_many_samples_in_a_round_trip_count_as_one(void **state)
 static void test_rtt_rto_stays_in_its_bounds(void **state)
 {
 	sample(10);
-	assert_int_equal(th.c->rto_us, 200000);
+	assert_int_equal(th.c->rto_us, 200010);
 	sample(100000000);
 	for (int i = 0; i < 50; i++)
 		sample(100000000);
@@ -92,7 +95,7 @@ static void test_rtt_backoff_doubles_until_a_sample(void **state)
 	assert_int_equal(th.c->rto_us, 1200000);
 	assert_int_equal(th.c->backoff, 2);
 	sample(100000);
-	assert_int_equal(th.c->rto_us, 100000 + 4 * 37500);
+	assert_int_equal(th.c->rto_us, 100000 + 200000);
 	assert_int_equal(th.c->backoff, 0);
 }
 
@@ -116,23 +119,31 @@ static void test_rtt_limits_are_configurable(void **state)
 	th.env.conf.rto_min_ns = 50 * TH_MS;
 	th.env.conf.rto_max_ns = 60 * TH_S;
 	sample(1000);
-	assert_int_equal(th.c->rto_us, 50000);
+	assert_int_equal(th.c->rto_us, 51000);
 	for (int i = 0; i < 20; i++)
 		rtt_backoff(&th.env, th.c);
 	assert_int_equal(th.c->rto_us, 60000000);
 }
 
+static int setup(void **state)
+{
+	int err = th_setup(state);
+
+	th.env.conf.rto_min_ns = 200 * TH_MS; /* the default */
+	return err;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_rtt_first_sample_sets_both),
-		TEST(test_rtt_second_sample_is_weighed_an_eighth_and_a_quarter),
-		TEST(test_rtt_steady_samples_converge),
-		TEST(test_rtt_many_samples_in_a_round_trip_count_as_one),
-		TEST(test_rtt_rto_stays_in_its_bounds),
-		TEST(test_rtt_backoff_doubles_until_a_sample),
-		TEST(test_rtt_absurd_samples_do_not_overflow),
-		TEST(test_rtt_limits_are_configurable),
+		RTT_TEST(test_rtt_first_sample_sets_both),
+		RTT_TEST(test_rtt_second_sample_is_weighed_an_eighth_and_a_quarter),
+		RTT_TEST(test_rtt_steady_samples_leave_the_least_on_top),
+		RTT_TEST(test_rtt_many_samples_in_a_round_trip_count_as_one),
+		RTT_TEST(test_rtt_rto_stays_in_its_bounds),
+		RTT_TEST(test_rtt_backoff_doubles_until_a_sample),
+		RTT_TEST(test_rtt_absurd_samples_do_not_overflow),
+		RTT_TEST(test_rtt_limits_are_configurable),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@ static void open_tlp(bool sack)
 {
 	th.sack = sack;
 	th.mss = MSS;
+	th.env.conf.rto_min_ns = 190 * TH_MS; /* with 10 ms of RTT: an RTO of 200 ms */
 	th_connect();
 	out("S", 0, 0, 0);
 	advance(10);

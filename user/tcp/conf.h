@@ -12,7 +12,7 @@ struct tcp_conf {
 	uint32_t rcvbuf_init; /* receive buffer before it is tuned, bytes; default 128 KiB */
 	uint64_t time_wait_ns;
 	uint64_t delack_ns;		/* default 40 ms; < 500 ms (MUST-40) */
-	uint64_t rto_min_ns;		/* default 200 ms */
+	uint64_t rto_min_ns;		/* least that the RTO leaves beyond the round-trip time; default 200 ms */
 	uint64_t rto_max_ns;		/* default 120 s (RFC 6298 2.5: at least 60 s) */
 	uint64_t rto_init_ns;		/* default 1 s */
 	uint64_t fin_wait2_ns;		/* how long an orphan waits for the peer's FIN; default 60 s */

@@ -65,14 +65,18 @@ static void smooth(struct tcp_conn *c, uint32_t rtt_us)
 	}
 }
 
-/* snd_una has moved. A valid sample ends the back-off (RFC 6298 5). */
+/*
+ * snd_una has moved. A valid sample ends the back-off (RFC 6298 5). The least RTO is 1 s by 2.4, which has room for an
+ * acknowledgement that the peer delays. It is less here, and comes on top of the round-trip time: where that is steady its variance
+ * leaves nothing for the delay.
+ */
 void rtt_sample(struct tcp_env *env, struct tcp_conn *c, uint32_t rtt_us)
 {
 	rtt_us = min_u32(max_u32(rtt_us, 1), RTT_MAX_US);
 	c->loss_flags |= TCP_L_RTT;
 	if (!(c->loss_flags & TCP_L_RTT_ANEW && anew(c, rtt_us)))
 		smooth(c, rtt_us);
-	c->rto_us = bounded_rto(env, (uint64_t)(c->srtt_us_x8 >> 3) + max_u32(CLOCK_GRANULARITY_US, c->rttvar_us_x4));
+	c->rto_us = bounded_rto(env, (c->srtt_us_x8 >> 3) + max_u64(env->conf.rto_min_ns / 1000, c->rttvar_us_x4));
 	c->backoff = 0;
 }
 
