@@ -177,6 +177,28 @@ static void test_undo_widens_the_reordering_window(void **state)
 	assert_true(th.c->loss_flags & TCP_L_REORDERING);
 }
 
+/*
+ * Two were only late, and were sent again; the first one's arrival shows it. The second is still under way twice when a later
+ * one proves lost: it does not hide behind that retransmission, which is newer than all else.
+ */
+static void test_undo_then_a_loss_behind_a_retransmission(void **state)
+{
+	flight(12, true, true);
+	sack(0, 2, 5);
+	out(".", SEG(0), 1, MSS);
+	out(".", SEG(1), 1, MSS);
+	advance(1);
+	th.opts.tsval = first_tsval;
+	sack(1, 2, 7);
+	count_is(spurious_losses, 1);
+	th.opts.tsval = first_tsval;
+	sack(1, 8, 12); /* not the eighth */
+	advance(2);	/* more than the reordering window */
+	out(".", SEG(7), 1, MSS);
+	no_out();
+	assert_true(th.c->flags & TCP_F_RECOVERY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +212,7 @@ int main(void)
 		TEST(test_undo_timeout_by_timestamp_without_sack),
 		TEST(test_undo_timeout_in_recovery_restores_what_was_before_both),
 		TEST(test_undo_widens_the_reordering_window),
+		TEST(test_undo_then_a_loss_behind_a_retransmission),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -13,7 +13,8 @@
  * No list ordered by time is kept, for the ring of records nearly is one: right of
  * lost_mark all were sent in order of their numbers, so the first that is not yet late
  * ends the walk. Left of it only retransmissions are still open, the first ones again in
- * order, and the walk is bounded besides: what it does not reach waits for a later ACK.
+ * order (and after a needless recovery what lies between them), and the walk is bounded besides: what it does not reach
+ * waits for a later ACK.
  *
  * The reordering timer is set for the last of the segments that may yet prove late, as the
  * RFC says: one expiry judges them all, and recovery does not begin for what a reordered

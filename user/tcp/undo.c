@@ -50,8 +50,11 @@ void undo_retransmitted(struct tcp_conn *c, uint64_t now_ns)
 		c->loss_flags &= (uint16_t)~TCP_L_UNDO;
 }
 
+/* What is left of lost_mark need not be in the order of its sending (rack.c): all up to the last that was sent again. */
 static void unmark(struct tcp_env *env, struct tcp_conn *c)
 {
+	uint32_t last = recs_find(env, c, c->rtx_seq);
+
 	for (uint32_t i = 0; c->lost && i < c->recs.count; i++) {
 		struct tcp_rec *r = recs_at(env, c, i);
 
@@ -60,6 +63,8 @@ static void unmark(struct tcp_env *env, struct tcp_conn *c)
 		r->flags &= (uint8_t)~TCP_REC_LOST;
 	}
 	c->lost_mark = c->snd_una;
+	if (last < c->recs.count && recs_at(env, c, last)->flags & TCP_REC_RTX)
+		c->lost_mark = recs_at(env, c, last)->seq + recs_at(env, c, last)->len;
 }
 
 /*
