@@ -104,6 +104,30 @@ write("tcp", "time_wait", ACTIVE + CLOSE + seg(ACK) + seg(ACK | FIN) + seg(ACK |
 write("tcp", "small_mem_urgent", bytes([SMALL | POLITE]) + PLAIN + bytes([3, 0, 6]) + be16(30000) + seg(ACK) * 3 +
       seg(ACK | URG, length=50) + recv(9))
 
+# ---- fuzz_open: (how, with), the opening, steps of fuzz_tcp behind a 1, others behind a 0 ----
+
+COOKIE = bytes([2]) + b"cookie!!"
+FASTOPEN, KNOWN, UTO, TIMEOUT, PROBING, LEARNED, SIGNATURE = 1, 2, 4, 8, 16, 32, 64
+
+
+def steps(*all):
+    return b"".join(b"\1" + x for x in all)
+
+
+def special(what, opts=PLAIN, uto=None, cookie=b"", length=None):
+    out = bytes([0, 2 | what << 2]) + be16(65535) + opts
+    return out + (be16(uto) if uto is not None else b"") + cookie + (be16(length) if length is not None else b"")
+
+
+write("open", "fastopen_active", bytes([POLITE, FASTOPEN | KNOWN]) + COOKIE + b"\0" + be16(1460) + steps(send(500)) +
+      special(1 | 2 | 16, MODERN, cookie=COOKIE) + steps(send(900), seg(ACK)))
+write("open", "fastopen_passive", bytes([PASSIVE | POLITE, FASTOPEN | KNOWN]) + COOKIE + MODERN + be16(400) +
+      steps(recv(400), send(2000)) + special(1 | 16 | 32, MODERN, cookie=COOKIE, length=400) + steps(seg(ACK)))
+write("open", "user_timeout", bytes([POLITE, UTO | TIMEOUT | SIGNATURE]) + COOKIE + be16(30000) +
+      special(1 | 2 | 8, MODERN, uto=0x8002) + bytes([0, 1]) + be16(5000) + steps(send(100)) + special(8, uto=200))
+write("open", "probing", bytes([POLITE, PROBING]) + COOKIE + special(1 | 2, bytes([TS | OFFER]) + be16(8960) + b"\7") +
+      steps(send(60000), seg(ACK), seg(ACK)) + bytes([0, 5, 0]) + PLAIN + bytes([0, 13, 0]) + be16(4000) + steps(seg(ACK)))
+
 # ---- fuzz_frames: (how, options of both handshakes), steps ----
 
 BOTH = bytes([0, 3, 3])
