@@ -3,6 +3,7 @@
 #include "frame.h"
 
 #include <string.h>
+#include <nettle/md5.h>
 #include "lib/addr.h"
 
 void frame_add(struct frame *f, const void *data, uint32_t len)
@@ -145,6 +146,26 @@ void frame_seal(struct frame *f)
 		p[5] = (uint8_t)(len - 40);
 	}
 	frame_seal_sums(f);
+}
+
+void frame_sign(struct frame *f, const void *key, uint32_t key_len)
+{
+	bool v4 = f->data[WIRE_ETH_LEN] >> 4 == 4;
+	uint8_t *l3 = f->data + WIRE_ETH_LEN, *tcp = l3 + (v4 ? 20 : 40), head[20];
+	uint32_t len = f->len - (uint32_t)(tcp - f->data), doff = (tcp[12] >> 4) * 4u;
+	uint8_t tail[8] = { 0, 0, (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0, WIRE_IPPROTO_TCP };
+	uint8_t tail4[4] = { 0, WIRE_IPPROTO_TCP, tail[2], tail[3] };
+	struct md5_ctx m;
+
+	memcpy(head, tcp, 20);
+	memset(head + 16, 0, 2);
+	md5_init(&m);
+	md5_update(&m, v4 ? 8 : 32, l3 + (v4 ? 12 : 8));
+	md5_update(&m, v4 ? 4 : 8, v4 ? tail4 : tail);
+	md5_update(&m, 20, head);
+	md5_update(&m, len - doff, tcp + doff);
+	md5_update(&m, key_len, key);
+	md5_digest(&m, MD5_DIGEST_SIZE, tcp + doff - MD5_DIGEST_SIZE);
 }
 
 const char *frame_wrong(const uint8_t *data, uint32_t len, uint32_t mtu, struct wire_ip *ip, struct wire_tcp *tcp)

@@ -31,6 +31,8 @@ void frame_add_tcp(struct frame *f, const struct frame_ends *ends, uint32_t seq,
 /* Set the length of the IP packet, then every checksum, as far as the frame can be understood. */
 void frame_seal(struct frame *f);
 void frame_seal_sums(struct frame *f);
+/* The TCP header ends with an MD5 option (RFC 2385): put the digest of this frame there, before it is sealed. */
+void frame_sign(struct frame *f, const void *key, uint32_t key_len);
 
 /* NULL, or what is wrong with a frame that an engine sent on a link with this MTU. */
 const char *frame_wrong(const uint8_t *data, uint32_t len, uint32_t mtu, struct wire_ip *ip, struct wire_tcp *tcp);

@@ -31,7 +31,15 @@
 #define HANDLES 8
 #define TURNS_MAX 20000
 
-enum start { START_FIXED_ISN = 1, START_PARTIAL = 2, START_NO_FLOWS = 4, START_SMALL_MEM = 8, START_ABORT = 16 };
+enum start {
+	START_FIXED_ISN = 1,
+	START_PARTIAL = 2,
+	START_NO_FLOWS = 4,
+	START_SMALL_MEM = 8,
+	START_ABORT = 16,
+	START_SIGNED = 32,   /* MD5 signatures with the first peer */
+	START_FASTOPEN = 64, /* the listener takes text with SYNs */
+};
 
 /* What one four-tuple's peer knows from the wire. */
 struct peer {
@@ -40,6 +48,7 @@ struct peer {
 	uint32_t una;		/* behind the last that we sent */
 	uint32_t tsval;		/* ours, last seen */
 	bool ts;
+	bool sig;
 };
 
 static struct {
@@ -57,10 +66,12 @@ static struct {
 	int neigh; /* what the host says of neighbours: 0 or -errno */
 	uint32_t route_mtu;
 	bool no_route, gone;
-	struct frame sent, last; /* the last from the engine, and to it */
+	struct tcp_cookie cookie; /* the last that the engine gave */
+	struct frame sent, last;  /* the last from the engine, and to it */
 } f;
 
 static struct xtcp_flow flows[XTCP_FLOWS];
+static const char key[] = "key";
 static const uint8_t peer_mac[6] = { 2, 0, 0, 0, 0, 2 }, own_mac[6] = { 2, 0, 0, 0, 0, 1 };
 
 /* ---- the host ---- */
@@ -151,6 +162,7 @@ static void carry(void *arg, uint8_t *data, uint32_t len)
 	struct wire_ip ip;
 	struct wire_tcp tcp;
 	const char *wrong = frame_wrong(data, len, MTU, &ip, &tcp);
+	struct tcp_opts opts;
 
 	(void)arg;
 	if (wrong)
@@ -160,6 +172,9 @@ static void carry(void *arg, uint8_t *data, uint32_t len)
 	f.sent.len = 0;
 	frame_add(&f.sent, data, len);
 	learn(&ip, &tcp);
+	tcp_options_parse(data + ip.l4_off + 20, tcp.doff - 20u, &opts);
+	if (opts.present & TCP_OPT_FASTOPEN)
+		f.cookie = opts.cookie;
 }
 
 /* ---- frames in ---- */
@@ -240,6 +255,16 @@ static uint32_t put_options(uint8_t opt[TCP_OPT_MAX], uint8_t kind, const struct
 		memcpy(opt + n, (uint8_t[12]){ 2, 4, 5, 0xb4, 1, 3, 3, 7, 1, 1, 4, 2 }, 12);
 		n += 12;
 	}
+	if (p->sig) { /* the digest comes with frame_sign(); it leaves no room for both */
+		n = n > 12 ? 12 : n;
+		memcpy(opt + n, (uint8_t[20]){ 1, 1, 19, 18 }, 20);
+		n += 20;
+	} else if (kind & 4 && n + 2u + f.cookie.len <= TCP_OPT_MAX) {
+		opt[n++] = 34;
+		opt[n++] = (uint8_t)(2 + f.cookie.len);
+		memcpy(opt + n, f.cookie.b, f.cookie.len);
+		n += f.cookie.len;
+	}
 	return n;
 }
 
@@ -268,6 +293,8 @@ static void segment(struct bytes *b)
 	if (how & 64)
 		for (uint32_t i = take16(b) % 4096, k = 0; k < i; k++)
 			frame_add8(&f.last, fuzz_pattern(seq + k));
+	if (p->sig && !(how & 128))
+		frame_sign(&f.last, key, 3);
 	frame_seal(&f.last);
 	give(b);
 }
@@ -423,7 +450,7 @@ static void app(struct bytes *b)
 		if (what >> 4 == 15)
 			engine_abort_all(f.e);
 		break;
-	case 15: break;
+	case 15: engine_connect_fastopen(f.e, f.handle[(what >> 4) % HANDLES]); break;
 	default: app_conn(b, what & 15, f.handle[(what >> 4) % HANDLES]);
 	}
 }
@@ -560,11 +587,17 @@ static void begin(uint8_t how)
 		p->ends.sport = (uint16_t)(5000 + i / 2);
 		p->ends.dport = PORT;
 	}
+	f.cookie.len = 0;
 	open_engine(how);
+	f.peer[0].sig = how & START_SIGNED;
+	if (f.peer[0].sig)
+		fuzz_check(!engine_md5_key(f.e, &f.peer[0].ends.from, 128, key, 3));
 }
 
-static void hand_over(void)
+static void hand_over(const struct peer *p)
 {
+	if (p->sig)
+		frame_sign(&f.last, key, 3);
 	frame_seal(&f.last);
 	deliver(f.last.data, f.last.len, 0, NULL);
 	f.now += FUZZ_MS;
@@ -572,9 +605,10 @@ static void hand_over(void)
 }
 
 /* Two connections, from the SYN to accept. */
-static void handshakes(struct bytes *b)
+static void handshakes(uint8_t how, struct bytes *b)
 {
 	fuzz_check(!engine_listen(f.e, NULL, PORT, 4, 4, &f.listener[0]));
+	fuzz_check(!engine_listen_fastopen(f.e, f.listener[0], how & START_FASTOPEN ? 2 : 0));
 	f.listeners = 1;
 	for (int i = 0; i < 2; i++) {
 		struct peer *p = &f.peer[i];
@@ -583,9 +617,9 @@ static void handshakes(struct bytes *b)
 
 		p->ts = options & 1;
 		tcp_frame(p, WIRE_SYN, p->next, 0, 65535, options);
-		hand_over();
+		hand_over(p);
 		tcp_frame(p, WIRE_ACK, p->next, p->una, 65535, options & 1);
-		hand_over();
+		hand_over(p);
 		fuzz_check(!engine_accept(f.e, f.listener[0], &h));
 		remember(h);
 		fuzz_check(engine_conn(f.e, h)->state == TCP_ESTABLISHED);
@@ -633,7 +667,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 4096)
 		return 0;
 	begin(how);
-	handshakes(&b);
+	handshakes(how, &b);
 	while (b.left)
 		step(&b);
 	end(how);

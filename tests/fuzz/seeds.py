@@ -156,6 +156,18 @@ write("frames", "news", BOTH + call(0, 1, 5000) + bytes([6, 0, 40]) + bytes([6, 
       bytes([6, 0x21]) + bytes([6, 0x01]) + bytes([6, 0x44, 7]) + call(0, 1, 100) + bytes([6, 0x12]))
 write("frames", "meta", BOTH + near(0, ACK | PSH, 100)[:-1] + bytes([4 | 32, 31]) + near(1, ACK, 2000)[:-1] + bytes([3, 70]))
 
+SIGNED, FASTOPEN_ON = 32, 64
+
+
+def syn(opts, length=0):
+    return bytes([0, 2, 16 | (64 if length else 0), SYN, opts]) + (be16(length) if length else b"") + b"\0"
+
+
+write("frames", "signed", bytes([SIGNED, 0, 3]) + near(0, ACK | PSH, 300) + call(2, 0, 300) + call(0, 0, 300) + near(0, ACK) +
+      bytes([0, 0, 128 | 64, ACK]) + be16(100) + b"\0" + call(5) + near(0, ACK | FIN))
+write("frames", "fastopen", bytes([FASTOPEN_ON, 3, 3]) + syn(2 | 4) + near(2, RST) + syn(2 | 4, 200) + call(10) + call(2, 2, 200) +
+      near(2, ACK) + call(11, 2) + call(15, 3) + call(0, 3, 100) + near(2, SYN | ACK))
+
 # ---- fuzz_http: (send buffer / 300, how bytes arrive), requests ----
 
 HOST = b"\r\nHost: x\r\n"
