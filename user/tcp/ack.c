@@ -210,7 +210,9 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 		cwv_ack(c, a, ev.app_limited);
 }
 
-bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+/* Not inlined: its frame is large. */
+static __attribute__((noinline)) bool ack_any(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg,
+					      uint64_t now_ns)
 {
 	bool owns = tcp_cc_table[c->cc]->owns_cwnd;
 	uint32_t prior = tcp_flight(c);
@@ -239,7 +241,8 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		ack_window(c, seg);
 	if (!c->snd_wnd)
 		c->retrans_start = 0; /* alive, window shut: never time out (RFC 9293 3.8.6.1, SHLD-17) */
-	ecn_ack(env, c, seg, &a, prior);
+	if (c->ecn.mode != TCP_ECN_NONE)
+		ecn_ack(env, c, seg, &a, prior);
 	if (a.delivered)
 		rate_sample(c, &a);
 	if (a.acked && !owns && !(c->flags & TCP_F_RECOVERY))
@@ -252,5 +255,16 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 		pacer_window(c);
 	if (a.acked)
 		sndtune_ack(env, c, prior);
+	return true;
+}
+
+bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
+{
+	if (seg->ack != c->snd_una || tcp_flight(c) || seg->opts.nsack || c->ecn.mode != TCP_ECN_NONE)
+		return ack_any(env, c, seg, now_ns);
+	/* Nothing of ours is out, and the peer says nothing new of it: it only sends. */
+	ack_window(c, seg);
+	if (!c->snd_wnd)
+		c->retrans_start = 0;
 	return true;
 }

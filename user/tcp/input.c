@@ -421,8 +421,10 @@ static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, co
 	v = step_ack(env, c, seg, &drop, now_ns);
 	if (drop || c->state == TCP_CLOSED)
 		return v;
-	ecn_received(env, c, seg);
-	uto_received(env, c, &seg->opts);
+	if (c->ecn.mode != TCP_ECN_NONE)
+		ecn_received(env, c, seg);
+	if (seg->opts.present & TCP_OPT_UTO)
+		uto_received(env, c, &seg->opts);
 	step_urg(c, seg);
 	if (trim)
 		return TCP_DONE;

@@ -227,18 +227,24 @@ static uint8_t *put_sack(uint8_t *p, struct tcp_env *env, struct tcp_conn *c, ui
 /* What of room the AccECN option gets: it leaves place for two SACK blocks (RFC 9768 3.2.3.3). */
 static uint32_t accecn_room(const struct tcp_conn *c, uint32_t room)
 {
-	uint32_t sack = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
-	uint32_t first = sack ? 4 + 8 * min_u32(sack, 2) : 0;
+	uint32_t sack, first;
 
+	if (c->ecn.mode != TCP_ECN_ACCECN)
+		return 0;
+	sack = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
+	first = sack ? 4 + 8 * min_u32(sack, 2) : 0;
 	return room > first ? accecn_option_len(c, room - first) : 0;
 }
 
 uint32_t options_extra(const struct tcp_conn *c)
 {
-	uint32_t blocks = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
-	uint32_t room = TCP_OPT_MAX - c->sig_bytes - (c->flags & TCP_F_TS ? 12u : 0);
-	uint32_t ecn = c->mss >= ACCECN_MSS_MIN ? accecn_room(c, room) : 0;
+	uint32_t blocks, room, ecn;
 
+	if (!c->ooo_count && c->dsack.start == c->dsack.end && c->ecn.mode != TCP_ECN_ACCECN)
+		return 0;
+	blocks = c->flags & TCP_F_SACK ? c->ooo_count + (c->dsack.start != c->dsack.end) : 0;
+	room = TCP_OPT_MAX - c->sig_bytes - (c->flags & TCP_F_TS ? 12u : 0);
+	ecn = c->mss >= ACCECN_MSS_MIN ? accecn_room(c, room) : 0;
 	if (!blocks || room < ecn + 12)
 		return ecn;
 	return ecn + 4 + 8 * min_u32(min_u32(blocks, TCP_SACK_MAX), (room - ecn - 4) / 8);
@@ -251,12 +257,17 @@ void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 
 	if (c->flags & TCP_F_TS)
 		p = put_ts(p, c, now_ns);
+	out->opt_len = (uint8_t)(p - out->opt);
+	if (!c->ooo_count && c->dsack.start == c->dsack.end && c->ecn.mode != TCP_ECN_ACCECN &&
+	    !(c->tune & TCP_TUNE_UTO))
+		return; /* nearly every segment */
 	begin = p;
 	room = min_u32(room, TCP_OPT_MAX - c->sig_bytes - (uint32_t)(p - out->opt));
 	ecn = accecn_room(c, room);
 	if ((c->ooo_count || c->dsack.start != c->dsack.end) && c->flags & TCP_F_SACK)
 		p = put_sack(p, env, c, room - ecn);
-	p = accecn_option_put(p, c, ecn);
+	if (ecn)
+		p = accecn_option_put(p, c, ecn);
 	if (uto_owed(c) && p - out->opt <= TCP_OPT_MAX - 4 - c->sig_bytes && (uint32_t)(p - begin) + 4 <= space) {
 		p = put_uto(p, env, c);
 		uto_sent(c);

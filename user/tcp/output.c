@@ -276,11 +276,12 @@ static bool part_ends(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t 
 
 static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
-	uint32_t unsent = tcp_unsent(c), full = c->mss - options_extra(c), used = tcp_flight(c), pipe, room, len;
+	uint32_t unsent = tcp_unsent(c), used = tcp_flight(c), full, pipe, room, len;
 	bool fin = tcp_fin_due(c);
 
 	if (!unsent && !fin)
 		return 0;
+	full = c->mss - options_extra(c);
 	if (c->mtu_state != TCP_MTU_FIXED)
 		full = plpmtud_payload(c, full, now_ns);
 	room = c->snd_wnd > used ? c->snd_wnd - used : 0;
@@ -425,6 +426,13 @@ bool tcp_output_pending(const struct tcp_conn *c)
 	return c->lost || tcp_unsent(c) || tcp_fin_due(c) || c->loss_flags & TCP_L_TLP_DUE;
 }
 
+/* Nothing was given to be sent, all that was is acknowledged, and it is accounted for: at most an ACK is due. */
+static bool only_listens(const struct tcp_conn *c)
+{
+	return !c->sndq.len && !c->recs.count && c->limit == TCP_LIMIT_IDLE &&
+	       !(c->flags & (TCP_F_FIN_QUEUED | TCP_F_PROBE)) && !(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2));
+}
+
 int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	if (c->flags & TCP_F_RST)
@@ -441,6 +449,8 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
 		if (c->flags & TCP_F_ACK_NOW && (c->ecn.ce_acks || c->ecn.flags & TCP_E_HANDSHAKE))
 			return out_ecn_ack(env, c, out, now_ns);
+		if (only_listens(c))
+			goto ack;
 		if (c->loss_flags & TCP_L_FRTO_2 && out_frto(env, c, out, now_ns))
 			return 1;
 		if (out_retransmit(env, c, out, now_ns))
@@ -453,6 +463,7 @@ int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uin
 		if (c->flags & TCP_F_PROBE && out_probe(env, c, out, now_ns))
 			return 1;
 	}
+ack:
 	if (!(c->flags & TCP_F_ACK_NOW))
 		return 0;
 	fill(env, c, out, c->snd_nxt, TCP_ACK, 0, now_ns);

@@ -210,10 +210,27 @@ static bool make_room(struct tcp_env *env, struct tcp_conn *c, uint32_t start, u
 	return true;
 }
 
+/* In order, in one piece, within the window, and the ring has room: nothing else is to be decided. */
+static bool put_plainly(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t off = c->rcvq.len, need = off + seg->len;
+
+	if (seg->seq != c->rcv_nxt || c->ooo_count || seg->nspans != 1 || need > c->rcvq.size ||
+	    seg->len > c->rcv_adv - c->rcv_nxt)
+		return false;
+	ring_write(env, &c->rcvq, off, seg->span[0].data, seg->len);
+	c->rcvq.peak = max_u32(c->rcvq.peak, need);
+	c->rcvq.len = need;
+	c->rcv_nxt += seg->len;
+	return true;
+}
+
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg)
 {
 	uint32_t start = seg->seq, end = seg->seq + seg->len, before = c->rcv_nxt, off;
 
+	if (put_plainly(env, c, seg))
+		return seg->len;
 	if (seq_lt(start, c->rcv_nxt) || c->ooo_count)
 		recvq_duplicate(env, c, start, end);
 	if (seq_lt(start, c->rcv_nxt))
