@@ -297,6 +297,70 @@ int xtcp_connect(struct xtcp *x, const struct sockaddr *remote, const struct soc
  */
 int xtcp_md5_key(struct xtcp *x, const struct sockaddr *peer, unsigned int prefix_len, const void *key, size_t len);
 
+/*
+ * TCP-AO, the TCP Authentication Option (RFC 5925), which takes the place of MD5 signatures: every segment to and from
+ * peers whose address begins with the first prefix_len bits of peer's is signed, and what is not signed as it must be is
+ * dropped and counted (in_ao_*), RSTs too. For connections and listeners of this engine, those opened from now on; where
+ * there is an MD5 key as well TCP-AO is used (8). The keys are the master key tuples of 3.1: several may fit one peer, so
+ * that a connection can change from one to another while it is open. A new connection begins with the one of the longest
+ * prefix, of several such the oldest; a passive one with what its peer's SYN asks for.
+ */
+enum xtcp_ao_alg {
+	XTCP_AO_HMAC_SHA_1_96,	/* with KDF_HMAC_SHA1 (RFC 5926): every TCP-AO has it */
+	XTCP_AO_AES_128_CMAC_96 /* with KDF_AES_128_CMAC */
+};
+
+enum xtcp_ao_flag {
+	XTCP_AO_NO_OPTIONS = 1, /* the MAC leaves out the other TCP options, for a middlebox that changes them (9.1) */
+	XTCP_AO_ICMP = 2	/* believe ICMP errors as without TCP-AO (7.8) */
+};
+struct xtcp_ao_key {
+	size_t size;		     /* of this struct */
+	const struct sockaddr *peer; /* its port: the peer's, 0 any */
+	uint32_t prefix_len;	     /* 0..32 or 0..128 */
+	uint16_t local_port;	     /* host order; 0: any */
+	uint8_t send_id;	     /* KeyID of segments sent; any value. What the peer calls RecvID */
+	uint8_t recv_id;	     /* KeyID of segments received */
+	uint32_t alg;		     /* enum xtcp_ao_alg; like flags the same at the peer */
+	uint32_t flags;		     /* XTCP_AO_NO_OPTIONS, XTCP_AO_ICMP */
+	const void *key;	     /* the master key, copied */
+	size_t len;		     /* of it, 1..80 bytes; 0: take away the key with this peer, these ports and IDs */
+};
+/*
+ * Add a key, or take it away. At most 64; what Linux calls TCP_AO_ADD_KEY and TCP_AO_DEL_KEY. There is room for one SACK
+ * block beside timestamps and a MAC; Fast Open is not used. Once such a connection is synchronised ICMP errors that a
+ * protocol or port is unreachable or prohibited, and IPv4's "fragmentation needed", are ignored (in_ao_icmp) but with
+ * XTCP_AO_ICMP: a smaller path MTU is then found by probing.
+ *   -EINVAL len, prefix_len, alg, flags or size out of range · -EAFNOSUPPORT · -ENOSPC · -EEXIST another key that fits some of
+ *   these peers has one of the IDs (RFC 5925 3.1) · -ENOENT there was none to take away · -EBUSY an open connection uses it
+ */
+int xtcp_ao_key(struct xtcp *x, const struct xtcp_ao_key *k);
+
+/*
+ * The keys that a connection is to use from now on (RFC 5925 7.1). send_id, the SendID of current_key: signs what we send,
+ * until the peer asks for another one. recv_id, the RecvID of rnext_key: what we ask the peer to use, in every segment
+ * (RNextKeyID). -1 leaves one as it is. To change keys add the new one on both sides, then select its recv_id on each; once
+ * nobody uses the old one any more (xtcp_ao_info) take it away.
+ *   -EBADF · -EOPNOTSUPP it is not signed with TCP-AO · -ENOENT no such key for its peer · -EINVAL below -1 or above 255
+ */
+int xtcp_ao_select(struct xtcp *x, xtcp_conn c, int send_id, int recv_id);
+
+struct xtcp_ao_info {
+	uint8_t send_id;	   /* SendID of current_key */
+	uint8_t rnext_id;	   /* RecvID of rnext_key */
+	int16_t got_key_id;	   /* KeyID of the newest segment accepted; -1: none yet */
+	int16_t got_rnext_id;	   /* its RNextKeyID, likewise */
+	uint32_t snd_sne, rcv_sne; /* sequence number extensions (RFC 5925 6.2): how often the numbers have wrapped */
+};
+/* What TCP-AO a connection uses (RFC 5925 7.1). -EBADF · -EOPNOTSUPP it is not signed with TCP-AO */
+int xtcp_ao_info(struct xtcp *x, xtcp_conn c, struct xtcp_ao_info *out);
+
+/*
+ * Segments with TCP-AO of peers for whom there is no key: dropped (in_ao_unexpected), or, the default, taken as if they had none
+ * (in_ao_ignored; RFC 5925 7.3). 0.
+ */
+int xtcp_ao_unmatched(struct xtcp *x, bool drop);
+
 /* No more data from us: FIN after what is queued (RFC 9293 3.6). Receiving goes on. 0, -ENOTCONN. */
 int xtcp_shutdown(struct xtcp *x, xtcp_conn c);
 

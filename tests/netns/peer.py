@@ -377,9 +377,10 @@ def md5(s, addr, key):
     s.setsockopt(socket.IPPROTO_TCP, TCP_MD5SIG, struct.pack("=128sBBHi80s", sa, 0, 0, len(key), 0, key.encode()))
 
 
-def cmd_md5(addr, port, key, n="5"):
+def signed_client(addr, port, n, sign):
+    """An echo of n bytes through a socket that sign() has prepared."""
     s = socket.socket(family(addr), socket.SOCK_STREAM)
-    md5(s, addr, key)
+    sign(s)
     s.settimeout(2)
     s.connect((addr, int(port)))
     s.settimeout(10)
@@ -392,16 +393,46 @@ def cmd_md5(addr, port, key, n="5"):
     print("same" if got == data else "different")
 
 
-def cmd_md5_server(addr, port, client, key):
+def signed_server(addr, port, sign):
     s = socket.socket(family(addr), socket.SOCK_STREAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    md5(s, client, key)
+    sign(s)
     s.bind((addr, int(port)))
     s.listen(16)
     print("ready", file=sys.stderr, flush=True)
     c, _ = s.accept()
     while data := c.recv(100000):
         c.sendall(data)
+
+
+def cmd_md5(addr, port, key, n="5"):
+    signed_client(addr, port, n, lambda s: md5(s, addr, key))
+
+
+def cmd_md5_server(addr, port, client, key):
+    signed_server(addr, port, lambda s: md5(s, client, key))
+
+
+TCP_AO_ADD_KEY = 38
+
+
+def ao(s, addr, ids, key):
+    """The kernel's TCP-AO key (struct tcp_ao_add) for addr, HMAC-SHA-1-96; ids: SendID,RecvID, "-": 0,0."""
+    send, recv = (0, 0) if ids == "-" else map(int, ids.split(","))
+    if ":" in addr:
+        sa, prefix = struct.pack("=HHI16sI", socket.AF_INET6, 0, 0, socket.inet_pton(socket.AF_INET6, addr), 0), 128
+    else:
+        sa, prefix = struct.pack("=HH4s", socket.AF_INET, 0, socket.inet_aton(addr)), 32
+    s.setsockopt(socket.IPPROTO_TCP, TCP_AO_ADD_KEY, struct.pack(
+        "=128s64siIHBBBBBB80s", sa, b"hmac(sha1)", 0, 0, 0, prefix, send, recv, 12, 0, len(key), key.encode()))
+
+
+def cmd_ao(addr, port, ids, key, n="5"):
+    signed_client(addr, port, n, lambda s: ao(s, addr, ids, key))
+
+
+def cmd_ao_server(addr, port, client, ids, key):
+    signed_server(addr, port, lambda s: ao(s, client, ids, key))
 
 
 def main():

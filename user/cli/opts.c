@@ -225,6 +225,14 @@ static int set_md5(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_ao(struct opts *o, const char *arg)
+{
+	if (o->aos == OPTS_MD5_MAX)
+		return fail(EINVAL, "--ao: at most %d", OPTS_MD5_MAX);
+	o->ao[o->aos++] = arg;
+	return 0;
+}
+
 static int set_seconds(struct opts *o, const char *arg)
 {
 	return seconds("seconds", arg, 0.01, &o->seconds);
@@ -278,6 +286,7 @@ static const struct row rows[] = {
 	{ OPT_MSS_MIN, 0, "mss-min", "BYTES",
 	  "believe peers that announce an MSS as small as this (default 536, IPv6 1220)", set_mss_min },
 	{ OPT_MD5, 0, "md5", "PEER=FILE", "sign segments (RFC 2385): ADDR[/LEN]=FILE with the key", set_md5 },
+	{ OPT_AO, 0, "ao", "KEY=FILE", "sign segments (RFC 5925): ADDR[/LEN][,id=N][,alg=aes-cmac]...=FILE", set_ao },
 	{ OPT_FASTOPEN, 0, "fastopen", NULL, "data in the SYN (TCP Fast Open); it may arrive twice", set_fastopen },
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
 	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },

@@ -48,11 +48,12 @@
 #define OPT_MD5 (1u << 27)	   /* --md5 ADDR[/LEN]=FILE, again and again */
 #define OPT_MSS_MIN (1u << 28)	   /* --mss-min BYTES -> conf.mss_min */
 #define OPT_PACING (1u << 16)	   /* --pacing -> conf.pacing */
+#define OPT_AO (1u << 19)	   /* --ao ADDR[/LEN][,NAME=VALUE]...=FILE, again and again */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING | OPT_MD5 | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING)
+	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
 
@@ -65,7 +66,7 @@ struct opts_use {
 	bool data_on_stdout; /* stdout carries the connection: no --pcap - */
 };
 
-#define OPTS_MD5_MAX 64
+#define OPTS_MD5_MAX 64 /* --md5, and as many --ao */
 
 struct opts {
 	struct xtcp_conf conf; /* ready for xtcp_open() */
@@ -77,6 +78,8 @@ struct opts {
 	uint32_t connections;
 	const char *md5[OPTS_MD5_MAX]; /* ADDR[/LEN]=FILE, as given */
 	uint32_t md5s;
+	const char *ao[OPTS_MD5_MAX]; /* ADDR[/LEN][,NAME=VALUE]...=FILE, as given */
+	uint32_t aos;
 	uint32_t given; /* OPT_* seen */
 	int argc;	/* positional arguments */
 	char **argv;

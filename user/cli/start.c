@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "cli/ao.h"
 #include "cli/md5.h"
 #include "cli/report.h"
 #include "cli/stop.h"
@@ -26,6 +27,18 @@ static void tell_mode(struct xtcp *x, bool verbose)
 			i.link_up ? "" : ", link down");
 }
 
+/* EXIT_DONE, or it has been told what is wrong. */
+static int add_keys(struct xtcp *x, const struct opts *o)
+{
+	for (uint32_t i = 0; i < o->md5s; i++)
+		if (md5_add(x, o->md5[i]) < 0)
+			return report_fail("--md5: %s", xtcp_errmsg());
+	for (uint32_t i = 0; i < o->aos; i++)
+		if (ao_add(x, o->ao[i]) < 0)
+			return report_fail("--ao: %s", xtcp_errmsg());
+	return EXIT_DONE;
+}
+
 int start_engine(struct session *s, const struct opts *o)
 {
 	int err = stop_install();
@@ -35,12 +48,11 @@ int start_engine(struct session *s, const struct opts *o)
 		return report_fail("cannot take signals: %s", strerror(-err));
 	if (xtcp_open(&s->x, &o->conf) < 0)
 		return report_fail("%s", xtcp_errmsg());
-	for (uint32_t i = 0; i < o->md5s; i++)
-		if (md5_add(s->x, o->md5[i]) < 0) {
-			err = report_fail("--md5: %s", xtcp_errmsg());
-			start_undo(s);
-			return err;
-		}
+	err = add_keys(s->x, o);
+	if (err) {
+		start_undo(s);
+		return err;
+	}
 	stop_wakes(s->x);
 	tell_mode(s->x, o->verbose);
 	if (o->trace) {
