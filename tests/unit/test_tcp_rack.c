@@ -5,6 +5,8 @@
 #define MSS 1000u
 #define SEG(n) (1 + (n)*MSS) /* number of the n-th segment */
 
+static uint64_t open_ns;
+
 static void open_sack(bool ts)
 {
 	th.sack = true;
@@ -17,6 +19,7 @@ static void open_sack(bool ts)
 	in("S.", 0, 1, 0);
 	out(".", 1, 1, 0);
 	assert_int_equal(th.c->min_rtt_us, 4000);
+	open_ns = th.now;
 }
 
 /* n segments, the first just sent; 1 ms between one and the next */
@@ -256,6 +259,26 @@ static void test_rack_old_echo_of_a_second_syn_is_no_sample(void **state)
 	assert_int_equal(th.c->min_rtt_us, 0);
 }
 
+/* 6.2 step 1: the least of five minutes, not the newest once the least of all is too old. */
+static void test_rack_least_rtt_is_of_a_sliding_window(void **state)
+{
+	static const struct {
+		uint32_t at_s, rtt_ms, least_ms;
+	} t[] = { { 1, 20, 4 },	   { 150, 30, 4 },  { 299, 50, 4 }, { 302, 50, 30 },
+		  { 400, 60, 30 }, { 460, 60, 50 }, { 461, 9, 9 } };
+	uint32_t n = 0;
+
+	open_sack(false);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		advance(1000ull * t[i].at_s - (th.now - open_ns) / TH_MS);
+		put(MSS);
+		out("P.", SEG(n), 1, MSS);
+		advance(t[i].rtt_ms);
+		in(".", 1, SEG(++n), 0);
+		assert_int_equal(th.c->min_rtt_us, t[i].least_ms * 1000);
+	}
+}
+
 /* Many holes are found as their times come, each once. */
 static void test_rack_each_hole_in_its_own_time(void **state)
 {
@@ -423,6 +446,7 @@ int main(void)
 		TEST(test_rack_old_echo_of_a_second_syn_is_no_sample),
 		TEST(test_rack_dsack_widens_the_window),
 		TEST(test_rack_window_narrows_after_sixteen_recoveries),
+		TEST(test_rack_least_rtt_is_of_a_sliding_window),
 		TEST(test_rack_each_hole_in_its_own_time),
 		TEST(test_rack_timer_waits_for_the_last_of_the_late),
 		TEST(test_rack_rtt_is_of_the_latest_ack),

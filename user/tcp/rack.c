@@ -4,7 +4,7 @@
  * sent later has been delivered and a reordering window has passed since. It sees what
  * counting cannot: lost retransmissions, losses in the tail of a flight, reordering.
  *
- *   6.2 step 1, 2   min_RTT and RACK.segment                 update_min_rtt(), rack_delivered()
+ *   6.2 step 1, 2   min_RTT and RACK.segment                 least_rtt(), rack_delivered()
  *   6.2 step 3      reordering                               rack_delivered()
  *   6.2 step 4      the reordering window                    reo_wnd(), rack_adapt()
  *   6.2 step 5      what is lost, and the reordering timer   rack_detect()
@@ -23,7 +23,7 @@
 #include "tcp/internal.h"
 
 #define DUP_THRESH 3u
-#define MIN_RTT_WINDOW_US 300000000u
+#define MIN_RTT_TICKS 286102u /* the window of the least RTT: five minutes in ticks of 2^20 ns */
 #define REO_PERSIST 16u
 #define REO_MULT_MAX 250u
 #define REORDERING_MAX 300u /* segments; farther than that it is told no better */
@@ -57,13 +57,24 @@ static void reordered(struct tcp_conn *c, uint32_t seq, uint32_t fack)
 	o->reordering = (uint16_t)min_u32(max_u32(o->reordering, segs), REORDERING_MAX);
 }
 
-/* Step 1 */
-static void update_min_rtt(struct tcp_conn *c, uint32_t rtt_us, uint32_t now_us)
+/*
+ * Step 1: the least RTT of a sliding window; a path that has become longer shows when the older samples are gone. An idle
+ * connection keeps what the handshake told.
+ */
+static void least_rtt(struct tcp_conn *c, uint32_t rtt_us, const struct tcp_rec *r, uint64_t now_ns)
 {
-	if (c->min_rtt_us && rtt_us > c->min_rtt_us && now_us - c->min_rtt_at_us <= MIN_RTT_WINDOW_US)
+	uint32_t now = (uint32_t)(now_ns >> 20), sample = ~max_u32(rtt_us, 1);
+	struct tcp_peak *p;
+
+	if (r->flags & TCP_REC_SYN) {
+		c->min_rtt_us = ~sample;
 		return;
-	c->min_rtt_us = max_u32(rtt_us, 1);
-	c->min_rtt_at_us = now_us;
+	}
+	p = &tcp_cold(c)->min_rtt;
+	if (!p->count && c->min_rtt_us)
+		peak_put(p, now, MIN_RTT_TICKS, ~c->min_rtt_us);
+	peak_put(p, now, MIN_RTT_TICKS, sample);
+	c->min_rtt_us = ~peak_get(p, now, MIN_RTT_TICKS);
 }
 
 void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info *a)
@@ -74,9 +85,9 @@ void rack_delivered(struct tcp_conn *c, const struct tcp_rec *r, struct ack_info
 		if (ambiguous(c, rtt_us, a))
 			return;
 		if (a->has_tsecr)
-			update_min_rtt(c, rtt_us, now_us);
+			least_rtt(c, rtt_us, r, a->now_ns);
 	} else {
-		update_min_rtt(c, rtt_us, now_us);
+		least_rtt(c, rtt_us, r, a->now_ns);
 		if (seq_lt(end, a->fack))
 			reordered(c, r->seq, a->fack);
 		a->original |= seq_leq(end, c->recover);

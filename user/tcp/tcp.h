@@ -341,8 +341,7 @@ struct tcp_conn {
 	uint32_t undo_cwnd;	  /* cwnd before that, bytes */
 	uint32_t undo_ssthresh;	  /* bytes */
 	uint32_t undo_ts;	  /* timestamp of the first retransmission since */
-	uint32_t min_rtt_us;	  /* smallest of recent minutes; 0: none yet */
-	uint32_t min_rtt_at_us;	  /* when that was, wraps */
+	uint32_t min_rtt_us;	  /* smallest of the last five minutes (rack.c); 0: none yet */
 	uint32_t user_timeout_ms; /* 0: by conf.r2_ns */
 	int32_t linger_ms;	  /* -1: none */
 	uint16_t peer_mss;	  /* MSS option of the peer, or the default */
@@ -467,7 +466,8 @@ struct tcp_cold {
 	struct tcp_rate rate;
 	struct tcp_pace pace;
 	struct tcp_cwv cwv;
-	uint64_t cc_state[42]; /* what does not fit into cc_priv */
+	struct tcp_peak min_rtt; /* of complements of microseconds; times in ticks of 2^20 ns */
+	uint64_t cc_state[42];	 /* what does not fit into cc_priv */
 	struct tcp_reorder reorder;
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
