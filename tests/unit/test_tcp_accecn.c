@@ -177,21 +177,56 @@ static void test_server_first_ack_with_data_counts(void **state)
 	count_is(ecn_reductions, 0);
 }
 
-static void test_client_first_feedback_zero_is_not_believed(void **state)
+/* 3.2.2.4: after the handshake a field of zero is a count like any other. */
+static void test_client_first_feedback_zero_is_a_count(void **state)
 {
 	client();
 	flight(2);
 	in(".", 1, SEG(1), 0);
+	count_is(ecn_mangled, 0);
+	count_is(ecn_reductions, 1);
+	assert_int_equal(th.c->ecn.s_cep, 8);
+	assert_true(capable());
+}
+
+/* Five acknowledgements, a round trip between them; all of two segments each marked but for the one in `but`. */
+static void all_marked(uint32_t but)
+{
+	uint32_t cep = 5;
+
+	client();
+	th.c->ecn.opt_new = 0;
+	for (uint32_t i = 0; i < 5; i++) {
+		th.c->cwnd = 10 * MSS;
+		put(2 * MSS);
+		th_drain();
+		advance(2);
+		cep += i == but ? 1 : 2;
+		in(ace_text[cep & 7], 1, SEG(2 * i + 2), 0);
+		assert_int_equal(th.c->ecn.flags & TCP_E_NO_ECT, i == 4 && but > 4 ? TCP_E_NO_ECT : 0);
+	}
+}
+
+/* 3.2.2.3: marks on all of the first round trips are not from congestion. They end what is sent capable, and count no more. */
+static void test_all_marked_from_the_beginning_is_not_believed(void **state)
+{
+	uint64_t reductions;
+
+	all_marked(9);
 	count_is(ecn_mangled, 1);
-	count_is(ecn_reductions, 0);
-	in(".EW", 1, SEG(2), 0); /* nor what follows */
-	count_is(ecn_reductions, 0);
-	put(10);
-	out("P.Ee", SEG(2), 1, 10);
-	assert_int_equal(th.last.tclass, 0);
-	th.tclass = ECN_CE; /* but our own feedback goes on */
-	in(".", 1, SEG(2), 10);
-	out(".We", SEG(2) + 10, 11, 0);
+	reductions = th.stats[XTCP_USER_ecn_reductions];
+	assert_true(reductions > 0); /* as long as it could have been true */
+	put(2 * MSS);
+	th_drain();
+	assert_int_equal(th.last.tclass & ECN_MASK, 0);
+	in(".EWe", 1, SEG(12), 0);
+	count_is(ecn_reductions, reductions);
+}
+
+static void test_one_unmarked_in_the_beginning_is_believed(void **state)
+{
+	all_marked(3);
+	count_is(ecn_mangled, 0);
 }
 
 /* 3.1.4.1 */
@@ -649,7 +684,9 @@ int main(void)
 		TEST(test_client_mangled_syn_sends_without),
 		TEST(test_server_every_last_ack),
 		TEST(test_server_first_ack_with_data_counts),
-		TEST(test_client_first_feedback_zero_is_not_believed),
+		TEST(test_client_first_feedback_zero_is_a_count),
+		TEST(test_all_marked_from_the_beginning_is_not_believed),
+		TEST(test_one_unmarked_in_the_beginning_is_believed),
 		TEST(test_client_asks_twice),
 		TEST(test_server_falls_back_option_then_flags),
 		TEST(test_client_answers_a_second_syn_ack_with_its_field),

@@ -149,6 +149,80 @@ static void test_dctcp_without_ecn_is_reno(void **state)
 	assert_int_equal(th.last.tclass, 0);
 }
 
+/* 3.3: each acknowledgement counts, those of a fast recovery too: all of its window was marked. */
+static void test_dctcp_alpha_counts_in_recovery(void **state)
+{
+	double before;
+
+	th.sack = true;
+	open_dctcp("S.E");
+	for (int i = 0; i < 60; i++)
+		window(10, 0);
+	th.c->cwnd = th.c->ssthresh = 20 * MSS;
+	put(20 * MSS);
+	th_drain();
+	advance(2);
+	for (uint32_t i = 2; i <= 20; i++) {
+		th_sack(at + MSS, at + i * MSS);
+		in(".E", 1, at, 0);
+	}
+	assert_true(th.c->flags & TCP_F_RECOVERY);
+	before = alpha();
+	in(".E", 1, at + 20 * MSS, 0);					  /* the window ends, and recovery with it */
+	assert_true(alpha() > before * 15 / 16 + 20 / 29.0 / 16 - 0.002); /* nine unmarked ones are from before */
+	th_drain();
+}
+
+/* 4.2: below what a shift tells of it is 0. */
+static void test_dctcp_alpha_reaches_zero(void **state)
+{
+	open_dctcp("S.E");
+	th.c->cc_priv[0] = (th.c->cc_priv[0] & ~0xffffffffull) | 15;
+	window(10, 0);
+	assert_int_equal((uint32_t)th.c->cc_priv[0], 0);
+}
+
+/* 3.6, 4.1: everything is ECN-capable, from the SYN to the retransmission. */
+static void test_dctcp_sends_all_capable(void **state)
+{
+	th.env.conf.cc = TCP_CC_DCTCP;
+	th.sack = true;
+	th_connect();
+	out("SEWe", 0, 0, 0);
+	assert_int_equal(th.last.tclass, ECN_ECT_0);
+	advance(1);
+	in("S.e", 0, 1, 0); /* it arrived as it left */
+	out(".W", 1, 1, 0);
+	assert_int_equal(th.last.tclass, ECN_ECT_0);
+	in("P.", 1, 1, 100);
+	out(".Ee", 1, 101, 0);
+	assert_int_equal(th.last.tclass, ECN_ECT_0);
+	get(100);
+	put(1000);
+	advance(3000);
+	th_drain();
+	assert_true(tcp_cold(th.c)->account.retrans_segs > 0);
+	tcp_abort(&th.env, th.c, ECONNABORTED);
+	th_drain();
+}
+
+/* A SYN that arrives otherwise than it left, and not by congestion: nothing is sent capable any more (RFC 9768 3.2.2.3). */
+static void test_dctcp_syn_that_lost_its_field_ends_it(void **state)
+{
+	static const struct {
+		const char *syn_ack;
+		bool ect, ce;
+	} t[] = { { "S.e", true, false }, { "S.W", false, false }, { "S.EW", false, false }, { "S.We", true, true } };
+
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		open_dctcp(t[i].syn_ack);
+		assert_int_equal(!(th.c->ecn.flags & TCP_E_NO_ECT), t[i].ect);
+		assert_int_equal(!!(th.c->ecn.flags & TCP_E_SYN_CE), t[i].ce);
+		th_teardown(state);
+		th_setup(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +233,10 @@ int main(void)
 		TEST(test_dctcp_reads_accurate_feedback),
 		TEST(test_dctcp_loss_halves),
 		TEST(test_dctcp_without_ecn_is_reno),
+		TEST(test_dctcp_alpha_counts_in_recovery),
+		TEST(test_dctcp_alpha_reaches_zero),
+		TEST(test_dctcp_sends_all_capable),
+		TEST(test_dctcp_syn_that_lost_its_field_ends_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

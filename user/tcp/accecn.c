@@ -5,13 +5,15 @@
  * roles. Who agreed to it, and what a mark does to cwnd, is in ecn.c.
  *
  * The receiver reflects what it sees, whatever it thinks of it (2.5); the sender checks the
- * feedback: ECN fields that changed on the way (3.2.2.3), a zeroed ACE field (3.2.2.4) or
+ * feedback: ECN fields that changed on the way, or say of everything that it was marked (3.2.2.3), a
+ * handshake that ends with a zeroed ACE field (3.2.2.1; later one may be true: 3.2.2.4), a zeroed
  * option (3.2.3.2.4), an option that says marks where the field says none (3.2.3.2.5). Then
  * it sends nothing ECN-capable any more.
  */
 #include "tcp/internal.h"
 
 #define ACE_MASK 7u
+#define MARKED_ROUNDS 4u
 #define CEP_INIT 5u	     /* 3.2.1 */
 #define OPT_AGAIN_MAX 3u     /* times that what was acknowledged with the option came again: it does not come through */
 #define OPT_ALIVE 64u	     /* options in a row without that: it does */
@@ -60,13 +62,24 @@ static void distrust(struct tcp_env *env, struct tcp_conn *c, uint16_t flags)
 	c->ecn.flags |= flags;
 }
 
-/* 3.2.2.3: what became of the ECN field of our SYN or SYN-ACK, which was Not-ECT. */
+/*
+ * 3.2.2.3: what became of the ECN field of our SYN or SYN-ACK. It was Not-ECT, or ECT(0), which may have been marked; none of
+ * the other changes is one that a router may make. A code for none of them says nothing.
+ */
 static void judge_echo(struct tcp_env *env, struct tcp_conn *c, uint32_t code)
 {
-	if (code == handshake_code(ECN_CE))
+	bool ect = c->ecn.flags & TCP_E_SYN_ECT;
+
+	if (code == handshake_code(ECN_CE)) {
 		c->ecn.flags |= TCP_E_SYN_CE;
-	if (code == handshake_code(ECN_CE) || code == handshake_code(ECN_ECT_0) || code == handshake_code(ECN_ECT_1))
-		distrust(env, c, TCP_E_NO_ECT);
+		if (ect)
+			return;
+	} else if (code == handshake_code(ect ? ECN_ECT_0 : ECN_NOT_ECT)) {
+		return;
+	}
+	for (uint8_t e = ECN_NOT_ECT; e <= ECN_CE; e++)
+		if (code == handshake_code(e))
+			distrust(env, c, TCP_E_NO_ECT);
 }
 
 /* 3.2.3.2.4: counters begin at 1, and cannot be 0 so soon. */
@@ -297,6 +310,27 @@ static uint32_t safe_marks(const struct tcp_conn *c, const struct ack_info *a, u
 	return a->segs - ((a->segs - marks) & ACE_MASK);
 }
 
+/*
+ * 3.2.2.3: all of the first four round trips marked is no congestion, but a field that is set to CE on the way: then marks mean
+ * nothing. Not where everything is sent ECN-capable: those networks may well mark all of a beginning.
+ */
+static void judge_beginning(struct tcp_env *env, struct tcp_conn *c, const struct ack_info *a, uint32_t marks)
+{
+	struct tcp_ecn_counts *n = &tcp_cold(c)->ecn;
+
+	if (n->beginning > MARKED_ROUNDS || !a->segs)
+		return;
+	if (marks < a->segs || tcp_cc_table[c->cc]->ect_all) {
+		n->beginning = UINT8_MAX;
+		return;
+	}
+	if (n->beginning && !seq_gt(c->snd_una, n->round_end))
+		return;
+	n->round_end = c->snd_nxt;
+	if (++n->beginning > MARKED_ROUNDS)
+		distrust(env, c, TCP_E_NO_ECT | TCP_E_IGNORE);
+}
+
 static void count_marks(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a)
 {
 	struct tcp_ecn_counts *n = &tcp_cold(c)->ecn;
@@ -309,6 +343,7 @@ static void count_marks(struct tcp_env *env, struct tcp_conn *c, const struct tc
 	if (c->ecn.flags & TCP_E_IGNORE)
 		return;
 	marks = safe_marks(c, a, marks, option, ce);
+	judge_beginning(env, c, a, marks);
 	if (!marks)
 		return;
 	if (!option) {
@@ -332,8 +367,6 @@ void accecn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *s
 			handshake_ack(env, c, ace_of(seg));
 			return;
 		}
-		if (!ace_of(seg) && a->segs < ACE_MASK + 1 - CEP_INIT) /* 3.2.2.4: marks cannot have made it zero */
-			distrust(env, c, TCP_E_NO_ECT | TCP_E_IGNORE);
 	}
 	if (a->acked || a->new_sack) /* else an older one may have been overtaken (appendix A.1) */
 		count_marks(env, c, seg, a);

@@ -191,21 +191,30 @@ static void take_probe(struct tcp_conn *c, const struct tcp_seg *seg)
 	}
 }
 
-/* Congestion control hears of it. cwnd was in use when it held the last segment back, or all of it was in flight, or enough. */
+/*
+ * Congestion control hears of it, in fast recovery only what watches it. cwnd was in use when it held the last segment
+ * back, or all of it was in flight, or enough of it.
+ */
 static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior, bool validate)
 {
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
+	const struct tcp_cc_ops *cc = tcp_cc_table[c->cc];
 
 	ev.ce = a->ce;
 	ev.delivered = a->delivered;
 	ev.rs = &a->rs;
 	ev.srtt_us = c->srtt_us_x8 >> 3;
 	ev.app_limited = !(c->flags & TCP_F_CWND_LIMITED) && prior < c->cwnd && !pacer_cwnd_used(c);
+	if (!cc->owns_cwnd && (!a->acked || c->flags & TCP_F_RECOVERY)) {
+		if (cc->watch)
+			cc->watch(c, &ev);
+		return;
+	}
 	if (ev.app_limited && cc_half_used(c)) {
 		ev.acked = min_u32(ev.acked, cc_half_used(c));
 		ev.app_limited = false;
 	}
-	tcp_cc_table[c->cc]->ack(c, &ev);
+	cc->ack(c, &ev);
 	if (validate)
 		cwv_ack(c, a, ev.app_limited);
 }
@@ -245,7 +254,7 @@ static __attribute__((noinline)) bool ack_any(struct tcp_env *env, struct tcp_co
 		ecn_ack(env, c, seg, &a, prior);
 	if (a.delivered)
 		rate_sample(c, &a);
-	if (a.acked && !owns && !(c->flags & TCP_F_RECOVERY))
+	if ((a.acked || a.delivered) && !owns)
 		tell_cc(c, &a, prior, !env->conf.idle_restart);
 	if (a.acked || a.dup || a.new_sack || a.dsack)
 		loss_ack(env, c, &a);

@@ -43,7 +43,7 @@ struct tcp_cc_event {
 	bool in_recovery;
 	bool app_limited; /* cwnd was not what held us back: it has not been tested, and must not grow */
 
-	/* for ack() only */
+	/* for ack() and watch() only */
 	uint32_t delivered; /* bytes newly acknowledged or SACKed */
 	const struct tcp_rate_sample *rs;
 };
@@ -83,6 +83,10 @@ struct tcp_cc_ops {
 	 * hears of when it owns cwnd. NULL: it does not care.
 	 */
 	void (*restart)(struct tcp_conn *c, uint64_t now_ns);
+	/* NULL: it does not care. What ack() is not called for: in fast recovery, or nothing but SACKed. To count only. */
+	void (*watch)(struct tcp_conn *c, const struct tcp_cc_event *ev);
+	/* Everything is sent ECN-capable, SYNs, acknowledgements and retransmissions too: its networks drop what is not. */
+	bool ect_all;
 };
 
 enum { TCP_CC_RENO, TCP_CC_CUBIC, TCP_CC_DCTCP, TCP_CC_BBR }; /* numbers in the table */

@@ -7,6 +7,8 @@
  * It takes the marked bytes as the feedback tells them: with Accurate ECN (RFC 9768) exactly, with classic ECN from a
  * receiver of DCTCP likewise (ecn.c), from any other receiver too high, which is the safe side.
  *
+ * All that it sends is ECN-capable (3.6, 4.1): to choose it is to say that the network is one for it.
+ *
  * alpha is in units of 2^-24. The estimation gain g is 1/16 (4.2).
  */
 #include "tcp/internal.h"
@@ -38,14 +40,19 @@ static void dctcp_init(struct tcp_conn *c)
 	d->end = c->snd_nxt;
 }
 
-/* 3.3: alpha = (1 - g) alpha + g M, once for each window of data. */
-static void estimate(struct tcp_conn *c, struct dctcp *d, const struct tcp_cc_event *ev)
+/*
+ * 3.3: alpha = (1 - g) alpha + g M, once for each window of data; by every acknowledgement, in recovery as well. A byte counts when
+ * it is delivered, perhaps by SACK: that acknowledgement tells whether it was marked, not the later one that moves snd_una.
+ */
+static void dctcp_estimate(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
-	d->acked += ev->acked;
-	d->ce += min_u32(ev->ce, ev->acked);
-	if (!seq_gt(c->snd_una, d->end))
+	struct dctcp *d = dctcp_of(c);
+
+	d->acked += ev->delivered;
+	d->ce += min_u32(ev->ce, ev->delivered);
+	if (!seq_gt(c->snd_una, d->end) || !d->acked)
 		return;
-	d->alpha -= d->alpha >> G_SHIFT;
+	d->alpha -= d->alpha >> G_SHIFT ? d->alpha >> G_SHIFT : d->alpha; /* it reaches 0 (4.2) */
 	d->alpha += (uint32_t)((d->ce * ALPHA_ONE / d->acked) >> G_SHIFT);
 	d->alpha = min_u32(d->alpha, ALPHA_ONE);
 	d->acked = d->ce = 0;
@@ -56,7 +63,7 @@ static void dctcp_ack(struct tcp_conn *c, const struct tcp_cc_event *ev)
 {
 	struct dctcp *d = dctcp_of(c);
 
-	estimate(c, d, ev);
+	dctcp_estimate(c, ev);
 	if (ev->app_limited)
 		return;
 	d->credit += tcp_slow_start(c, ev->acked - min_u32(ev->ce, ev->acked));
@@ -108,4 +115,6 @@ const struct tcp_cc_ops tcp_cc_dctcp = {
 	.rto = dctcp_loss,
 	.ecn = dctcp_ecn,
 	.undo = dctcp_undo,
+	.watch = dctcp_estimate,
+	.ect_all = true,
 };

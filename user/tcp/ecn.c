@@ -6,7 +6,7 @@
  * The feedback of RFC 9768 itself is in accecn.c.
  *
  * The two ECN bits of seg->tclass belong to this file, the DSCP to the application. Only new
- * data is sent ECN-capable: no SYN, pure ACK, retransmission or probe (RFC 3168 6.1.1 to 6.1.6).
+ * data is sent ECN-capable: no SYN, pure ACK, retransmission or probe (RFC 3168 6.1.1 to 6.1.6); with DCTCP all of them.
  *
  * Invariants: the mode never changes once the handshake has set it. cwnd is reduced at most
  * once for the marks and losses of a window (RFC 3168 6.1.2): cwr_end is where it ends.
@@ -146,6 +146,8 @@ static void dctcp_received(struct tcp_conn *c, const struct tcp_seg *seg, bool c
 	bool old = c->ecn.flags & TCP_E_ECHO;
 	uint32_t told = c->ecn.ce_acks ? n->ce_ack[c->ecn.ce_acks - 1] : c->last_ack_sent;
 
+	if (seg->len && seg->flags & TCP_CWR)
+		c->flags |= TCP_F_ACK_NOW; /* its cwnd may be one segment by now */
 	if (!seg->len || ce == old)
 		return;
 	if (c->rcv_nxt != told && c->ecn.ce_acks < TCP_CE_ACKS) {
@@ -201,6 +203,24 @@ void ecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len)
 		out->flags |= TCP_ECE;
 	c->ecn.marks = 0;
 	c->ecn.ce_acks = 0; /* a later acknowledgement says it all */
+}
+
+/* RFC 8257 3.6, 4.1: what else leaves. A SYN is ECN-capable if it asks for ECN or agrees to it. */
+void ecn_control(struct tcp_conn *c, struct tcp_seg *out, uint32_t len)
+{
+	bool syn = out->flags & TCP_SYN;
+	bool capable = syn ? out->flags & ECN_FLAGS : c->ecn.mode != TCP_ECN_NONE;
+
+	if (!tcp_cc_table[c->cc]->ect_all)
+		return;
+	/* A marked ACK may be answered by one, which without SACK would pass for a duplicate (RFC 9768 3.2.2.5.1). */
+	if (!syn && !len && c->ecn.mode == TCP_ECN_ACCECN && !(c->flags & TCP_F_SACK))
+		capable = false;
+	capable = capable && !(c->ecn.flags & TCP_E_NO_ECT);
+	if (capable)
+		out->tclass |= ECN_ECT_0;
+	if (syn)
+		c->ecn.flags = (uint16_t)(capable ? c->ecn.flags | TCP_E_SYN_ECT : c->ecn.flags & ~TCP_E_SYN_ECT);
 }
 
 void ecn_new_data(struct tcp_conn *c, struct tcp_seg *out)

@@ -35,6 +35,7 @@ enum {
 	TCP_E_NO_OPT = 256,	/* AccECN: the option is sent no more */
 	TCP_E_BAD_OPT = 512,	/* AccECN: the peer's option is not believed */
 	TCP_E_SYN_AGAIN = 2048, /* our SYN or SYN-ACK has been retransmitted */
+	TCP_E_SYN_ECT = 4096,	/* the last of them was sent ECN-capable */
 	TCP_E_REDUCED = 1024,	/* cwnd was reduced for ECN in the window that ends at cwr_end */
 };
 
@@ -63,6 +64,8 @@ struct tcp_ecn_counts {
 	uint32_t reductions;	      /* of cwnd */
 	uint32_t s_count[3];	      /* s.e0b, s.ceb, s.e1b of RFC 9768 3.2 less their first values, 24 bits */
 	uint32_t ce_ack[TCP_CE_ACKS]; /* DCTCP: acknowledgements owed for what came before a change (RFC 8257 3.2) */
+	uint32_t round_end;	      /* snd_nxt when the round trip began; valid with beginning */
+	uint8_t beginning;	      /* AccECN: round trips so far, if all was marked; UINT8_MAX: it was not */
 	uint8_t ce_ack_ece;	      /* bit i: ce_ack[i] goes out with ECE */
 	uint8_t opt_acks;	      /* AccECN options sent since acknowledged data came again, saturating */
 	uint8_t opt_again;	      /* times that it came */

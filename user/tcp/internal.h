@@ -356,6 +356,8 @@ void ecn_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 void ecn_received(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
 /* Feedback for the peer into a segment without SYN that carries len bytes. */
 void ecn_out(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
+/* The ECN field of any segment, where the algorithm wants all of them ECN-capable. */
+void ecn_control(struct tcp_conn *c, struct tcp_seg *out, uint32_t len);
 /* It carries new data. */
 void ecn_new_data(struct tcp_conn *c, struct tcp_seg *out);
 /* Make a pure ACK, just filled, into the first of the owed old ones (tcp_ecn.ce_acks was owed). */

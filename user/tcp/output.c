@@ -60,6 +60,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	}
 	if (!(flags & TCP_SYN))
 		ecn_out(c, out, len);
+	ecn_control(c, out, len);
 	out->wnd = flags & TCP_SYN ? syn_window(env, c, flags) : announce(env, c);
 	c->segs_out++;
 	tcp_count(env, out_segs);
