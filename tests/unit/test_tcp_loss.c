@@ -508,9 +508,31 @@ static void test_loss_limited_transmit_stops_after_two(void **state)
 	assert_false(th.c->flags & TCP_F_RECOVERY);
 }
 
+/* RFC 3465 2.3: what had arrived before the timeout does not open the window when the hole in front of it is mended. */
+static void test_loss_after_a_timeout_an_ack_counts_for_one_segment(void **state)
+{
+	for (int sack = 0; sack < 2; sack++) {
+		th.sack = sack;
+		th_active();
+		th.c->cwnd = 10 * 1460;
+		put(10 * 1460);
+		th_drain();
+		advance(1200);
+		th_drain();
+		assert_true(th.c->flags & TCP_F_LOSS);
+		assert_int_equal(th.c->cwnd, 1460);
+		in(".", 1, 1 + 8 * 1460, 0); /* the first was missing, and two more are */
+		assert_int_equal(th.c->cwnd, 2 * 1460);
+		th_drain();
+		th_teardown(state);
+		th_setup(state);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_loss_after_a_timeout_an_ack_counts_for_one_segment),
 		TEST(test_loss_third_duplicate_ack_retransmits),
 		TEST(test_loss_not_every_equal_ack_is_a_duplicate),
 		TEST(test_loss_duplicate_acks_with_nothing_in_flight_are_none),

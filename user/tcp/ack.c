@@ -200,6 +200,12 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 	struct tcp_cc_event ev = { .now_ns = a->now_ns, .acked = a->acked, .prior_flight = prior, .rtt_us = a->rtt_us };
 	const struct tcp_cc_ops *cc = tcp_cc_table[c->cc];
 
+	/*
+	 * RFC 3465 2.3: after a timeout an acknowledgement may take what had arrived long before; in slow start it counts for
+	 * one segment then (L = 1).
+	 */
+	if (c->flags & TCP_F_LOSS && c->cwnd < c->ssthresh && !cc->owns_cwnd)
+		ev.acked = min_u32(ev.acked, c->mss);
 	ev.ce = a->ce;
 	ev.delivered = a->delivered;
 	ev.rs = &a->rs;

@@ -27,8 +27,8 @@ bool tcp_restart_window(struct tcp_conn *c, uint64_t now_ns)
 }
 
 /*
- * The limit L of RFC 3465 2.2 is not applied: acknowledgements of whole bursts are the rule here (GRO at the peer, and our
- * own receiver acknowledges a burst once), and L would make slow start linear.
+ * The limit L of RFC 3465 2.2 is applied after a timeout only (tell_cc() in ack.c): acknowledgements of whole bursts are the
+ * rule here (GRO at the peer, and our own receiver acknowledges a burst once), and L would make slow start linear.
  */
 uint32_t tcp_slow_start(struct tcp_conn *c, uint32_t acked)
 {
