@@ -224,6 +224,45 @@ static void test_timewait_waits_until_the_last_ack_is_sent(void **state)
 	assert_int_equal(eng(1)->r->conns.used, 0);
 }
 
+/* Both have shut down, but the application of side 0 has not let go: what it has not read stays. */
+static void test_timewait_new_syn_reopens_what_the_application_holds(void **state)
+{
+	uint64_t l = kit_listen(80), held, s, mine, again;
+	uint32_t rcv_nxt;
+	uint16_t port;
+	char buf[8];
+
+	kit_join(0, 80, l, &held, &s);
+	port = wire_swap16(engine_conn(eng(0), held)->lport);
+	assert_int_equal(engine_listen(eng(0), NULL, port, 0, 0, &mine), 0);
+	tcp_shutdown(engine_env(eng(0)), engine_conn(eng(0), held), kp->now);
+	engine_touch(eng(0), held);
+	pair_settle(kp);
+	kit_send(1, s, 5);
+	engine_close(eng(1), s);
+	pair_settle(kp);
+	assert_int_equal(engine_conn(eng(0), held)->state, TCP_TIME_WAIT);
+	rcv_nxt = engine_conn(eng(0), held)->rcv_nxt;
+	give(port, TCP_SYN, rcv_nxt - 1000, 0, 0);
+	assert_int_equal(kit_sent(0, 0)->tcp.flags, TCP_ACK); /* an old one */
+	give(port, TCP_SYN | TCP_ACK, rcv_nxt + 1000, 0, 0);
+	give(port, TCP_RST, rcv_nxt, 0, 0);
+	assert_int_equal(engine_conn(eng(0), held)->state, TCP_TIME_WAIT);
+	give(port, TCP_SYN, rcv_nxt + 1000, 0, 0);
+	assert_int_equal(kit_sent(0, 0)->tcp.flags, TCP_SYN | TCP_ACK);
+	assert_int_equal(kit_sent(0, 0)->tcp.ack, rcv_nxt + 1001);
+	assert_int_equal(stat_of(0, time_wait_reused), 1);
+	assert_int_equal(engine_conn(eng(0), held)->state, TCP_CLOSED);
+	assert_int_equal(engine_conn(eng(0), held)->error, 0);
+	give(port, TCP_ACK, rcv_nxt + 1001, kit_sent(0, 0)->tcp.seq + 1, 0);
+	assert_int_equal(engine_accept(eng(0), mine, &again), 0);
+	assert_int_equal(engine_conn(eng(0), again)->state, TCP_ESTABLISHED);
+	assert_int_equal(tcp_recv(engine_env(eng(0)), engine_conn(eng(0), held), buf, sizeof(buf)), 5);
+	assert_int_equal(engine_close(eng(0), held), 0);
+	pair_settle(kp);
+	check_engines();
+}
+
 #undef TEST
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, kit_teardown)
 
@@ -241,6 +280,7 @@ int main(void)
 		TEST(test_timewait_table_full_oldest_goes_first),
 		TEST(test_timewait_address_removed_takes_its_entries),
 		TEST(test_timewait_waits_until_the_last_ack_is_sent),
+		TEST(test_timewait_new_syn_reopens_what_the_application_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

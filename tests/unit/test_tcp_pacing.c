@@ -158,7 +158,7 @@ static void test_pacing_held_for_a_moment_is_not_limited_by_the_application(void
 static void test_pacing_below_the_window_by_a_limit_keeps_cwnd(void **state)
 {
 	begin();
-	tcp_pacing_limit(th.c, 5 * MSS * 1000 / RTT_MS);
+	tcp_pacing_limit(th.c, 3 * MSS * 1000 / RTT_MS);
 	put(150 * MSS);
 	for (uint32_t i = 0; i < 10; i++) {
 		for (uint32_t ms = 0; ms < RTT_MS; ms++)

@@ -309,6 +309,9 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 			it->ref = 0;
 			input_stray(e, pkt, it, seg);
 		}
+	} else if (unlikely(conn_at(e, ref)->tcp.state == TCP_TIME_WAIT) && tw_held_input(e, ref, seg)) {
+		it->ref = 0;
+		input_stray(e, pkt, it, seg);
 	} else {
 		enum tcp_verdict v = tcp_input(&e->env, &conn_at(e, ref)->tcp, seg, e->r->now_ns);
 

@@ -283,6 +283,8 @@ void tw_free(struct engine *e, uint32_t ref);
 /* True: the segment is for a listener after all (the entry is gone). */
 bool tw_input(struct engine *e, uint32_t ref, const struct io_pkt *pkt, const struct rx_item *it,
 	      const struct tcp_seg *seg);
+/* The same for a connection in TIME-WAIT that the application still holds; it is CLOSED then. */
+bool tw_held_input(struct engine *e, uint32_t ref, const struct tcp_seg *seg);
 void tw_expire(struct engine *e);
 const char *tw_check(struct engine *e);
 

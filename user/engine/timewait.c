@@ -73,6 +73,17 @@ void tw_enter(struct engine *e, uint32_t conn)
 	append(e, ref);
 }
 
+bool tw_held_input(struct engine *e, uint32_t ref, const struct tcp_seg *seg)
+{
+	struct conn *c = conn_at(e, ref);
+
+	if (!tcp_time_wait_reopens(&e->env, &c->tcp, seg))
+		return false;
+	tcp_abort(&e->env, &c->tcp, 0); /* without a RST; what was received can still be read */
+	conn_after_input(e, ref);
+	return true;
+}
+
 bool tw_input(struct engine *e, uint32_t ref, const struct io_pkt *pkt, const struct rx_item *it,
 	      const struct tcp_seg *seg)
 {

@@ -649,6 +649,8 @@ struct tcp_tw {
 /* True when c is in TIME-WAIT, orphaned, with nothing left to send: it can move into a struct tcp_tw. */
 bool tcp_tw_ready(const struct tcp_conn *c);
 void tcp_tw_init(struct tcp_env *env, struct tcp_tw *tw, const struct tcp_conn *c, uint64_t now_ns);
+/* c, still the application's, is in TIME-WAIT, and the segment a SYN that may open a new connection: give that to the listener. */
+bool tcp_time_wait_reopens(struct tcp_env *env, const struct tcp_conn *c, const struct tcp_seg *seg);
 enum tcp_tw_verdict {
 	TCP_TW_DROP,
 	TCP_TW_ACK,    /* *out is an ACK to send; restart 2 MSL if tw->expires_ns moved */

@@ -75,6 +75,19 @@ static bool may_reopen(const struct tcp_tw *tw, const struct tcp_seg *seg)
 	return seq_geq(seg->seq, tw->rcv_nxt);
 }
 
+bool tcp_time_wait_reopens(struct tcp_env *env, const struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	struct tcp_tw tw;
+
+	if (c->state != TCP_TIME_WAIT || (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
+		return false;
+	tcp_tw_init(env, &tw, c, 0);
+	if (!may_reopen(&tw, seg))
+		return false;
+	tcp_count(env, time_wait_reused);
+	return true;
+}
+
 enum tcp_tw_verdict tcp_tw_input(struct tcp_env *env, struct tcp_tw *tw, const struct tcp_seg *seg, struct tcp_seg *out,
 				 uint64_t now_ns)
 {
