@@ -259,6 +259,7 @@ static void crowd(struct scenario *s, struct rng *r)
 		e->syn_queue += s->clean ? 2 * s->pairs : 0;
 		s->backlog[i] += s->clean ? 2 * s->pairs : 0;
 		e->tcp.sndbuf_max = (uint32_t)rng_log(r, 4096, 16384);
+		e->tcp.uto = rng_percent(r, 30);
 		if (s->clean)
 			continue;
 		e->buffer_bytes = s->pairs * (4ull * e->tcp.sndbuf_max + 8192) + 65536;

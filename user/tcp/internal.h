@@ -443,6 +443,7 @@ void sndtune_writable(struct tcp_conn *c);
 uint16_t uto_field(const struct tcp_env *env, const struct tcp_conn *c); /* as in the option */
 bool uto_owed(const struct tcp_conn *c);
 void uto_sent(struct tcp_conn *c);
+bool uto_syn_again(struct tcp_conn *c); /* true: this SYN shall not carry it, a later segment will */
 /* Options of an acceptable segment. */
 void uto_received(const struct tcp_env *env, struct tcp_conn *c, const struct tcp_opts *o);
 

@@ -192,7 +192,7 @@ void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *
 		*p++ = c->rcv_wscale;
 	}
 	p = fastopen_option_put(p, c);
-	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4 - c->sig_bytes)
+	if (c->tune & TCP_TUNE_UTO && p - out->opt <= TCP_OPT_MAX - 4 - c->sig_bytes && !uto_syn_again(c))
 		p = put_uto(p, env, c);
 	if (answer && !(c->ecn.flags & TCP_E_SYN_AGAIN)) /* never on a SYN (RFC 9768 3.2.3.2.1) */
 		p = accecn_option_put(p, c, TCP_OPT_MAX - c->sig_bytes - (uint32_t)(p - out->opt));
