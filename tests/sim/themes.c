@@ -193,6 +193,8 @@ static void keepalive(struct scenario *s, struct rng *r)
 	s->neigh_ns[0] = s->neigh_ns[1] = 0;
 	s->mem_kills = false;
 	for (int i = 0; i < 2; i++) {
+		s->engine[i].syn_queue += SIM_PAIRS; /* all come at once, again and again */
+		s->backlog[i] += SIM_PAIRS;
 		s->box[i].drop_unknown = false;
 		s->link[i].hop_mtu = 0;
 	}
