@@ -162,6 +162,7 @@ static void user_timeout(struct scenario *s, struct rng *r)
 		t->uto_high_s = 300;
 		s->box[i].drop_unknown = false;
 		s->strip_how = STRIP_NOP; /* what is zero would hide the option behind it */
+		s->link[i].loss_ppm = s->link[i].burst_ppm = s->link[i].corrupt_ppm = 0; /* it is told but once */
 		s->link[i].blackouts = 1;
 		s->link[i].dark_from[0] = dark;
 		s->link[i].dark_to[0] = s->quiet_ns;
@@ -258,8 +259,8 @@ static void crowd(struct scenario *s, struct rng *r)
 
 		e->max_conns += s->pairs;
 		e->max_time_wait += s->clean ? 2 * s->pairs : 0;
-		e->syn_queue += s->clean ? 2 * s->pairs : 0;
-		s->backlog[i] += s->clean ? 2 * s->pairs : 0;
+		e->syn_queue += s->clean ? 2 * s->pairs : s->pairs / 4; /* a SYN has eight tries */
+		s->backlog[i] += s->clean ? 2 * s->pairs : s->pairs / 4;
 		e->tcp.sndbuf_max = (uint32_t)rng_log(r, 4096, 16384);
 		e->tcp.uto = rng_percent(r, 30);
 		if (s->clean)

@@ -6,7 +6,7 @@
  * The timeout in force is min(U_LIMIT, max(ours, the peer's, L_LIMIT)): conf.uto_high_s and conf.uto_low_s bound
  * what a peer can make us wait. One that the application has set itself is not changed (CHANGEABLE): then ours is only
  * told. The option is in our SYN, and in the next segment with room for it when ours changes; it is not sent again.
- * A SYN that goes again after a timeout has none: a firewall may have dropped what it does not know. A later segment tells.
+ * A SYN that goes for the third time has none: a firewall may drop what it does not know. A later segment tells.
  */
 #include "tcp/internal.h"
 
@@ -42,7 +42,7 @@ void uto_sent(struct tcp_conn *c)
 
 bool uto_syn_again(struct tcp_conn *c)
 {
-	if (!c->backoff)
+	if (c->backoff < 2)
 		return false;
 	tcp_cold(c)->uto_owed = true;
 	return true;
