@@ -381,10 +381,12 @@ int xtcp_set_user(struct xtcp *x, uint64_t handle, void *user);
  * Copy into the send buffer. Returns bytes taken (1..len), -EAGAIN when the buffer is full or the connection is not yet
  * open (XTCP_EV_WRITABLE or XTCP_EV_OPEN follows), -EPIPE after xtcp_shutdown, -ECONNRESET, -ETIMEDOUT, ... after an error.
  * flags: XTCP_MORE: more follows at once: no PSH, and no partial segment yet; XTCP_URGENT: the last byte is urgent (RFC 6093;
- * there for old protocols: new ones should not use it, SHLD-13).
+ * there for old protocols: new ones should not use it, SHLD-13); XTCP_EOR: a record ends with buf, no segment goes on past it
+ * (-EAGAIN also when 16 such ends have not been sent yet; not when fewer than len bytes were taken: then it goes with the rest).
  */
 #define XTCP_MORE 0x1u
 #define XTCP_URGENT 0x2u
+#define XTCP_EOR 0x4u
 ssize_t xtcp_send(struct xtcp *x, xtcp_conn c, const void *buf, size_t len, unsigned int flags);
 
 /* Copy from the receive buffer. Bytes, 0 at the peer's FIN, -EAGAIN when nothing is there, -ECONNRESET, ... after an error. */

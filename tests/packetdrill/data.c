@@ -62,6 +62,8 @@ static long try_send(struct pd *p, void *arg)
 		pd_note_sent(p, t->s, (size_t)r, t->flags);
 		engine_touch(p->e, t->s->handle);
 	}
+	if (t->flags & MSG_EOR && t->done == t->len)
+		tcp_record_end(c);
 	if (t->s->cork)
 		c->flags |= TCP_F_CORK;
 	if (t->done == t->len)

@@ -139,7 +139,11 @@ ssize_t xtcp_send(struct xtcp *x, xtcp_conn h, const void *buf, size_t len, unsi
 
 	if (!c)
 		return -EBADF;
+	if (flags & XTCP_EOR && !tcp_record_room(c))
+		return -EAGAIN;
 	n = tcp_send(engine_env(x->engine), c, buf, len, flags & XTCP_MORE, flags & XTCP_URGENT);
+	if (flags & XTCP_EOR && n == (int64_t)len)
+		tcp_record_end(c);
 	if (n > 0)
 		engine_touch(x->engine, h);
 	return n;
@@ -210,7 +214,11 @@ int xtcp_commit(struct xtcp *x, xtcp_conn h, size_t n, unsigned int flags)
 
 	if (!c)
 		return -EBADF;
+	if (flags & XTCP_EOR && !tcp_record_room(c))
+		return -EAGAIN;
 	err = tcp_commit(engine_env(x->engine), c, n, flags & XTCP_MORE, flags & XTCP_URGENT);
+	if (flags & XTCP_EOR && !err)
+		tcp_record_end(c);
 	if (!err)
 		engine_touch(x->engine, h);
 	return err;

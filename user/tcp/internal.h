@@ -395,6 +395,11 @@ uint8_t *accecn_option_put(uint8_t *p, struct tcp_conn *c, uint32_t room);
 /* What is queued is not to wait for more. */
 void user_push(struct tcp_conn *c);
 
+/* ---- record.c ---- */
+
+/* Bytes from snd_nxt to the next end of a record; UINT32_MAX: none is marked. */
+uint32_t record_left(struct tcp_conn *c);
+
 /* ---- input.c ---- */
 
 /* Text, URG and FIN that came with a SYN, which has been taken. */

@@ -277,7 +277,7 @@ static bool part_ends(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t 
 
 static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
-	uint32_t unsent = tcp_unsent(c), used = tcp_flight(c), full, pipe, room, len;
+	uint32_t unsent = tcp_unsent(c), used = tcp_flight(c), full, pipe, room, len, record = UINT32_MAX;
 	bool fin = tcp_fin_due(c);
 
 	if (!unsent && !fin)
@@ -299,7 +299,11 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		pacer_limited(c);
 		return 0;
 	}
-	if (len && len < full && hold_partial(env, c, len, unsent, now_ns))
+	if (tcp_cold_peek(c)->records.count)
+		record = record_left(c);
+	if (record <= len && record < unsent)
+		len = record;
+	else if (len && len < full && hold_partial(env, c, len, unsent, now_ns))
 		return 0;
 	if (!(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2)) && pacer_holds(c, now_ns))
 		return 0;
@@ -309,7 +313,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
 	fill_text(env, c, out, len);
 	cc_used(c, pipe + len);
-	if (part_ends(c, len + fin, unsent - len, room - len, now_ns))
+	if (part_ends(c, len + fin, unsent - len, room - len, now_ns) || record == len)
 		out->flags |= TCP_PSH;
 	if (len)
 		ecn_new_data(c, out);

@@ -434,11 +434,11 @@ struct tcp_acks {
 
 struct tcp_fastopen {
 	struct tcp_cookie cookie;
-	uint16_t mss; /* option of the peer's SYN-ACK; 0: none */
+	uint16_t mss;  /* option of the peer's SYN-ACK; 0: none */
 	uint16_t text; /* bytes that went with our SYN */
-	bool bare;    /* active: the SYN's text goes without a cookie */
-	bool vain;    /* active: the option was answered by none */
-	bool taken;   /* all text of the SYN was: ours acknowledged with it, or the peer's taken */
+	bool bare;     /* active: the SYN's text goes without a cookie */
+	bool vain;     /* active: the option was answered by none */
+	bool taken;    /* all text of the SYN was: ours acknowledged with it, or the peer's taken */
 };
 
 /* What the application takes in a round trip (rcvtune.c). */
@@ -450,6 +450,13 @@ struct tcp_rcvtune {
 	uint32_t space;	      /* most bytes read in a round trip so far; 0: no data yet */
 	uint32_t space_seq;   /* next byte to be read at space_at_us */
 	uint32_t space_at_us; /* when the count of this round trip began */
+};
+
+/* Right edges of records that wait to be sent (record.c): a ring. */
+#define TCP_RECORDS 16u
+struct tcp_records {
+	uint32_t end[TCP_RECORDS];
+	uint8_t head, count;
 };
 
 /*
@@ -472,6 +479,7 @@ struct tcp_cold {
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
 	struct tcp_fastopen fastopen;
+	struct tcp_records records;
 	struct tcp_spurious spurious;
 	uint32_t rtt_mark;	/* once snd_una is past it a round trip is over (rtt.c) */
 	uint32_t rtt_dev;	/* largest deviation from SRTT in this one, microseconds */
@@ -482,10 +490,10 @@ struct tcp_cold {
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	uint32_t used_most;	/* most bytes in flight since used_end was set (cc.c) */
 	uint32_t used_end;
-	uint32_t part_seq;	/* first byte of the part of a burst that is being made (output.c) */
-	uint32_t snd_psh;	/* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
-	uint32_t ack_step;	/* without SACK: bytes by which snd_una moved last */
-	bool uto_owed;		/* our user timeout is to be told */
+	uint32_t part_seq; /* first byte of the part of a burst that is being made (output.c) */
+	uint32_t snd_psh;  /* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
+	uint32_t ack_step; /* without SACK: bytes by which snd_una moved last */
+	bool uto_owed;	   /* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 /* Both aligned to TCP_COLD_ALIGN, cold behind c. */
@@ -571,6 +579,9 @@ void tcp_fastopen_accept(struct tcp_env *env, struct tcp_conn *c, const struct t
 int64_t tcp_send(struct tcp_env *env, struct tcp_conn *c, const void *buf, size_t len, bool more, bool urgent);
 int64_t tcp_reserve(struct tcp_env *env, struct tcp_conn *c, size_t want, struct tcp_span span[2]);
 int tcp_commit(struct tcp_env *env, struct tcp_conn *c, size_t n, bool more, bool urgent);
+/* A record ends with what is queued: no segment goes on past it. False, or -EAGAIN: TCP_RECORDS of them wait to be sent. */
+bool tcp_record_room(struct tcp_conn *c);
+int tcp_record_end(struct tcp_conn *c);
 /* Bytes, 0 at FIN, or -errno. */
 int64_t tcp_recv(struct tcp_env *env, struct tcp_conn *c, void *buf, size_t len);
 int64_t tcp_peek(struct tcp_env *env, struct tcp_conn *c, struct tcp_span span[2]);
