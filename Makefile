@@ -88,14 +88,14 @@ FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: all requirements help deps demo check bench sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+.PHONY: all requirements help deps demo check bench bench-cc bench-core sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
 	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz packetdrill packetdrill-so tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
 
 help: ## this list
 	@echo 'make TARGET [V=1] [O=DIR] [-jN]'
-	@sed -nE 's/^([a-z ]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
+	@sed -nE 's/^([a-z -]+):.*## (.*)/\1\t\2/p' Makefile | while IFS=$$'\t' read -r t d; do printf '  %-22s %s\n' "$$t" "$$d"; done
 
 # --- The kernel half ---
 
@@ -258,6 +258,14 @@ packetdrill: packetdrill-so ## run packetdrill's scripts on the core: PACKETDRIL
 bench: deps ## side-by-side benchmarks
 	@$(MAKE) -j$$(nproc) all tests-bench tests-netns
 	@if [ -e tests/bench/run.sh ]; then bash tests/bench/run.sh $(BENCH); else echo 'no tests/bench/run.sh yet'; fi
+
+bench-cc: deps ## goodput over a bad wire, for each congestion control, beside Linux's own: WIRE='--loss 1 ...' ROUNDS=3 NAMES='reno bbr'
+	@$(MAKE) -j$$(nproc) all tests-bench tests-netns
+	@bash tests/bench/cc.sh $(NAMES)
+
+bench-core: ## instructions of the core for a segment (needs valgrind)
+	@$(MAKE) -j$$(nproc) tests-bench
+	@bash tests/bench/core.sh $(NAMES)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (20); T=NAME for one
 	@$(MAKE) -j$$(nproc) tests-fuzz

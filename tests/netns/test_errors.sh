@@ -51,6 +51,8 @@ bad 2 'address' echo -i vb -p 80 -a nonsense
 bad 2 'auto, native, generic' listen -i vb --mode turbo 7000
 bad 2 'isn' listen -i vb --isn 4294967296 7000
 bad 2 'isn' listen -i vb --isn abc 7000
+bad 2 'size from 4K to 1G' listen -i vb --rcvbuf 64MB 7000
+bad 2 'size from 4K to 1G' connect -i vb --sndbuf 2G 10.9.0.1:1
 bad 2 'pcap' listen -i vb --pcap - 7000
 bad 2 'no option' status --isn 3
 

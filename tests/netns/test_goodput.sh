@@ -6,53 +6,9 @@
 # alone: it compares rates
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
+. "$(dirname "$0")/goodput.sh"
 
-LOAD=$BUILD/tests/bench/kernel_tcp
-[ -x "$LOAD" ] || { fail "build/tests/bench/kernel_tcp is built"; exit 1; }
-window='--seconds 6 --warmup 2'
-port=7100
 ns_relay --loss 1 --delay 20 --rate 300 --limit 1500000 --seed 11
-
-# The receiver's figure in kbit/s, when it ends; the sender is stopped.
-figure() {
-	wait_exit sink 15 || fail "$1: the receiver measures" "$(tail -n 1 "$LOGS/sink.err")"
-	stop src
-	grep -a '^{' "$LOGS/sink.out" | jq '.gbps * 1e6 | round'
-}
-
-# kernel_sink in_a|in_b
-kernel_sink() {
-	port=$((port + 1))
-	# shellcheck disable=SC2086 # options are words
-	spawn sink "$1" "$LOAD" sink --addr 0.0.0.0 --port $port --limit 20 $window
-	wait_line "$LOGS/sink.out" ready 5
-}
-
-linux_to_linux() {
-	kernel_sink in_b
-	spawn src in_a "$LOAD" source --addr "$B4" --port $port --conns "$2" --cc "$1" --limit 20
-	figure "Linux to Linux, $1"
-}
-
-xtcp_to_linux() {
-	kernel_sink in_a
-	x_spawn src bench source -i vb --cc "$1" --connections "$2" --seconds 20 "$A4:$port"
-	figure "xtcp to Linux, $1"
-}
-
-linux_to_xtcp() {
-	port=$((port + 1))
-	# shellcheck disable=SC2086 # options are words
-	x_spawn sink bench sink -i vb -p $port --json $window
-	x_ready sink
-	spawn src in_a "$LOAD" source --addr "$B4" --port $port --conns "$2" --cc "$1" --limit 20
-	figure "Linux to xtcp, $1"
-}
-
-# ratio GOT YARDSTICK
-ratio() {
-	awk -v x="${1:-0}" -v y="${2:-0}" 'BEGIN { printf "%.2f", y ? x / y : 0 }'
-}
 
 in_range() {
 	awk -v r="$1" 'BEGIN { exit !(r >= 0.8 && r <= 1.25) }'
@@ -83,13 +39,14 @@ beside() {
 }
 
 beside cubic 24
-if grep -qw bbr /proc/sys/net/ipv4/tcp_available_congestion_control; then
+why=$(linux_lacks bbr)
+if [ -z "$why" ]; then
 	stop relay
 	spawn relay in_r "$RELAY" --loss 1 --delay 20 --rate 100 --limit 500000 --seed 12 ra rb
 	wait_line "$LOGS/relay.out" ready 5 || fail "the relay runs"
 	beside bbr 4
 else
-	skip_one "bbr beside Linux" "this kernel has no BBR to compare with"
+	skip_one "bbr beside Linux" "$why"
 fi
 
 # One line for each algorithm there is, against a sink that takes any number of connections.
