@@ -95,7 +95,7 @@ ends "the interface is removed under echo: exit code 1" x 3 1
 err_line "... and it says so" x "$gone"
 make_pair
 spawn x in_b "$XTCP" connect -i vb 10.9.0.99:7000 </dev/null
-sleep 0.4
+wait_for 'in_b ip neighbour show 10.9.0.99 | grep -q .' 5 # it has asked for its neighbour
 remove_pair
 ends "the interface is removed while xtcp connects: exit code 1" x 3 1
 err_line "... and it says so" x "$gone"
