@@ -330,7 +330,8 @@ struct xtcp_ao_key {
  * Add a key, or take it away. At most 64; what Linux calls TCP_AO_ADD_KEY and TCP_AO_DEL_KEY. There is room for one SACK
  * block beside timestamps and a MAC; Fast Open is not used. Once such a connection is synchronised ICMP errors that a
  * protocol or port is unreachable or prohibited, and IPv4's "fragmentation needed", are ignored (in_ao_icmp) but with
- * XTCP_AO_ICMP: a smaller path MTU is then found by probing.
+ * XTCP_AO_ICMP: a smaller path MTU is then found by probing. The RST of a peer that has lost its keys, having been started
+ * anew, cannot be believed: have XTCP_KEEPALIVE on such connections (7.7).
  *   -EINVAL len, prefix_len, alg, flags or size out of range · -EAFNOSUPPORT · -ENOSPC · -EEXIST another key that fits some of
  *   these peers has one of the IDs (RFC 5925 3.1) · -ENOENT there was none to take away · -EBUSY an open connection uses it
  */

@@ -111,9 +111,9 @@ static struct ao_conn *follow(const struct engine *e, uint32_t ref)
 {
 	const struct tcp_conn *c = &conn_at(e, ref)->tcp;
 	struct ao_conn *ao = &e->aos[ref - 1];
-	bool known = c->state != TCP_SYN_SENT && (c->state != TCP_CLOSED || c->flags & TCP_F_RST);
 
-	if (unlikely(!ao->synced) && known) {
+	/* Both numbers are 0 until a SYN was accepted, and not then. */
+	if (unlikely(!ao->synced && (c->irs || c->rcv_nxt))) {
 		struct ao_ends ends = ends_of(c);
 
 		ao->synced = true;
