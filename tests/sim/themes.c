@@ -189,7 +189,7 @@ static void keepalive(struct scenario *s, struct rng *r)
 	s->clean = s->eager = false;
 	each_pair(s, PAIR_NORMAL);
 	s->quiet_ns = s->start_ns + SIM_S;
-	s->dies_ns = s->start_ns + rng_range(r, 60, 400) * SIM_S;
+	s->dies_ns = s->start_ns + rng_range(r, 30, 90) * SIM_S;
 	s->limit_ns = s->dies_ns + 16 * SIM_S; /* idle for 1 s, ten probes, 1 s between them */
 	s->neigh_ns[0] = s->neigh_ns[1] = 0;
 	s->mem_kills = false;
