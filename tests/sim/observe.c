@@ -257,9 +257,11 @@ static void judge_time(struct world *w, struct view *v)
 static void judge_silence(struct world *w, const struct observe_flow *f, int i, bool end)
 {
 	const struct observe_dir *d = &f->dir[i];
+	const uint64_t *stats = engine_stats(w->side[i].e);
 
+	/* in_ao_no_isn: nobody can sign a RST for a connection that is gone (RFC 5925 7.7). */
 	if (!d->owes || f->off || d->owed > OWED_MAX || (!end && w->now - d->owes < GRACE_NS) || w->s->neigh_ns[i] ||
-	    w->s->forged || w->died || engine_stats(w->side[i].e)[XTCP_USER_challenge_limited])
+	    w->s->forged || w->died || stats[XTCP_USER_challenge_limited] || stats[XTCP_USER_in_ao_no_isn])
 		return;
 	world_fail(w, "engine %c, port %u, owes an answer since %.6f s", "AB"[i], f -> port[i],
 		   (double)(d->owes - w->s->start_ns) / 1e9);

@@ -145,10 +145,13 @@ uint64_t oracle_app_limit(const struct world *w)
 	return limit;
 }
 
-/* The last timers: an orphan's patience, half-open connections, 2 MSL (perhaps anew). */
+/*
+ * The last timers: an orphan's patience, half-open connections, 2 MSL (perhaps anew). With TCP-AO nobody sends a RST again that
+ * was lost (RFC 5925 7.7), so that an orphan has to go through all its retransmissions.
+ */
 uint64_t oracle_drain_limit(const struct world *w)
 {
-	return w->done_at + 600 * SIM_S;
+	return w->done_at + (w->s->ao ? 1200 : 600) * SIM_S;
 }
 
 void oracle_overdue(struct world *w)
@@ -197,6 +200,9 @@ static void check_clean(struct world *w, int i)
 		{ XTCP_USER_in_ack_too_new, "acknowledgements of nothing" },
 		{ XTCP_USER_in_syn_challenged, "SYNs out of place" },
 		{ XTCP_USER_in_rst_challenged, "RSTs out of place" },
+		{ XTCP_USER_in_ao_missing, "segments without TCP-AO" },
+		{ XTCP_USER_in_ao_wrong, "wrong MACs" },
+		{ XTCP_USER_in_ao_key_unknown, "unknown KeyIDs" },
 	};
 	const uint64_t *stats = engine_stats(w->side[i].e);
 	uint64_t again = 0; /* in a simultaneous open the SYN goes out once more, as SYN-ACK */

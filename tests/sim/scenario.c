@@ -307,6 +307,17 @@ static void make_path_mtu(struct scenario *s)
 		s->returns_ns = s->dies_ns + rng_log(&r, SIM_MS, 30 * SIM_S);
 }
 
+/* Signed with TCP-AO: where nobody changes what a MAC covers, and no engine forgets its keys. */
+static void make_ao(struct scenario *s)
+{
+	static const struct box_conf none;
+	struct rng r = rng_make(s->seed, 8);
+
+	s->ao = rng_percent(&r, 15) && !s->strip && s->returns_ns == SIM_NEVER && !s->theme;
+	for (int i = 0; i < 2; i++)
+		s->ao = s->ao && !s->link[i].shrink_ppm && !s->shift[i] && !memcmp(&s->box[i], &none, sizeof(none));
+}
+
 void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -344,6 +355,8 @@ void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 		boxes_make(s);
 	if (generation > 2)
 		themes_make(s);
+	if (generation > 3)
+		make_ao(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 
@@ -432,6 +445,8 @@ void scenario_print(const struct scenario *s, FILE *f)
 			s->strip & 256 ? " timestamps" : "");
 	if (s->mtu_later[0] != s->mtu[0] || s->mtu_later[1] != s->mtu[1])
 		fprintf(f, "# MTU from half-time on: A %u, B %u\n", s->mtu_later[0], s->mtu_later[1]);
+	if (s->ao)
+		fprintf(f, "# signed with TCP-AO\n");
 	if (s->forged)
 		fprintf(f, "# %u forged frames\n", s->forged);
 	if (s->dies_ns != SIM_NEVER)

@@ -25,8 +25,9 @@
  *   1  links, faults, engines, applications
  *   2  and boxes on the way (boxes.c)
  *   3  and themes (themes.c)
+ *   4  and signatures (TCP-AO)
  */
-#define SIM_GENERATION 3
+#define SIM_GENERATION 4
 
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
@@ -152,6 +153,7 @@ struct scenario {
 	uint64_t measure_ns;   /* then goodput counts from here */
 	uint32_t check_every;  /* turns between two checks of all invariants */
 	bool mem_kills;	       /* connections may be ended for their memory */
+	bool ao;	       /* all is signed with TCP-AO, and keys change */
 	uint32_t pairs;
 	struct pair_conf pair[SIM_PAIRS_MAX];
 };

@@ -17,6 +17,8 @@
 
 #define IDLE_TURNS_MAX 20000 /* turns in a row in which nothing moved */
 #define EVENTS_MAX 50000000ull
+#define AO_SIM_KEYS 3
+#define AO_SIM_TURNS 50 /* of one engine, then it asks for another key */
 
 uint64_t world_stats[XTCP_USER_STATS];
 uint64_t world_fates[LINK_FATES];
@@ -147,6 +149,31 @@ static void tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp
 
 /* ---- setting up, tearing down ---- */
 
+/* Keys for whoever it may be; each side has another one that it likes best. */
+static void add_keys(struct side *side)
+{
+	for (int k = 0; k < AO_SIM_KEYS; k++) {
+		uint8_t id = (uint8_t)((k + side->index) % AO_SIM_KEYS);
+		struct ao_mkt m = { .send_id = id, .recv_id = id, .alg = id & 1, .len = 1, .key = { id } };
+
+		if (engine_ao_key(side->e, &m))
+			world_fail(side->w, "engine %c: a key: %s", "AB"[side->index], fail_text());
+	}
+}
+
+/* One side after the other asks for another key. */
+static void change_keys(struct side *side)
+{
+	struct world *w = side->w;
+	int id = (int)(side->turns / AO_SIM_TURNS % AO_SIM_KEYS);
+
+	if (side->turns % AO_SIM_TURNS)
+		return;
+	for (uint32_t k = 0; k < 2 * w->s->pairs; k++)
+		if (w->end[k].handle && w->end[k].engine == side->index)
+			engine_ao_select(side->e, w->end[k].handle, AO_ANY, id);
+}
+
 static bool side_start(struct world *w, int i)
 {
 	struct side *side = &w->side[i];
@@ -178,6 +205,8 @@ static bool side_start(struct world *w, int i)
 	engine_set_tap(side->e, tap, side);
 	engine_turn(side->e, w->now); /* sets the clock */
 	host_setup(&side->host);
+	if (s->ao)
+		add_keys(side);
 	err = engine_listen(side->e, &any, side->listen_port, s->backlog[i], s->engine[i].syn_queue, &side->listener);
 	if (err)
 		world_fail(w, "engine %c: listen: %s", "AB"[i], strerror(-err));
@@ -232,6 +261,8 @@ static void turn(struct world *w, int i, uint64_t *idle)
 
 	side->touched = false;
 	side->turns++;
+	if (w->s->ao)
+		change_keys(side);
 	ready = engine_turn(side->e, w->now);
 	if (ready < 0)
 		world_fail(w, "engine %c: turn: %s", "AB"[i], strerror(-ready));
