@@ -77,8 +77,15 @@ static void zero_window(struct scenario *s, struct rng *r)
 	alive(s);
 	s->clean = s->eager = false;
 	each_pair(s, PAIR_NORMAL);
-	for (int i = 0; i < 2; i++)
-		s->engine[i].tcp.rcvbuf_max = (uint32_t)rng_log(r, 4096, 65536);
+	s->mem_kills = false;
+	for (int i = 0; i < 2; i++) { /* whose memory is short may drop what it has a window for, longer than R2 */
+		struct engine_conf *e = &s->engine[i];
+
+		e->tcp.rcvbuf_max = (uint32_t)rng_log(r, 4096, 65536);
+		e->tcp.r2_ns = 900 * SIM_S;
+		e->buffer_bytes = 128ull << 20;
+		e->mem_low = e->mem_pressure = e->mem_high = 0;
+	}
 	for (uint32_t i = 0; i < s->pairs; i++) {
 		struct pair_conf *p = &s->pair[i];
 		struct end_conf *a = &p->end[p->client], *b = &p->end[!p->client]; /* of engines A and B */
