@@ -187,7 +187,8 @@ static size_t put_left(struct pd *p, struct pd_sock *s, struct msghdr *msg)
 
 	if (!c || !pd_opt(s, IPPROTO_TCP, TCP_INQ, &on) || !on)
 		return 0;
-	return pd_put_int(msg, 0, IPPROTO_TCP, TCP_CM_INQ, c->rcvq.len ? (int)c->rcvq.len : !!(c->flags & TCP_F_FIN_RCVD));
+	return pd_put_int(msg, 0, IPPROTO_TCP, TCP_CM_INQ,
+			  c->rcvq.len ? (int)c->rcvq.len : !!(c->flags & TCP_F_FIN_RCVD));
 }
 
 static ssize_t call_recvmsg(void *arg, int fd, struct msghdr *msg, int flags)
@@ -225,7 +226,9 @@ static ssize_t call_write(void *arg, int fd, const void *buf, size_t n)
 static ssize_t call_sendto(void *arg, int fd, const void *buf, size_t n, int flags, const struct sockaddr *sa,
 			   socklen_t len)
 {
-	return transmit(arg, fd, (struct transfer){ .buf = (void *)(uintptr_t)buf, .len = n, .flags = flags, .sa = sa, .sa_len = len });
+	return transmit(
+		arg, fd,
+		(struct transfer){ .buf = (void *)(uintptr_t)buf, .len = n, .flags = flags, .sa = sa, .sa_len = len });
 }
 
 static ssize_t send_iov(void *arg, int fd, const struct iovec *iov, size_t n, int flags, const struct msghdr *msg)

@@ -150,7 +150,8 @@ long pd_errqueue(struct pd_sock *s, struct msghdr *msg)
 	memmove(s->notice, s->notice + 1, --s->notices * sizeof(n));
 	msg->msg_flags = MSG_ERRQUEUE;
 	if (n.origin == SO_EE_ORIGIN_TIMESTAMPING) {
-		struct scm_timestamping t = { .ts[0] = { (time_t)(n.at_ns / 1000000000), (long)(n.at_ns % 1000000000) } };
+		struct scm_timestamping t = { .ts[0] = { (time_t)(n.at_ns / 1000000000),
+							 (long)(n.at_ns % 1000000000) } };
 
 		at = put(msg, at, SOL_SOCKET, SCM_TIMESTAMPING, &t, sizeof(t));
 		err.e.ee_errno = ENOMSG;

@@ -102,7 +102,8 @@ long pd_fastopen_send(struct pd *p, struct pd_sock *s, const struct pd_send *m, 
 	struct tcp_conn *c = conn_of(p, s);
 	long taken, r;
 
-	if (!(pd_sysctl("tcp_fastopen", 0) & FAST_CLIENT) || (m->sa && m->len >= sizeof(sa_family_t) && m->sa->sa_family == AF_UNSPEC))
+	if (!(pd_sysctl("tcp_fastopen", 0) & FAST_CLIENT) ||
+	    (m->sa && m->len >= sizeof(sa_family_t) && m->sa->sa_family == AF_UNSPEC))
 		return -EOPNOTSUPP;
 	if (c && !s->deferred) {
 		if (s->connected_once)

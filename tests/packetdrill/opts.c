@@ -28,8 +28,8 @@ static bool kept(int level, int name)
 		return name == TCP_INQ || name == TCP_FASTOPEN || name == TCP_FASTOPEN_CONNECT;
 	if (level == SOL_IP)
 		return name == IP_FREEBIND; /* any address can be bound */
-	return level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY || name == SO_MARK ||
-				       name == SO_ZEROCOPY || name == SO_TIMESTAMPING);
+	return level == SOL_SOCKET && (name == SO_REUSEADDR || name == SO_REUSEPORT || name == SO_PRIORITY ||
+				       name == SO_MARK || name == SO_ZEROCOPY || name == SO_TIMESTAMPING);
 }
 
 bool pd_opt(const struct pd_sock *s, int level, int name, int *v)

@@ -21,9 +21,9 @@
 #include "sim/simport.h"
 
 #define PD_SOCKS 64
-#define PD_OPTS 32     /* options set on one socket before it has a connection */
-#define PD_OUT 4096    /* packets that wait to be received */
-#define PD_PACKET 9100 /* bytes of the largest of ours */
+#define PD_OPTS 32	/* options set on one socket before it has a connection */
+#define PD_OUT 4096	/* packets that wait to be received */
+#define PD_PACKET 9100	/* bytes of the largest of ours */
 #define PD_JOINED 16000 /* ... and of the largest that comes, as a network card has joined it */
 
 /* What packetdrill_interface_init fills: the order is the contract. Errors: -1 and errno. */
@@ -69,7 +69,7 @@ void packetdrill_interface_init(const char *flags, struct pd_calls *calls);
 
 /* A send whose fate is followed (errq.c). */
 struct pd_note {
-	uint32_t end; /* sequence number behind it */
+	uint32_t end;	 /* sequence number behind it */
 	uint32_t stamps; /* SOF_TIMESTAMPING_TX_* still to come */
 	uint32_t key;
 	uint32_t id;
@@ -134,7 +134,7 @@ struct pd {
 	uint32_t next_port;
 	struct pd_sock sock[PD_SOCKS];
 	struct pd_epoll *epolls;
-	off_t flushed; /* sysctl.c */
+	off_t flushed;	       /* sysctl.c */
 	struct pd_packet *out; /* ring of PD_OUT */
 	uint32_t out_head, out_count;
 	bool broken; /* a checksum of ours was wrong, or the ring was full */

@@ -41,7 +41,8 @@ bool pd_sysctl_fastopen_key(uint8_t key[16])
 	char text[128];
 	unsigned int w[4];
 
-	if (!text_of("tcp_fastopen_key", text, sizeof(text)) || sscanf(text, "%x-%x-%x-%x", &w[0], &w[1], &w[2], &w[3]) != 4)
+	if (!text_of("tcp_fastopen_key", text, sizeof(text)) ||
+	    sscanf(text, "%x-%x-%x-%x", &w[0], &w[1], &w[2], &w[3]) != 4)
 		return false;
 	for (int i = 0; i < 16; i++)
 		key[i] = (uint8_t)(w[i / 4] >> 8 * (i % 4));

@@ -465,10 +465,10 @@ enum {
 	OPT_UTO = 28,	    /* RFC 5482 */
 	OPT_FASTOPEN = 34,  /* RFC 7413 2 */
 	OPT_EXP = 254,	    /* RFC 6994 */
-	OPT_EXP_FASTOPEN = 0xf989, /* RFC 7413 9 */
 	OPT_ACCECN_0 = 172, /* RFC 9768 3.2.3: counters E0B, CEB, E1B */
 	OPT_ACCECN_1 = 174, /* ... in the opposite order */
 };
+#define OPT_EXP_FASTOPEN 0xf989u /* what OPT_EXP is for (RFC 7413 9) */
 
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);

@@ -129,7 +129,8 @@ static void window_update(const struct tcp_env *env, struct tcp_conn *c)
 	if (!tcp_can_receive(c) || wnd <= left)
 		return;
 	more = wnd - left;
-	if (c->segs_out <= 1 && left >= 4u * c->rcv_mss) /* only a SYN-ACK's, which has no scale: plenty, and an answer is due */
+	/* Only a SYN-ACK's so far, which has no scale: plenty, and an answer is due. */
+	if (c->segs_out <= 1 && left >= 4u * c->rcv_mss)
 		return;
 	if (more < recvq_window_step(c)) /* announce() would not move it either: a mere duplicate ACK */
 		return;
