@@ -307,6 +307,10 @@ static void peer_segment(struct tcp_seg *s, const char *flags, uint32_t seq, uin
 		s->span[0] = (struct tcp_span){ text, cut };
 		s->span[1] = (struct tcp_span){ text + cut, len - cut };
 	}
+	if (len && th.one_piece) {
+		s->nspans = 1;
+		s->span[0] = (struct tcp_span){ text, len };
+	}
 	peer_options(s);
 }
 

@@ -62,6 +62,7 @@ struct th {
 	const char *syn;      /* flags of the SYN that th_listen() takes; NULL: "S" */
 	uint8_t tclass;	      /* traffic class of the next segment only */
 	bool parts;	      /* PSH at the end of a burst's parts is to be seen, not only that of what was pushed */
+	bool one_piece;	      /* its text comes in one piece, not in two */
 	/* ours */
 	struct tcp_seg last;  /* the segment that out() took */
 	struct tcp_opts opts; /* its options */

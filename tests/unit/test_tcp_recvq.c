@@ -245,6 +245,52 @@ static void test_recvq_ring_grows_with_use_and_goes_when_read(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
+/* ---- text in one piece ---- */
+
+static void test_recvq_one_piece_is_cut_to_the_window(void **state)
+{
+	th.env.conf.rcvbuf_max = 3000;
+	th.one_piece = true;
+	th_active();
+	in("P.", 1, 1, 2500);
+	assert_int_equal(th.c->rcvq.size, 4096);
+	in("P.", 2501, 1, 1000); /* the ring had room */
+	assert_int_equal(th.c->rcvq.len, 3000);
+	out(".", 1, 3001, 0);
+	get(3000);
+}
+
+static void test_recvq_one_piece_wraps_and_grows(void **state)
+{
+	uint32_t seq = 1;
+
+	th.one_piece = true;
+	th_active();
+	for (int i = 0; i < 60; i++, seq += 1400) { /* more and more is left unread */
+		in("P.", seq, 1, 1400);
+		get(1300);
+		th_drain();
+	}
+	assert_int_equal(th.c->rcvq.size, 8192);
+	get(6000);
+	assert_int_equal(th.c->rcvq.size, 0);
+}
+
+static void test_recvq_one_piece_waits_for_the_hole_before_it(void **state)
+{
+	th.one_piece = true;
+	th_active();
+	in("P.", 1, 1, 100);
+	in("P.", 201, 1, 100);
+	assert_int_equal(th.c->rcvq.len, 100);
+	in("P.", 101, 1, 50);
+	in("P.", 151, 1, 200); /* over what is there already, and past it */
+	assert_int_equal(th.c->rcvq.len, 350);
+	assert_int_equal(th.c->ooo_count, 0);
+	in("P.", 251, 1, 150);
+	get(400);
+}
+
 /* ---- what came twice (RFC 2883) ---- */
 
 static void test_recvq_duplicate_is_reported_once(void **state)
@@ -342,6 +388,9 @@ int main(void)
 		TEST(test_recvq_exhaustion_refuses_and_recovers),
 		TEST(test_recvq_half_exhaustion_leaves_nothing_behind),
 		TEST(test_recvq_ring_grows_with_use_and_goes_when_read),
+		TEST(test_recvq_one_piece_is_cut_to_the_window),
+		TEST(test_recvq_one_piece_wraps_and_grows),
+		TEST(test_recvq_one_piece_waits_for_the_hole_before_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
