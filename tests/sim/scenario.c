@@ -311,7 +311,7 @@ static void make_path_mtu(struct scenario *s)
 static void make_ao(struct scenario *s)
 {
 	static const struct box_conf none;
-	struct rng r = rng_make(s->seed, 8);
+	struct rng r = rng_make(s->seed, 9);
 
 	s->ao = rng_percent(&r, 15) && !s->strip && s->returns_ns == SIM_NEVER && !s->theme;
 	for (int i = 0; i < 2; i++)
