@@ -62,6 +62,8 @@ static void half_close(struct scenario *s, struct rng *r)
 		writes(q, t, rng_below(r, 3000));
 		q->close = rng_percent(r, 50) ? END_SHUT_FIRST : END_CLOSE_LATE;
 		q->write_pause_ns = 0;
+		t->write_chunk = t->write_chunk < 2000 ? t->write_chunk
+						       : 2000; /* what the send buffer takes in any case */
 		writes(t, q, rng_log(r, 50000, 1000000));
 		t->close = rng_percent(r, 50) ? END_SHUT_AFTER_PEER : END_SHUT_FIRST;
 		t->write_pause_ns = rng_log(r, SIM_S, 60 * SIM_S) / (t->bytes / t->write_chunk + 1);

@@ -584,9 +584,29 @@ static void test_output_retransmission_survives_exhaustion(void **state)
 	assert_int_equal(tcp_send_queued(th.c), 0);
 }
 
+/* The override timer of 3.8.6.2.1 has nothing to do any more once the window cuts nothing short. */
+static void test_output_held_by_the_application_is_no_reason_for_a_probe(void **state)
+{
+	th_active();
+	th.wnd = 200;
+	in(".", 1, 1, 0);
+	put_more(1000);
+	no_out();
+	assert_true(th.c->rtx_deadline != TCP_NEVER);
+	th.wnd = 65535;
+	in(".", 1, 1, 0);
+	no_out();
+	assert_true(th.c->rtx_deadline == TCP_NEVER);
+	advance(2000);
+	out("P.", 1, 1, 1000);
+	count_is(window_probes, 0);
+	th_drain();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(test_output_held_by_the_application_is_no_reason_for_a_probe),
 		TEST(test_output_data_is_cut_into_full_segments),
 		TEST(test_output_initial_window_is_ten_segments),
 		TEST(test_output_initial_window_of_large_segments_is_two),

@@ -228,6 +228,8 @@ static bool hold_partial(struct tcp_env *env, struct tcp_conn *c, uint32_t len, 
 			timer_persist_arm(env, c, now_ns); /* the override timer of 3.8.6.2.1 */
 		return true;
 	}
+	if (!c->recs.count)
+		c->rtx_deadline = TCP_NEVER; /* the window has opened: what holds it now needs no probe */
 	if (fin || c->flags & TCP_F_URG_OUT || c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2))
 		return false;
 	if (c->flags & TCP_F_CORK) {
