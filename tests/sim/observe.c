@@ -7,7 +7,7 @@
  *   the right edge of the window never moves left
  *   data stays left of the window's edge, but for a probe of one byte
  *   timestamps do not go back (RFC 7323 5.4)
- *   only new data is ECN-capable, and nobody marks his own (RFC 3168 6.1.4 to 6.1.6)
+ *   only new data is ECN-capable, but for DCTCP, and nobody marks his own (RFC 3168 6.1.4 to 6.1.6)
  *   an ACK without any news answers something that arrived
  *   what takes sequence space is answered within 500 ms (MUST-40), here with some grace
  *
@@ -17,6 +17,7 @@
 #include "observe.h"
 
 #include <string.h>
+#include "tcp/cc.h"
 #include "world.h"
 #include "xtcp/wire.h"
 
@@ -230,7 +231,7 @@ static void judge_data(struct world *w, struct view *v)
 		accuse(w, v, "sends past the window", end, v->other->edge_arrived);
 }
 
-/* Before judge_data() has moved sent_to. Window and keepalive probes are as retransmissions. */
+/* Before judge_data() has moved sent_to. Window and keepalive probes are as retransmissions. DCTCP sends all alike. */
 static void judge_ecn(struct world *w, struct view *v, uint8_t ecn)
 {
 	uint32_t end = v->tcp.seq - v->me->isn + space(v);
@@ -240,7 +241,8 @@ static void judge_ecn(struct world *w, struct view *v, uint8_t ecn)
 
 	if (ecn == ECN_CE)
 		accuse(w, v, "sends a segment that is marked already", end, ecn);
-	if (ecn != ECN_NOT_ECT && (!fresh || (int32_t)(end - v->other->edge_arrived) > 0))
+	if (ecn != ECN_NOT_ECT && !tcp_cc_table[w->s->engine[v->from].tcp.cc]->ect_all &&
+	    (!fresh || (int32_t)(end - v->other->edge_arrived) > 0))
 		accuse(w, v, "sends ECN-capable what is no new data", end, ecn);
 }
 

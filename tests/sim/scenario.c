@@ -259,6 +259,10 @@ static void make_cc(struct scenario *s)
 
 	for (int i = 0; i < 2; i++)
 		s->engine[i].tcp.cc = (uint8_t)rng_below(&r, TCP_CC_ALGORITHMS);
+	for (int i = 0; i < 2; i++) {
+		s->engine[i].tcp.pacing = !rng_below(&r, 3);
+		s->engine[i].tcp.idle_restart = !rng_below(&r, 4);
+	}
 }
 
 /* Explicit congestion notification, of the engines and on the way. */
@@ -459,9 +463,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 		const struct engine_conf *e = &s->engine[i];
 
 		fprintf(f,
-			"# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, %s, ecn %u, delack %.0f ms, time-wait %.1f s, ",
+			"# engine %c: mtu %u, sndbuf %u, rcvbuf %u, isn %lld, %s%s%s, ecn %u, delack %.0f ms, time-wait %.1f s, ",
 			"AB"[i], s -> mtu[i], e -> tcp.sndbuf_max, e->tcp.rcvbuf_max, (long long)e->tcp.fixed_isn,
-			tcp_cc_name(e->tcp.cc), e->tcp.ecn, (double)e->tcp.delack_ns / 1e6,
+			tcp_cc_name(e->tcp.cc), e->tcp.pacing ? " paced" : "",
+			e->tcp.idle_restart ? " restarted after idle" : "", e->tcp.ecn, (double)e->tcp.delack_ns / 1e6,
 			(double)e->tcp.time_wait_ns / 1e9);
 		fprintf(f, "memory %llu, backlog %u, syn queue %u, turn %.1f us, tx %u, fill %u, neigh %.3f ms\n",
 			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3,
