@@ -134,6 +134,8 @@ static void open_active(struct engine *e, uint32_t ref, const struct tcp_open *o
 	c->user = user;
 	c->life |= CONN_APP;
 	tcp_connect(&e->env, &c->tcp, o, e->r->now_ns);
+	if (e->r->now_ns < dst_at(e, dst)->ecn_off_until_ns)
+		tcp_ecn_unasked(&c->tcp);
 	if (dst_at(e, dst)->hop_limit)
 		c->tcp.ttl = dst_at(e, dst)->hop_limit;
 	if (o->sig_bytes == AO_OPTION_BYTES)

@@ -13,6 +13,9 @@
 #include <errno.h>
 #include "lib/fail.h"
 
+#define ECN_LOSSES 3 /* until it is no accident */
+#define ECN_OFF_NS 600000000000ull
+#define ECN_DOUBLINGS 7		   /* 21 hours */
 #define LEARNED_NS 600000000000ull /* how long a path MTU is believed (RFC 1191 6.3, RFC 8201 4: 10 minutes) */
 #define POKE_NS 1000000000ull	   /* how often the host hears that a neighbour is in use */
 #define DOUBT_NS 1000000000ull	   /* how often a doubt makes it asked for again */
@@ -224,6 +227,30 @@ void dst_open(const struct engine *e, uint32_t ref, struct tcp_open *o)
 	o->probe_again_ns = 0;
 	if (d->learned_by_probe)
 		o->probe_again_ns = d->learned_until_ns > e->r->now_ns ? d->learned_until_ns : 1;
+}
+
+/*
+ * RFC 9768 3.1.4.1: where one connection after another got no answer until its SYN did not ask for ECN, the next ones do not
+ * ask; after ten minutes, twice as long for each further one, another one tries.
+ */
+void dst_learn_ecn(struct engine *e, uint32_t ref)
+{
+	struct conn *c = conn_at(e, ref);
+	struct dst *d;
+
+	c->tcp.events &= ~(uint32_t)TCP_EV_ECN;
+	if (!c->dst)
+		return;
+	d = dst_at(e, c->dst);
+	if (tcp_ecn_fate(&c->tcp) >= 0) {
+		d->ecn_losses = 0;
+		return;
+	}
+	d->ecn_losses += d->ecn_losses < ECN_LOSSES + ECN_DOUBLINGS;
+	if (d->ecn_losses < ECN_LOSSES)
+		return;
+	d->ecn_off_until_ns = e->r->now_ns + (ECN_OFF_NS << (d->ecn_losses - ECN_LOSSES));
+	count(e, ecn_blocked);
 }
 
 /* The link or a route has changed. A connection that searches by itself is told the limit only. */

@@ -307,6 +307,8 @@ bool conn_settle(struct engine *e, uint32_t ref)
 	}
 	if (unlikely(c->tcp.events & TCP_EV_FASTOPEN))
 		fastopen_learn(e, ref);
+	if (unlikely(c->tcp.events & TCP_EV_ECN))
+		dst_learn_ecn(e, ref);
 	arm(e, ref, c);
 	conn_ready(e, ref);
 	return true;

@@ -173,6 +173,8 @@ uint32_t dst_mtu(const struct engine *e, const struct dst *d);
 void dst_open(const struct engine *e, uint32_t ref, struct tcp_open *o);
 /* A connection has learned its path's MTU: the others to that destination, and those to come, know it too. */
 void dst_learn_mtu(struct engine *e, uint32_t ref);
+/* TCP_EV_ECN. */
+void dst_learn_ecn(struct engine *e, uint32_t ref);
 /* Send a built frame, or hold it until the neighbour is known. */
 void dst_send(struct engine *e, uint32_t ref, struct io_pkt *pkt);
 void dst_neigh(struct engine *e, const struct xtcp_addr *next_hop, const uint8_t mac[6]);

@@ -90,7 +90,9 @@ struct dst {
 	uint8_t state; /* enum dst_state */
 	uint8_t hop_limit;
 	uint8_t no_route;
-	uint8_t pad[3];
+	uint8_t ecn_losses; /* connections in a row whose SYN found an answer only when it did not ask for ECN (dst.c) */
+	uint8_t pad[2];
+	uint64_t ecn_off_until_ns; /* no SYN asks for it before that */
 	struct dst_fastopen fastopen;
 };
 

@@ -43,8 +43,12 @@ uint16_t ecn_syn_flags(struct tcp_conn *c, uint32_t again)
 {
 	if (again)
 		c->ecn.flags |= TCP_E_SYN_AGAIN;
-	if (c->state == TCP_SYN_SENT)
-		return ask(c, again);
+	if (c->state == TCP_SYN_SENT) {
+		uint16_t asked = ask(c, again);
+
+		c->ecn.flags |= asked ? TCP_E_ASKED : c->ecn.flags & TCP_E_ASKED ? TCP_E_UNASKED : 0;
+		return asked;
+	}
 	if (c->ecn.mode == TCP_ECN_CLASSIC)
 		return TCP_ECE;
 	if (c->ecn.mode == TCP_ECN_NONE)
@@ -115,10 +119,24 @@ void ecn_syn_ack(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 	enum tcp_ecn_want want = wanted(c);
 
 	c->ecn.syn = c->ecn.last = seg->tclass & ECN_MASK;
+	if (c->ecn.flags & TCP_E_ASKED)
+		c->events |= TCP_EV_ECN;
 	if (want == TCP_ECN_ACCURATE)
 		accurate_answer(env, c, seg);
 	else if (want == TCP_ECN_ON && (seg->flags & ECN_SETUP) == TCP_ECE)
 		enter(env, c, TCP_ECN_CLASSIC);
+}
+
+int tcp_ecn_fate(const struct tcp_conn *c)
+{
+	if (c->ecn.mode != TCP_ECN_NONE)
+		return 1;
+	return c->ecn.flags & TCP_E_UNASKED ? -1 : 0;
+}
+
+void tcp_ecn_unasked(struct tcp_conn *c)
+{
+	c->ecn.want = TCP_ECN_OFF;
 }
 
 /* ---- the receiver: classic ---- */

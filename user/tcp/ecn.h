@@ -35,6 +35,8 @@ enum {
 	TCP_E_NO_OPT = 256,	/* AccECN: the option is sent no more */
 	TCP_E_BAD_OPT = 512,	/* AccECN: the peer's option is not believed */
 	TCP_E_SYN_AGAIN = 2048, /* our SYN or SYN-ACK has been retransmitted */
+	TCP_E_ASKED = 8192,	/* a SYN of ours asked for ECN ... */
+	TCP_E_UNASKED = 16384,	/* ... and the last one did not, for lack of an answer */
 	TCP_E_SYN_ECT = 4096,	/* the last of them was sent ECN-capable */
 	TCP_E_REDUCED = 1024,	/* cwnd was reduced for ECN in the window that ends at cwr_end */
 };

@@ -249,6 +249,7 @@ enum {
 	TCP_EV_CLOSED = 0x40,
 	TCP_EV_URGENT = 0x80,
 	TCP_EV_SOFT_ERROR = 0x100,
+	TCP_EV_ECN = 0x2000,	  /* for the engine only: the fate of a SYN that asked for ECN is known */
 	TCP_EV_FASTOPEN = 0x4000, /* for the engine only: the fate of a SYN with the Fast Open option is known */
 	TCP_EV_PATH_MTU = 0x8000  /* for the engine only: path_mtu has changed by what was learned */
 };
@@ -568,6 +569,12 @@ void tcp_fastopen_connect(struct tcp_conn *c, const struct tcp_cookie *cookie, u
 void tcp_fastopen_bare(struct tcp_conn *c, uint16_t mss);
 /* Active, at the end of the connection: did anything come through after the handshake? TCP_EV_FASTOPEN may follow. */
 bool tcp_fastopen_proved(struct tcp_env *env, struct tcp_conn *c);
+/*
+ * With TCP_EV_ECN: 1 the peer agreed to ECN, 0 it did not, -1 it was silent until a SYN did not ask. On the active open that is to
+ * follow: do not ask (RFC 9768 3.1.4.1).
+ */
+int tcp_ecn_fate(const struct tcp_conn *c);
+void tcp_ecn_unasked(struct tcp_conn *c);
 /* Passive: the SYN-ACK brings the peer this cookie. */
 void tcp_fastopen_offer(struct tcp_conn *c, const struct tcp_cookie *cookie);
 /* Passive: the SYN's cookie was good. Its text is there to be read. */
