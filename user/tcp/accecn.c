@@ -77,8 +77,8 @@ static void judge_echo(struct tcp_env *env, struct tcp_conn *c, uint32_t code)
 	} else if (code == handshake_code(ect ? ECN_ECT_0 : ECN_NOT_ECT)) {
 		return;
 	}
-	for (uint8_t e = ECN_NOT_ECT; e <= ECN_CE; e++)
-		if (code == handshake_code(e))
+	for (uint32_t e = ECN_NOT_ECT; e <= ECN_CE; e++)
+		if (code == handshake_code((uint8_t)e))
 			distrust(env, c, TCP_E_NO_ECT);
 }
 
