@@ -140,7 +140,7 @@ struct xtcp_conf {
 	uint32_t
 		mss_min; /* a peer's MSS option that is smaller counts as this, bytes; default 536, IPv6 1,220, which every
 				host can receive (RFC 9293 3.7.1); 48..536, for peers that mean it */
-	bool pacing;		    /* XTCP_PACING on every connection; default false */
+	bool pacing;	 /* XTCP_PACING on every connection; default false */
 	bool idle_restart; /* after a pause longer than the RTO cwnd is the initial window again (RFC 5681 4.1), as on Linux.
 				  default false: it is kept for five minutes, and paced until it is validated (RFC 7661) */
 };
