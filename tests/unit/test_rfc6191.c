@@ -84,6 +84,15 @@ static void test_rfc6191_every_case(void **state)
 	}
 }
 
+/* "the new connection will use timestamps": not where they are turned off. */
+static void test_rfc6191_timestamps_count_only_where_they_would_be_agreed_to(void **state)
+{
+	wait_here(false);
+	th.env.conf.timestamps = false;
+	assert_int_equal(hit(TCP_SYN, (uint32_t)-1000, true, 5), TCP_TW_ACK);
+	assert_int_equal(hit(TCP_SYN, 1, true, 5), TCP_TW_REOPEN);
+}
+
 /* RFC 1337 3 (F1): a RST, wherever it lies, in the table and while the application still holds the connection. */
 static void test_rfc1337_reset_does_not_end_time_wait(void **state)
 {
@@ -120,6 +129,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rfc6191_every_case),
+		TEST(test_rfc6191_timestamps_count_only_where_they_would_be_agreed_to),
 		TEST(test_rfc1337_reset_does_not_end_time_wait),
 		TEST(test_rfc1337_old_text_is_only_answered),
 	};

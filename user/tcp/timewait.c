@@ -64,9 +64,9 @@ static enum tcp_tw_verdict tw_ack(struct tcp_env *env, struct tcp_tw *tw, struct
  * The cases of RFC 6191 2, and RFC 9293 3.6.1 (MAY-2). The last number that the peer used was its FIN's. A SYN that may not
  * is answered as any other in a synchronised state (RFC 9293 3.10.7.4, RFC 5961 4.2), not dropped silently.
  */
-static bool may_reopen(const struct tcp_tw *tw, const struct tcp_seg *seg)
+static bool may_reopen(const struct tcp_env *env, const struct tcp_tw *tw, const struct tcp_seg *seg)
 {
-	bool ts = seg->opts.present & TCP_OPT_TS; /* we always agree */
+	bool ts = env->conf.timestamps && seg->opts.present & TCP_OPT_TS; /* we would agree */
 
 	if (ts && !(tw->flags & TCP_F_TS_RECENT))
 		return true;
@@ -82,7 +82,7 @@ bool tcp_time_wait_reopens(struct tcp_env *env, const struct tcp_conn *c, const 
 	if (c->state != TCP_TIME_WAIT || (seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN)
 		return false;
 	tcp_tw_init(env, &tw, c, 0);
-	if (!may_reopen(&tw, seg))
+	if (!may_reopen(env, &tw, seg))
 		return false;
 	tcp_count(env, time_wait_reused);
 	return true;
@@ -95,7 +95,7 @@ enum tcp_tw_verdict tcp_tw_input(struct tcp_env *env, struct tcp_tw *tw, const s
 		tcp_count(env, in_rst_bad_seq);
 		return TCP_TW_DROP;
 	}
-	if ((seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(tw, seg)) {
+	if ((seg->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && may_reopen(env, tw, seg)) {
 		tcp_count(env, time_wait_reused);
 		return TCP_TW_REOPEN;
 	}
