@@ -16,19 +16,19 @@
  * handshakes, then steps.
  */
 #include <errno.h>
-#include <sanitizer/asan_interface.h>
 #include "engine/engine.h"
 #include "frame.h"
 #include "fuzz.h"
 #include "lib/addr.h"
-#include "sim/simport.c"
+#include "poison.h"
+#include "sign.h"
 
-#define CHUNK 2048u
 #define CHUNKS 96u
 #define MTU 1500u
 #define PORT 7 /* of the listener, and the next ones */
 #define PEERS 4
 #define HANDLES 8
+#define IDS_START 0x11 /* KeyID and RNextKeyID in the handshakes that are scripted */
 #define TURNS_MAX 20000
 
 enum start {
@@ -39,6 +39,7 @@ enum start {
 	START_ABORT = 16,
 	START_SIGNED = 32,   /* MD5 signatures with the first peer */
 	START_FASTOPEN = 64, /* the listener takes text with SYNs */
+	START_AO = 128,	     /* TCP-AO: keys for all peers, and every segment of theirs is signed, some wrongly */
 };
 
 /* What one four-tuple's peer knows from the wire. */
@@ -47,6 +48,7 @@ struct peer {
 	uint32_t next;		/* the number we expect of it */
 	uint32_t una;		/* behind the last that we sent */
 	uint32_t tsval;		/* ours, last seen */
+	uint32_t isn, our_isn;	/* of the last SYNs */
 	bool ts;
 	bool sig;
 };
@@ -65,7 +67,7 @@ static struct {
 	uint16_t next_port;
 	int neigh; /* what the host says of neighbours: 0 or -errno */
 	uint32_t route_mtu;
-	bool no_route, gone;
+	bool no_route, gone, ao;
 	struct tcp_cookie cookie; /* the last that the engine gave */
 	struct frame sent, last;  /* the last from the engine, and to it */
 } f;
@@ -151,6 +153,8 @@ static void learn(const struct wire_ip *ip, const struct wire_tcp *tcp)
 		if (tcp->flags & WIRE_SYN || p->ends.dport == wire_swap16(tcp->sport)) {
 			p->ends.dport = wire_swap16(tcp->sport);
 			p->una = tcp->seq + len;
+			if (tcp->flags & WIRE_SYN)
+				p->our_isn = tcp->seq;
 			if (tcp->flags & WIRE_ACK)
 				p->next = tcp->ack;
 		}
@@ -179,49 +183,6 @@ static void carry(void *arg, uint8_t *data, uint32_t len)
 
 /* ---- frames in ---- */
 
-static void release(struct io_port *port, struct io_pkt *pkts, int n)
-{
-	for (int i = 0; i < n; i++)
-		for (uint32_t k = 0; k < pkts[i].nfrags; k++)
-			ASAN_UNPOISON_MEMORY_REGION(chunk_data(&f.port, pkts[i].frag[k].chunk), CHUNK);
-	sim_rx_release(port, pkts, n);
-}
-
-/* As simport_deliver(), in pieces of any size, each with poison around it. */
-static void deliver(const uint8_t *data, uint32_t len, uint32_t piece, const struct xtcp_meta *meta)
-{
-	uint32_t room = CHUNK - SIMPORT_HEADROOM, n, i;
-	struct io_pkt *pkt;
-
-	if (!piece || piece > room)
-		piece = room;
-	if ((len + piece - 1) / piece > IO_MAX_FRAGS)
-		piece = room;
-	n = (len + piece - 1) / piece;
-	if (!n || f.port.rx_count == SIMPORT_RX_RING || f.port.fill_count < n || n > IO_MAX_FRAGS)
-		return;
-	pkt = &f.port.rx[(f.port.rx_head + f.port.rx_count++) % SIMPORT_RX_RING];
-	memset(pkt, 0, offsetof(struct io_pkt, frag));
-	pkt->nfrags = n;
-	pkt->len = len;
-	for (i = 0; i < n; i++) {
-		struct io_frag *frag = &pkt->frag[i];
-
-		frag->chunk = f.port.fill[--f.port.fill_count];
-		frag->len = len < piece ? len : piece;
-		frag->data = chunk_data(&f.port, frag->chunk) + SIMPORT_HEADROOM;
-		memcpy(frag->data, data, frag->len);
-		ASAN_POISON_MEMORY_REGION(frag->data - SIMPORT_HEADROOM, SIMPORT_HEADROOM);
-		ASAN_POISON_MEMORY_REGION(frag->data + frag->len, room - frag->len);
-		data += frag->len;
-		len -= frag->len;
-	}
-	if (meta) {
-		pkt->has_meta = 1;
-		pkt->meta = *meta;
-	}
-}
-
 /* Hand f.last over as the next bytes say. */
 static void give(struct bytes *b)
 {
@@ -238,7 +199,7 @@ static void give(struct bytes *b)
 		meta.l4_off = how & 16 ? take16(b) : 34;
 		meta.payload_off = 54;
 	}
-	deliver(f.last.data, f.last.len, piece, how & 4 ? &meta : NULL);
+	poison_deliver(&f.port, f.last.data, f.last.len, piece, how & 4 ? &meta : NULL);
 }
 
 static uint32_t put_options(uint8_t opt[TCP_OPT_MAX], uint8_t kind, const struct peer *p)
@@ -259,7 +220,7 @@ static uint32_t put_options(uint8_t opt[TCP_OPT_MAX], uint8_t kind, const struct
 		n = n > 12 ? 12 : n;
 		memcpy(opt + n, (uint8_t[20]){ 1, 1, 19, 18 }, 20);
 		n += 20;
-	} else if (kind & 4 && n + 2u + f.cookie.len <= TCP_OPT_MAX) {
+	} else if (kind & 4 && !f.ao && n + 2u + f.cookie.len <= TCP_OPT_MAX) {
 		opt[n++] = 34;
 		opt[n++] = (uint8_t)(2 + f.cookie.len);
 		memcpy(opt + n, f.cookie.b, f.cookie.len);
@@ -268,11 +229,26 @@ static uint32_t put_options(uint8_t opt[TCP_OPT_MAX], uint8_t kind, const struct
 	return n;
 }
 
-static void tcp_frame(const struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, uint8_t options)
+/* f.last is complete but for its signature and its sums. ids: KeyID and RNextKeyID. */
+static void seal(const struct peer *p, uint8_t ids, bool sign)
+{
+	if (f.ao)
+		sign_ao(&f.last, &p->ends, p->isn, p->our_isn, ids % SIGN_KEYS);
+	else if (p->sig && sign)
+		frame_sign(&f.last, key, 3);
+	frame_seal(&f.last);
+}
+
+static void tcp_frame(struct peer *p, uint8_t flags, uint32_t seq, uint32_t ack, uint16_t wnd, uint8_t options,
+		      uint8_t ids)
 {
 	uint8_t opt[TCP_OPT_MAX];
 	uint32_t n = put_options(opt, options, p);
 
+	if (flags & WIRE_SYN)
+		p->isn = seq;
+	if (f.ao)
+		n = sign_put_option(opt, n, ids % SIGN_KEYS, ids >> 4);
 	frame_begin(&f.last, &p->ends, WIRE_IPPROTO_TCP, options & 16 ? 3 : 0);
 	frame_add_tcp(&f.last, &p->ends, seq, ack, flags, wnd, options & 8 ? 5 : 0, opt, n);
 }
@@ -280,7 +256,7 @@ static void tcp_frame(const struct peer *p, uint8_t flags, uint32_t seq, uint32_
 /* A segment near what the four-tuple expects. */
 static void segment(struct bytes *b)
 {
-	uint8_t who = take8(b), how = take8(b), flags = take8(b), options;
+	uint8_t who = take8(b), how = take8(b), flags = take8(b), options, ids = f.ao ? take8(b) : 0;
 	struct peer *p = &f.peer[who % PEERS];
 	uint32_t seq = p->next, ack = p->una;
 
@@ -289,13 +265,11 @@ static void segment(struct bytes *b)
 	seq += (uint32_t)(int32_t)(int16_t)(how & 1 ? take16(b) : how & 2 ? take8(b) - 128 : 0);
 	ack += (uint32_t)(int32_t)(int16_t)(how & 4 ? take16(b) : how & 8 ? take8(b) - 128 : 0);
 	options = how & 16 ? take8(b) : p->ts;
-	tcp_frame(p, flags, seq, ack, how & 32 ? take16(b) : 65535, options);
+	tcp_frame(p, flags, seq, ack, how & 32 ? take16(b) : 65535, options, ids);
 	if (how & 64)
 		for (uint32_t i = take16(b) % 4096, k = 0; k < i; k++)
 			frame_add8(&f.last, fuzz_pattern(seq + k));
-	if (p->sig && !(how & 128))
-		frame_sign(&f.last, key, 3);
-	frame_seal(&f.last);
+	seal(p, ids, !(how & 128));
 	give(b);
 }
 
@@ -422,6 +396,23 @@ static void app_conn(struct bytes *b, uint8_t what, uint64_t h)
 	engine_touch(f.e, h);
 }
 
+/* Keys come and go, connections are to use others. */
+static void app_ao(struct bytes *b, uint64_t h)
+{
+	uint8_t what = take8(b), id = (what >> 2 & 3) % SIGN_KEYS;
+	struct ao_mkt m = sign_key(&f.peer[what & 3].ends.from, id);
+
+	switch (what >> 6) {
+	case 0: engine_ao_key(f.e, &m); break;
+	case 1:
+		m.len = 0;
+		engine_ao_key(f.e, &m);
+		break;
+	case 2: engine_ao_select(f.e, h, what & 16 ? id : AO_ANY, what & 32 ? id : AO_ANY); break;
+	case 3: engine_ao_strict(f.e, what & 16); break;
+	}
+}
+
 static void app(struct bytes *b)
 {
 	uint8_t what = take8(b);
@@ -450,7 +441,12 @@ static void app(struct bytes *b)
 		if (what >> 4 == 15)
 			engine_abort_all(f.e);
 		break;
-	case 15: engine_connect_fastopen(f.e, f.handle[(what >> 4) % HANDLES]); break;
+	case 15:
+		if (f.ao)
+			app_ao(b, f.handle[(what >> 4) % HANDLES]);
+		else
+			engine_connect_fastopen(f.e, f.handle[(what >> 4) % HANDLES]);
+		break;
 	default: app_conn(b, what & 15, f.handle[(what >> 4) % HANDLES]);
 	}
 }
@@ -539,7 +535,7 @@ static void open_engine(uint8_t how)
 		.max_dsts = 3,
 		.buffer_bytes = how & START_SMALL_MEM ? 65536 : 1 << 20,
 		.chunks = CHUNKS,
-		.chunk_size = CHUNK,
+		.chunk_size = POISON_CHUNK,
 		.syn_queue = 2,
 		.partial_csum_ok = how & START_PARTIAL,
 	};
@@ -552,9 +548,7 @@ static void open_engine(uint8_t how)
 	fuzz_check(!engine_create(&f.e, &conf));
 	simport_open(&f.port, engine_frames(f.e), engine_area(f.e), MTU, CHUNKS / 2, CHUNKS / 3);
 	f.port.send = carry;
-	f.ops = *f.port.port.ops;
-	f.ops.rx_release = release;
-	f.port.port.ops = &f.ops;
+	poison_open(&f.port, &f.ops);
 	engine_attach(f.e, &f.port.port, &host_ops, NULL);
 	if (!(how & START_NO_FLOWS))
 		engine_set_flows(f.e, flows, 42);
@@ -589,17 +583,21 @@ static void begin(uint8_t how)
 	}
 	f.cookie.len = 0;
 	open_engine(how);
-	f.peer[0].sig = how & START_SIGNED;
+	f.ao = how & START_AO;
+	for (uint8_t i = 0; f.ao && i < PEERS * SIGN_KEYS; i++) {
+		struct ao_mkt m = sign_key(&f.peer[i / SIGN_KEYS].ends.from, i % SIGN_KEYS);
+
+		fuzz_check(!engine_ao_key(f.e, &m));
+	}
+	f.peer[0].sig = how & START_SIGNED && !f.ao;
 	if (f.peer[0].sig)
 		fuzz_check(!engine_md5_key(f.e, &f.peer[0].ends.from, 128, key, 3));
 }
 
 static void hand_over(const struct peer *p)
 {
-	if (p->sig)
-		frame_sign(&f.last, key, 3);
-	frame_seal(&f.last);
-	deliver(f.last.data, f.last.len, 0, NULL);
+	seal(p, IDS_START, true);
+	poison_deliver(&f.port, f.last.data, f.last.len, 0, NULL);
 	f.now += FUZZ_MS;
 	turn();
 }
@@ -616,9 +614,9 @@ static void handshakes(uint8_t how, struct bytes *b)
 		uint64_t h;
 
 		p->ts = options & 1;
-		tcp_frame(p, WIRE_SYN, p->next, 0, 65535, options);
+		tcp_frame(p, WIRE_SYN, p->next, 0, 65535, options, IDS_START);
 		hand_over(p);
-		tcp_frame(p, WIRE_ACK, p->next, p->una, 65535, options & 1);
+		tcp_frame(p, WIRE_ACK, p->next, p->una, 65535, options & 1, IDS_START);
 		hand_over(p);
 		fuzz_check(!engine_accept(f.e, f.listener[0], &h));
 		remember(h);

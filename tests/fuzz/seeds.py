@@ -133,9 +133,10 @@ write("open", "probing", bytes([POLITE, PROBING]) + COOKIE + special(1 | 2, byte
 BOTH = bytes([0, 3, 3])
 
 
-def near(who, flags, length=0, seq=0, ack=0):
+# ids: KeyID and RNextKeyID, with TCP-AO only
+def near(who, flags, length=0, seq=0, ack=0, ids=None):
     how = (1 if seq else 0) | (4 if ack else 0) | (64 if length else 0)
-    out = bytes([0, who, how, flags]) + (be16(seq) if seq else b"") + (be16(ack) if ack else b"")
+    out = bytes([0, who, how, flags]) + (bytes([ids]) if ids is not None else b"") + (be16(seq) if seq else b"") + (be16(ack) if ack else b"")
     return out + (be16(length) if length else b"") + b"\0"
 
 
@@ -148,6 +149,13 @@ write("frames", "echo", BOTH + near(0, ACK | PSH, 300) + call(2, 0, 300) + call(
 write("frames", "new_conn", BOTH + near(2, SYN) + near(2, ACK) + call(10) + call(0, 2, 3000) + near(2, ACK) * 2 + call(6, 2))
 write("frames", "connect", BOTH + call(11, 2) + near(2, SYN | ACK) + call(13, 3) + call(4, 2) + near(2, ACK | FIN) +
       near(2, ACK))
+AO = bytes([128, 3, 3])
+write("frames", "ao", AO + near(0, ACK | PSH, 300, ids=0x11) + call(2, 0, 300) + call(0, 0, 300) + near(0, ACK, ids=0x20) +
+      call(15, 0) + bytes([0x84 | 48]) + call(0, 0, 300) + near(0, ACK, ids=0x21) + near(0, ACK | FIN, ids=0x00) + call(5) +
+      bytes([7, 0x80]) + near(0, ACK, ids=0x00))
+write("frames", "ao_conn", AO + near(2, SYN, ids=0x21) + near(2, ACK, ids=0x12) + call(10) + call(15) + bytes([0x41]) +
+      call(15, 2) + bytes([0x42]) + call(11, 3) + near(3, SYN | ACK, ids=0x00) + near(3, ACK | PSH, 200, ids=0x11) +
+      bytes([4, 32 | 8, 60, 1, 70, 2]) + bytes([3, 0, 0]) + be16(1300) + b"\0" + near(2, RST, ids=0x01))
 write("frames", "icmp", BOTH + call(0, 0, 9000) + bytes([3, 0, 0]) + be16(1300) + b"\0" + bytes([7, 0x80]) + near(0, ACK))
 write("frames", "raw", BOTH + b"".join(bytes([2, 2, len(x)]) + x + b"\0" for x in FRAMES.values()))
 write("frames", "again", BOTH + near(1, ACK, 3000, seq=500) + bytes([4, 32 | 4, 40, 1, 3, 20]) + bytes([4, 1 | 32, 0]) +
