@@ -22,7 +22,7 @@
  *   cwnd                 >= one segment; grows by no more than was acknowledged, but for undo and the end of recovery
  *   ssthresh             >= two segments, or one after a recovery that met a cwnd that was not validated (RFC 7661 4.4.1)
  *   RTO                  within the bounds of the configuration, and >= SRTT; the timer never further away than RTO.max
- *   SND.NXT              <= SND.UNA + the largest window ever offered
+ *   SND.NXT              <= SND.UNA + the largest window ever offered, and the text of our SYN
  *   memory               that of all connections is all that is in use
  *
  * A smallest segment is the smallest MSS that the connection has had.
@@ -254,7 +254,7 @@ static void judge_conn(struct side *side, uint32_t ref, const struct tcp_conn *c
 	if (c->state >= TCP_ESTABLISHED && c->state != TCP_TIME_WAIT) {
 		judge_cwnd(side, m, c);
 		judge_timer(side, c);
-		if (c->snd_nxt - c->snd_una > c->max_snd_wnd + 1)
+		if (c->snd_nxt - c->snd_una > c->max_snd_wnd + 1 + tcp_cold_peek(c)->fastopen.text)
 			accuse(side, c, "more in flight than any window", c->snd_nxt - c->snd_una, c->max_snd_wnd);
 		m->established = true;
 	}

@@ -75,8 +75,6 @@ void conn_set_mtu(struct tcp_env *env, struct tcp_conn *c, uint32_t mtu)
 		if (r->len - !!(r->flags & TCP_REC_FIN) > c->mss)
 			loss_mark(c, r);
 	}
-	if (c->sacked + c->lost > tcp_flight(c)) /* without SACK c->sacked is a guess (loss.c) */
-		c->sacked = tcp_flight(c) - c->lost;
 	recs_resegment(env, c);
 	c->lost_mark = c->snd_nxt;
 	c->flags |= TCP_F_FORCE_RTX;

@@ -28,6 +28,8 @@ void loss_mark(struct tcp_conn *c, struct tcp_rec *r)
 		return;
 	r->flags |= TCP_REC_LOST;
 	c->lost += r->len;
+	if (c->sacked + c->lost > tcp_flight(c)) /* without SACK c->sacked is a guess */
+		c->sacked = tcp_flight(c) - c->lost;
 	c->rtx_seq = seq_min(c->rtx_seq, r->seq);
 	rate_lost(c, r);
 }
@@ -150,8 +152,6 @@ static void dup_ack_loss(struct tcp_env *env, struct tcp_conn *c, uint64_t now_n
 	if (c->mtu_state == TCP_MTU_PROBING && plpmtud_lost(env, c))
 		return;
 	enter_recovery(env, c, 0, now_ns);
-	if (c->sacked + c->lost > tcp_flight(c))
-		c->sacked = tcp_flight(c) - c->lost;
 }
 
 /* The cumulative acknowledgement moved while recovering. */
@@ -170,8 +170,6 @@ static void partial_ack(struct tcp_env *env, struct tcp_conn *c, uint32_t acked)
 	c->loss_flags |= TCP_L_PARTIAL;
 	c->sacked -= min_u32(c->sacked, acked > c->mss ? acked - c->mss : 0);
 	mark_first(env, c); /* NewReno: the next hole is lost too (RFC 6582 3.2 (5)) */
-	if (c->sacked + c->lost > tcp_flight(c))
-		c->sacked = tcp_flight(c) - c->lost;
 	c->flags |= TCP_F_FORCE_RTX;
 }
 
