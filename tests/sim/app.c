@@ -68,10 +68,16 @@ static void let_go(struct world *w, struct end *d, bool abort)
 		world_fail(w, "%c pair %u: a closed handle still works", side_of(d), d->pair);
 }
 
+/* With TCP-AO nobody answers for a connection that is gone (RFC 5925 7.7): its peer finds out by itself. */
+static bool peer_is_gone(const struct world *w, const struct end *d, int err)
+{
+	return w->s->ao && err == ETIMEDOUT && (d->peer->done || !d->peer->started);
+}
+
 static void met_error(struct world *w, struct end *d, int err, const char *what)
 {
 	d->error = err;
-	if (!may_fail(w, d))
+	if (!may_fail(w, d) && !peer_is_gone(w, d, err))
 		world_fail(w, "%c pair %u: %s: %s after %llu written and %llu read", side_of(d), d->pair, what,
 			   strerror(err), (unsigned long long)d->sent, (unsigned long long)d->received);
 	else if (!w->died && pair_of(w, d)->kind == PAIR_REFUSED && err != ECONNREFUSED)
@@ -528,7 +534,9 @@ bool app_all_done(const struct world *w)
 	for (uint32_t i = 0; i < 2 * w->s->pairs; i++) {
 		const struct end *d = &w->end[i];
 
-		if (!d->done && (d->started || !d->peer->done || !may_fail(w, d)))
+		bool may = may_fail(w, d) || peer_is_gone(w, d->peer, d->peer->error);
+
+		if (!d->done && (d->started || !d->peer->done || !may))
 			return false;
 	}
 	return true;

@@ -176,7 +176,7 @@ static void note_syn(struct view *v)
 	}
 	if (!v->me->syn_sent) {
 		v->me->isn = v->tcp.seq;
-		v->me->sent_to = 1 + v->tcp.payload_len;
+		v->me->sent_to = v->me->syn_end = 1 + v->tcp.payload_len;
 		v->me->scale = v->opts.present & TCP_OPT_WSCALE ? v->opts.wscale : 0xff;
 	}
 	v->me->syn_sent = true;
@@ -227,7 +227,7 @@ static void judge_data(struct world *w, struct view *v)
 	}
 	if ((int32_t)(end - v->me->sent_to) > 0)
 		v->me->sent_to = end;
-	if ((int32_t)(end - v->other->edge_arrived) > 1)
+	if ((int32_t)(end - v->other->edge_arrived) > 1 && (int32_t)(end - v->me->syn_end) > 0)
 		accuse(w, v, "sends past the window", end, v->other->edge_arrived);
 }
 

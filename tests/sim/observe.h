@@ -29,6 +29,7 @@ struct observe_dir { /* what one engine sends; numbers count from its ISN */
 	uint32_t owed;	       /* segments since */
 	int32_t credit;	       /* ACKs that say nothing new, but may answer something */
 	uint32_t sent_to;      /* right edge of what it has sent */
+	uint32_t syn_end;      /* ... of the text of its SYN: it was sent before there was a window */
 	bool ts_sent;
 	uint32_t ts; /* its newest TSval */
 };

@@ -127,6 +127,15 @@ static uint64_t window(const struct world *w, int i)
 	return smaller(w->s->engine[i].tcp.sndbuf_max, w->s->engine[!i].tcp.rcvbuf_max);
 }
 
+/*
+ * With TCP-AO nobody sends a RST again that was lost (RFC 5925 7.7), so that the other side has to go through all its
+ * retransmissions.
+ */
+static uint64_t ao_patience_s(const struct world *w)
+{
+	return w->s->ao ? 1200 : 0;
+}
+
 /* Generous: what all streams one after the other would take over the slower direction, twice, and ten minutes. */
 uint64_t oracle_app_limit(const struct world *w)
 {
@@ -139,19 +148,16 @@ uint64_t oracle_app_limit(const struct world *w)
 
 	if (s->limit_ns)
 		return s->limit_ns;
-	limit = s->quiet_ns + 900 * SIM_S + 4 * (bytes / wnd) * rtt;
+	limit = s->quiet_ns + (900 + ao_patience_s(w)) * SIM_S + 4 * (bytes / wnd) * rtt;
 	if (rate != SIM_NEVER)
 		limit += 10 * (bytes * 8 * 1000 / rate) * SIM_MS;
 	return limit;
 }
 
-/*
- * The last timers: an orphan's patience, half-open connections, 2 MSL (perhaps anew). With TCP-AO nobody sends a RST again that
- * was lost (RFC 5925 7.7), so that an orphan has to go through all its retransmissions.
- */
+/* The last timers: an orphan's patience, half-open connections, 2 MSL (perhaps anew). */
 uint64_t oracle_drain_limit(const struct world *w)
 {
-	return w->done_at + (w->s->ao ? 1200 : 600) * SIM_S;
+	return w->done_at + (600 + ao_patience_s(w)) * SIM_S;
 }
 
 void oracle_overdue(struct world *w)

@@ -44,12 +44,13 @@ struct rules_conn { /* as it was at the last look */
 	uint32_t entry_pipe; /* in flight when recovery began */
 	uint64_t rtx_turn;   /* the turn of the last retransmission that was free */
 	uint64_t due;	     /* when all that was sent would be through at the pacing rate */
+	uint64_t rate;	     /* which was that */
 	bool established;
 };
 
 struct rules {
 	struct rules_conn *conn;
-	uint64_t retrans, loss_probes, window_probes, keepalive_probes;
+	uint64_t retrans, loss_probes, window_probes, keepalive_probes, recoveries;
 };
 
 static uint32_t in_flight(const struct tcp_conn *c)
@@ -114,9 +115,20 @@ static bool fresh_episode(const struct rules_conn *m, const struct tcp_conn *c)
 	       c->backoff != m->backoff || c->path_mtu != m->path_mtu || c->mtu_state != TCP_MTU_FIXED;
 }
 
+static bool moved(uint64_t *seen, uint64_t now)
+{
+	bool more = *seen != now;
+
+	*seen = now;
+	return more;
+}
+
 static bool free_retransmission(const struct side *side, struct rules_conn *m, const struct tcp_conn *c)
 {
-	if (m->rtx_turn == side->turns || (c->flags & TCP_F_SACK && !fresh_episode(m, c)))
+	bool begun = moved(&side->rules->recoveries, engine_stats(side->e)[XTCP_USER_fast_recoveries]);
+
+	/* One may have ended and the next begun at the same number within a turn. */
+	if (m->rtx_turn == side->turns || (c->flags & TCP_F_SACK && !begun && !fresh_episode(m, c)))
 		return false;
 	m->rtx_turn = side->turns;
 	return true;
@@ -141,6 +153,9 @@ static void judge_pace(struct side *side, struct rules_conn *m, const struct tcp
 	burst = burst > SIM_MS ? burst : SIM_MS;
 	if (now > burst && m->due < now - burst)
 		m->due = now - burst;
+	if (m->due > now && rate > m->rate) /* what is ahead is bytes, which leave faster now */
+		m->due = now + (m->due - now) / (rate / 1000 + 1) * m->rate / 1000;
+	m->rate = rate;
 	m->due += took;
 	if (m->due > now + burst + took)
 		accuse(side, c, "sends faster than its pacing rate, ns ahead and allowed", m->due - now, burst + took);
@@ -171,14 +186,6 @@ static void judge_segment(struct side *side, struct rules_conn *m, const struct 
 		accuse(side, c, "more in flight than when recovery began", pipe, m->entry_pipe);
 	if (!free)
 		judge_pace(side, m, c, len);
-}
-
-static bool moved(uint64_t *seen, uint64_t now)
-{
-	bool more = *seen != now;
-
-	*seen = now;
-	return more;
 }
 
 void rules_sent(struct side *side, const struct xtcp_addr *laddr, uint16_t lport, const struct xtcp_addr *raddr,

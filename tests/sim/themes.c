@@ -172,6 +172,7 @@ static void user_timeout(struct scenario *s, struct rng *r)
 		s->box[i].drop_unknown = false;
 		s->strip_how = STRIP_NOP; /* what is zero would hide the option behind it */
 		s->link[i].loss_ppm = s->link[i].burst_ppm = s->link[i].corrupt_ppm = 0; /* it is told but once */
+		s->link[i].hop_mtu = 0; /* not found in time when timeouts are two minutes apart */
 		s->link[i].blackouts = 1;
 		s->link[i].dark_from[0] = dark;
 		s->link[i].dark_to[0] = s->quiet_ns;
@@ -184,6 +185,7 @@ static void user_timeout(struct scenario *s, struct rng *r)
 		for (int k = 0; k < 2; k++) {
 			struct end_conf *e = &p->end[k];
 
+			e->write_chunk = e->write_chunk < 1000 ? e->write_chunk : 1000; /* each fits, and pauses once */
 			e->write_pause_ns = rng_log(r, SIM_S, 60 * SIM_S) / (e->bytes / e->write_chunk + 1);
 			e->stall_ns = 0;
 			e->close = END_CLOSE_LATE; /* an orphan before a shut window is not given the time */

@@ -262,6 +262,20 @@ static void test_fastopen_passive_answer_has_a_whole_initial_window(void **state
 	no_out();
 }
 
+/* The SYN-ACK is still out when the first flight begins: its sample counts from its own sending. */
+static void test_fastopen_passive_answer_is_a_sample_of_the_rate(void **state)
+{
+	bool limited;
+
+	syn_with(300, true);
+	out("S.", 0, 301, 0);
+	put(4 * 1460);
+	th_drain();
+	advance(40);
+	in(".", 301, 1 + 4 * 1460, 0);
+	assert_int_equal(tcp_delivery_rate(th.c, &limited), 4 * 1460 * 25);
+}
+
 static void test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text(void **state)
 {
 	syn_with(300, true);
@@ -329,6 +343,7 @@ int main(void)
 		TEST(test_fastopen_passive_text_is_there_before_the_handshake_ends),
 		TEST(test_fastopen_passive_reading_tells_no_window_before_there_is_need),
 		TEST(test_fastopen_passive_answer_has_a_whole_initial_window),
+		TEST(test_fastopen_passive_answer_is_a_sample_of_the_rate),
 		TEST(test_fastopen_passive_syn_ack_goes_again_and_acknowledges_the_text),
 		TEST(test_fastopen_passive_syn_again_brings_the_syn_ack_again),
 		TEST(test_fastopen_syn_with_text_not_taken_again_brings_the_syn_ack_again),

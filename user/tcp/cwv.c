@@ -96,7 +96,7 @@ bool cwv_restart(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		return tcp_restart_window(c, now_ns);
 	judge(c, v, ticks(now_ns), true, ticks(c->last_tx_ns));
 	if (v->unvalidated)
-		pacer_credit(c, tcp_initial_window(c->mss), now_ns);
+		pacer_credit(c, tcp_initial_window(c->mss));
 	return false;
 }
 

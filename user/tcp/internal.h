@@ -228,7 +228,7 @@ void pacer_expired(struct tcp_conn *c);
 /* Bytes of data were sent, for the first time or again. */
 void pacer_sent(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
 /* Nothing is in flight: so many bytes may leave at once. */
-void pacer_credit(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns);
+void pacer_credit(struct tcp_conn *c, uint32_t bytes);
 /* The algorithm or what is asked for has changed: is the rate cwnd's (TCP_PACE_WINDOW)? */
 void pacer_choose(struct tcp_conn *c);
 /* With TCP_PACE_WINDOW: cwnd or the round-trip time may have changed. */

@@ -164,14 +164,14 @@ void pacer_expired(struct tcp_conn *c)
 	c->pace |= TCP_PACE_LATE;
 }
 
-void pacer_credit(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns)
+void pacer_credit(struct tcp_conn *c, uint32_t bytes)
 {
 	struct tcp_pace *p;
 
 	if (!(c->pace & TCP_PACE_ON) || c->tune & TCP_TUNE_PACING || tcp_cold_peek(c)->pace.max)
 		return; /* the application wants no bursts */
 	p = &tcp_cold(c)->pace;
-	p->credit_ns = min_u64(time_of(p, bytes), now_ns);
+	p->credit = bytes;
 	c->pace |= TCP_PACE_CREDIT;
 }
 
@@ -186,7 +186,7 @@ void pacer_sent(struct tcp_conn *c, uint32_t bytes, uint64_t now_ns)
 	if (c->pace & TCP_PACE_LATE)
 		from -= min_u64(from, burst_ns(c, p));
 	if (c->pace & TCP_PACE_CREDIT)
-		from = min_u64(from, now_ns - p->credit_ns);
+		from = min_u64(from, now_ns - min_u64(now_ns, time_of(p, p->credit)));
 	p->next_ns = max_u64(p->next_ns, from) + time_of(p, bytes);
 	if (p->next_ns >= now_ns)
 		c->pace &= (uint8_t) ~(TCP_PACE_LATE | TCP_PACE_CREDIT);

@@ -45,7 +45,8 @@ void rate_sent(struct tcp_conn *c, struct tcp_rec *r, uint64_t now_ns)
 	if (r->flags & TCP_REC_SYN)
 		return;
 	t = &tcp_cold(c)->rate;
-	if (tcp_flight(c) == r->len && !(r->flags & TCP_REC_RTX)) { /* nothing else is out: the flight begins here */
+	if (tcp_flight(c) - !(c->flags & TCP_F_SYN_ACKED) == r->len &&
+	    !(r->flags & TCP_REC_RTX)) { /* nothing else is out, but for a SYN (RFC 7413): the flight begins here */
 		t->first_us = tcp_us(now_ns);
 		t->delivered_us = tcp_us(now_ns);
 	}

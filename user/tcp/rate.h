@@ -30,15 +30,15 @@ enum {
 	TCP_PACE_HELD = 2,    /* something waits for tcp_pace.next_ns */
 	TCP_PACE_LATE = 4,    /* it did: what the timer was late is made good for */
 	TCP_PACE_WINDOW = 8,  /* the rate is cwnd's in a round trip, the congestion control has none */
-	TCP_PACE_CREDIT = 16, /* tcp_pace.credit_ns is valid: next_ns may lie so far behind the clock */
+	TCP_PACE_CREDIT = 16, /* tcp_pace.credit is valid: next_ns may lie so far behind the clock */
 };
 
-struct tcp_pace {	  /* pacer.c */
-	uint64_t rate;	  /* bytes/s, by the congestion control; 0: unpaced */
-	uint64_t max;	  /* bytes/s, by the application; 0: no limit */
-	uint64_t next_ns; /* when all that was sent is through at that rate */
-	uint64_t credit_ns;
+struct tcp_pace {	      /* pacer.c */
+	uint64_t rate;	      /* bytes/s, by the congestion control; 0: unpaced */
+	uint64_t max;	      /* bytes/s, by the application; 0: no limit */
+	uint64_t next_ns;     /* when all that was sent is through at that rate */
 	uint64_t ns_x65536;   /* for a byte at the rate in force, in 2^-16 ns */
+	uint32_t credit;      /* bytes */
 	uint32_t cwnd;	      /* bytes: what the rate was made of, with TCP_PACE_WINDOW; 0: none yet */
 	uint32_t round_end;   /* snd_nxt then */
 	uint32_t limited_end; /* snd_nxt when cwnd last held data back; valid with cwnd */
