@@ -43,6 +43,30 @@ static void test_peak_never_exceeds_the_maximum_and_holds_for_three_quarters(voi
 	}
 }
 
+/* Who asks first ends up with the same as who puts every sample. */
+static void test_peak_that_stays_need_not_be_put(void **state)
+{
+	struct tcp_peak all = { 0 }, some = { 0 };
+	uint32_t seed = 9, now = 0u - 50000u, spared = 0;
+
+	for (uint32_t n = 0; n < SAMPLES; n++) {
+		uint32_t sample = n % 3000 ? 900 + next(&seed) % 20 : 2000; /* this one goes with its age */
+
+		now += next(&seed) % (n % 1000 ? 4 : 3 * WINDOW);
+		peak_put(&all, now, WINDOW, sample);
+		if (peak_stays(&some, now, WINDOW, sample))
+			spared++;
+		else
+			peak_put(&some, now, WINDOW, sample);
+		assert_int_equal(some.count, all.count);
+		for (uint32_t i = 0; i < all.count; i++) {
+			assert_int_equal(some.at[i], all.at[i]);
+			assert_int_equal(some.value[i], all.value[i]);
+		}
+	}
+	assert_true(spared > SAMPLES / 2);
+}
+
 static void test_peak_window_that_shrinks_loses_no_more_than_it_must(void **state)
 {
 	struct tcp_peak p = { 0 };
@@ -73,6 +97,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_peak_never_exceeds_the_maximum_and_holds_for_three_quarters),
+		cmocka_unit_test(test_peak_that_stays_need_not_be_put),
 		cmocka_unit_test(test_peak_window_that_shrinks_loses_no_more_than_it_must),
 		cmocka_unit_test(test_peak_of_complements_is_the_minimum),
 	};

@@ -84,8 +84,10 @@ void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited)
 	over = v->pipe.count && seq_geq(c->snd_una, v->round_end);
 	if (over || !v->pipe.count)
 		v->round_end = c->snd_nxt;
-	peak_put(&v->pipe, now, period(c), a->rs.delivered);
-	judge(c, v, now, over && app_limited, now);
+	if (!peak_stays(&v->pipe, now, period(c), a->rs.delivered))
+		peak_put(&v->pipe, now, period(c), a->rs.delivered);
+	if (v->unvalidated || (over && app_limited)) /* nothing else ends the validated phase */
+		judge(c, v, now, over && app_limited, now);
 }
 
 bool cwv_restart(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)

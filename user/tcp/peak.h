@@ -10,6 +10,7 @@
 #ifndef TCP_PEAK_H
 #define TCP_PEAK_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define TCP_PEAKS 4
@@ -19,6 +20,15 @@ struct tcp_peak {
 	uint32_t count;		   /* 0: no sample yet */
 };
 
+/* To put this value would change nothing; so it is nearly always, and cheaper to ask. */
+static inline bool peak_stays(const struct tcp_peak *p, uint32_t now, uint32_t window, uint32_t value)
+{
+	uint32_t last = p->count - 1;
+
+	return p->count && now - p->at[0] <= window &&
+	       (p->value[last] > value ? now - p->at[last] <= window / TCP_PEAKS
+				       : p->value[last] == value && p->at[last] == now);
+}
 /* now is not older than the last one; window is below 2^31. */
 void peak_put(struct tcp_peak *p, uint32_t now, uint32_t window, uint32_t value);
 /* 0: nothing in the window. */

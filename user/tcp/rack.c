@@ -71,6 +71,8 @@ static void least_rtt(struct tcp_conn *c, uint32_t rtt_us, const struct tcp_rec 
 		return;
 	}
 	p = &tcp_cold(c)->min_rtt;
+	if (peak_stays(p, now, MIN_RTT_TICKS, sample))
+		return;
 	if (!p->count && c->min_rtt_us)
 		peak_put(p, now, MIN_RTT_TICKS, ~c->min_rtt_us);
 	peak_put(p, now, MIN_RTT_TICKS, sample);
