@@ -6,6 +6,7 @@
 #
 #   O=DIR      where to build (default build; the BPF object and its skeleton are in build/ always)
 #   V=1        show the commands       WERROR=0   warnings do not stop the build
+#   LTO=0      no optimisation across files in what is installed and measured (tests do without in any case)
 #   DIRS=...   folders of user/ that go into the library (default all), to build part of an unfinished tree
 MAKEFLAGS += --no-builtin-rules --no-print-directory
 .SUFFIXES:
@@ -41,10 +42,15 @@ WARN := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes $(if $(f
 INCLUDES := -Iinclude -Iuser -Ibuild
 DEFS := -D_GNU_SOURCE -DXTCP_VERSION='"$(VERSION)"'
 OPT := -O2 -g
+# The library's objects hold both machine code, which tests link, and what the link-time optimiser wants.
+LTO ?= 1
 ifeq ($(SAN),1)
+LTO := 0
 OPT := -O1 -g1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all
 endif
 CFLAGS := -std=gnu11 $(OPT) $(WARN) -fno-strict-aliasing -fPIC -pthread $(DEFS) $(INCLUDES) $(XFLAGS)
+LTO_CFLAGS := $(if $(filter 1,$(LTO)),-flto -ffat-lto-objects)
+LTO_LDFLAGS := $(if $(filter 1,$(LTO)),-flto=2 -fno-semantic-interposition)
 # Tests: cmocka hands every case a state that few use.
 TEST_CFLAGS := $(CFLAGS) -Wno-unused-parameter -Itests
 LDFLAGS := $(OPT) -pthread -Wl,--as-needed
@@ -126,7 +132,7 @@ $(Q)mkdir -p $(@D) && $(CC) $(1) -MMD -MP -MF $(@:.o=.d) -MT $@ -c $< -o $@.$$$$
 endef
 
 $(O)/obj/user/%.o: user/%.c Makefile
-	$(call compile_c,$(CFLAGS))
+	$(call compile_c,$(CFLAGS) $(LTO_CFLAGS))
 
 $(O)/obj/tests/%.o: tests/%.c Makefile
 	$(call compile_c,$(TEST_CFLAGS))
@@ -141,14 +147,15 @@ $(LIBA): $(LIB_OBJ) $(O)/lib.list
 	$(call say,AR,$@)
 	$(Q)rm -f $@.$$$$; ar rcsD $@.$$$$ $(LIB_OBJ) && mv $@.$$$$ $@
 
+# What is linked from, and the optimiser's flags: $(LTO_LDFLAGS), or nothing.
 define link
 $(call say,LD,$@)
-$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) -o $@.$$$$ $(1) && mv $@.$$$$ $@
+$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(or $(2),-fno-lto) -o $@.$$$$ $(1) && mv $@.$$$$ $@
 endef
 
 $(LIBSO): $(LIB_OBJ) $(O)/lib.list user/api/libxtcp.map
 	$(call link,-shared -Wl$(comma)-soname$(comma)libxtcp.so.$(SOVERSION) \
-		-Wl$(comma)--version-script=user/api/libxtcp.map $(LIB_OBJ) $(LDLIBS))
+		-Wl$(comma)--version-script=user/api/libxtcp.map $(LIB_OBJ) $(LDLIBS),$(LTO_LDFLAGS))
 	$(Q)ln -sf libxtcp.so $(O)/libxtcp.so.$(SOVERSION)
 
 # One self-contained file: the library's own names stay inside it.
@@ -157,7 +164,7 @@ $(O)/libxtcp-preload.so: $(PRELOAD_OBJ) $(LIBA) $(wildcard user/api/preload.map)
 		$(addprefix -Wl$(comma)--version-script=,$(wildcard user/api/preload.map)) $(PRELOAD_OBJ) $(LIBA) $(LDLIBS) -ldl)
 
 $(O)/xtcp: $(CLI_OBJ) $(LIBA)
-	$(call link,$(CLI_OBJ) $(LIBA) $(LDLIBS))
+	$(call link,$(CLI_OBJ) $(LIBA) $(LDLIBS),$(LTO_LDFLAGS))
 
 comma := ,
 
@@ -180,7 +187,7 @@ $(SIM_BIN): $(call obj,$(SIM_SRC)) $(LIBA)
 	$(call link,$(filter %.o,$^) $(LIBA) $(LDLIBS))
 
 $(BENCH_BIN): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(LIBA)
-	$(call link,$< $(LIBA) $(LDLIBS))
+	$(call link,$< $(LIBA) $(LDLIBS),$(LTO_LDFLAGS))
 
 # Programs that use the library name it here; the others are built even when the library does not build.
 $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_check \
