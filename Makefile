@@ -67,7 +67,7 @@ SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 NETNS_SRC := $(sort $(wildcard tests/netns/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
-PACKETDRILL_SRC := $(sort $(wildcard tests/packetdrill/*.c)) tests/sim/simport.c
+PACKETDRILL_SRC := $(sort $(wildcard tests/packetdrill/*.c)) tests/sim/simport.c tests/sim/simgso.c
 MAN1 := $(sort $(wildcard user/cli/*.1))
 MAN3 := $(sort $(wildcard include/*.3 include/man/*.3 user/api/*.3))
 

@@ -43,6 +43,7 @@ enum wire_family { WIRE_IP4 = 4, WIRE_IP6 = 6 };
 
 #define WIRE_IPPROTO_ICMP 1
 #define WIRE_IPPROTO_TCP 6
+#define WIRE_TCP_CSUM_OFF 16 /* of the checksum field in the TCP header */
 #define WIRE_IPPROTO_ICMPV6 58
 
 /* Where a frame's headers are and what they hold. Offsets are in bytes from the frame's start. */

@@ -3,6 +3,7 @@
 #include "poison.h"
 
 #include <sanitizer/asan_interface.h>
+#include "sim/simgso.c"
 #include "sim/simport.c"
 
 static void release(struct io_port *port, struct io_pkt *pkts, int n)

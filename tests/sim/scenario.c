@@ -322,6 +322,15 @@ static void make_ao(struct scenario *s)
 		s->ao = s->ao && !s->link[i].shrink_ppm && !s->shift[i] && !memcmp(&s->box[i], &none, sizeof(none));
 }
 
+/* Half of the engines have a device that cuts up super-segments. */
+static void make_gso(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 12);
+
+	for (int i = 0; i < 2; i++)
+		s->gso_bytes[i] = rng_percent(&r, 50) ? (uint32_t)rng_log(&r, 3000, 65280) : 0;
+}
+
 void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -361,6 +370,8 @@ void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 		themes_make(s);
 	if (generation > 3)
 		make_ao(s);
+	if (generation > 4)
+		make_gso(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 

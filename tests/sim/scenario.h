@@ -26,8 +26,9 @@
  *   2  and boxes on the way (boxes.c)
  *   3  and themes (themes.c)
  *   4  and signatures (TCP-AO)
+ *   5  and super-segments (GSO)
  */
-#define SIM_GENERATION 4
+#define SIM_GENERATION 5
 
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
@@ -153,6 +154,7 @@ struct scenario {
 	uint64_t measure_ns;   /* then goodput counts from here */
 	uint32_t check_every;  /* turns between two checks of all invariants */
 	bool mem_kills;	       /* connections may be ended for their memory */
+	uint32_t gso_bytes[2]; /* most text of a super-segment; 0: none are made */
 	bool ao;	       /* all is signed with TCP-AO, and keys change */
 	uint32_t pairs;
 	struct pair_conf pair[SIM_PAIRS_MAX];

@@ -223,6 +223,7 @@ static const struct io_port_ops simport_ops = {
 	.tx_commit = sim_tx_commit,
 	.tx_cancel = sim_tx_cancel,
 	.tx_flush = sim_tx_flush,
+	.tx_gso = simport_gso,
 	.rx_pending = sim_rx_pending,
 	.fds = sim_fds,
 	.lost = sim_lost,
@@ -236,6 +237,7 @@ void simport_open(struct simport *s, struct io_frames *frames, uint8_t *area, ui
 	s->port.frames = frames;
 	s->port.area = area;
 	s->port.mtu = mtu;
+	s->port.gso_bytes = 0;
 	s->fill_max = fill_max < SIMPORT_RX_RING ? fill_max : SIMPORT_RX_RING;
 	s->tx_max = tx_max < SIMPORT_TX_RING ? tx_max : SIMPORT_TX_RING;
 	s->fill_count = s->rx_head = s->rx_count = 0;

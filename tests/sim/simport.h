@@ -42,6 +42,8 @@ struct simport {
 
 void simport_open(struct simport *s, struct io_frames *frames, uint8_t *area, uint32_t mtu, uint32_t fill_max,
 		  uint32_t tx_max);
+/* tx_gso; the port's gso_bytes says whether the engine makes use of it (simgso.c). */
+int simport_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how);
 /* A frame arrives. False: dropped, the engine is too slow. meta NULL: none. */
 bool simport_deliver(struct simport *s, const uint8_t *data, uint32_t len, const struct xtcp_meta *meta);
 

@@ -9,6 +9,7 @@
 #include "engine_pair.h"
 #include "lib/addr.h"
 /* The simulator's port: one file of it, without the rest. */
+#include "sim/simgso.c"
 #include "sim/simport.c"
 
 static int find_side(struct pair *p, const struct xtcp_addr *a)

@@ -53,6 +53,28 @@ static void test_output_small_ring_keeps_all_in_order(void **state)
 	assert_int_equal(stat_of(0, retrans_segs) + stat_of(1, in_ooo) + stat_of(1, in_seq_old), 0);
 }
 
+/* Where the device cuts up super-segments, bulk goes as such, and arrives as if it had not. */
+static void test_output_bulk_goes_as_super_segments(void **state)
+{
+	uint64_t at = 0;
+
+	join(2); /* one of either IP version */
+	kp->side[0].port.port.gso_bytes = 65280;
+	for (uint32_t c = 0; c < 2; c++) {
+		kit_send(0, conn[c], 200000);
+		for (int i = 0; i < 500 && at < 200000u * (c + 1); i++) {
+			pair_turn(kp);
+			kp->now += 100000;
+			kit_receive(1, peer[c], &at);
+		}
+		assert_int_equal(at, 200000u * (c + 1));
+	}
+	assert_true(stat_of(0, tx_supers) > 4);
+	assert_true(stat_of(0, out_segs) > 400000 / 1460);
+	assert_true(stat_of(0, tx_frames) < stat_of(0, out_segs) / 2);
+	assert_int_equal(stat_of(0, retrans_segs) + stat_of(1, in_ooo) + stat_of(1, in_csum) + kp->side[0].port.bad, 0);
+}
+
 static void test_output_small_ring_serves_all_in_turn(void **state)
 {
 	uint64_t least = UINT64_MAX, most = 0;
@@ -222,13 +244,10 @@ static void test_output_addresses_follow_the_destination(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_output_small_ring_keeps_all_in_order),
-		TEST(test_output_small_ring_serves_all_in_turn),
-		TEST(test_output_full_ring_comes_back_soon),
-		TEST(test_output_full_ring_holds_up_no_events),
-		TEST(test_output_few_free_chunks_are_no_loss),
-		TEST(test_output_bulk_gives_way_to_others),
-		TEST(test_output_turn_has_a_budget),
+		TEST(test_output_small_ring_keeps_all_in_order),    TEST(test_output_bulk_goes_as_super_segments),
+		TEST(test_output_small_ring_serves_all_in_turn),    TEST(test_output_full_ring_comes_back_soon),
+		TEST(test_output_full_ring_holds_up_no_events),	    TEST(test_output_few_free_chunks_are_no_loss),
+		TEST(test_output_bulk_gives_way_to_others),	    TEST(test_output_turn_has_a_budget),
 		TEST(test_output_addresses_follow_the_destination),
 	};
 

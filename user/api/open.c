@@ -135,13 +135,25 @@ static int copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from)
 
 /* ---- news from the host ---- */
 
+/*
+ * Super-segments go past AF_XDP, into a queue that the kernel chooses: with several of them order would be lost. Without TSO the
+ * kernel cuts them up itself, in a burst that overruns a peer with native XDP.
+ */
+static bool takes_supers(const struct ctl_link *l)
+{
+	return l->tso && l->tx_queues == 1;
+}
+
 static void on_link(void *arg, const struct ctl_link *l)
 {
 	struct xtcp *x = arg;
 
 	x->gone = x->gone || l->gone;
-	if (!l->gone)
-		engine_host_link(x->engine, l->mac, l->mtu, l->up);
+	if (l->gone)
+		return;
+	if (x->port)
+		xsk_set_gso(x->port, takes_supers(l));
+	engine_host_link(x->engine, l->mac, l->mtu, l->up);
 }
 
 static void on_addr(void *arg, const struct xtcp_addr *addr, uint32_t index, bool added)
@@ -236,10 +248,12 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		.queue = c->first_queue,
 		.queues = c->queues,
 		.force_copy = c->force_copy,
+		.gso = true,
 		.xsks_map_fd = ctl_xsks_fd(x->ctl),
 		.frames = engine_frames(x->engine),
 		.area = engine_area(x->engine),
 	};
+	int err;
 
 	if (c->first_queue >= l->queues || c->queues > l->queues - c->first_queue)
 		return fail(EINVAL, "%s has %u receive queues, 0 to %u; queues %u to %u were asked for", l->name,
@@ -248,7 +262,10 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		xc.queues = l->queues - c->first_queue;
 	if (xc.queues > XTCP_MAX_QUEUES)
 		xc.queues = XTCP_MAX_QUEUES;
-	return xsk_open(&x->port, &xc, &x->xsk);
+	err = xsk_open(&x->port, &xc, &x->xsk);
+	if (!err)
+		xsk_set_gso(x->port, takes_supers(l));
+	return err;
 }
 
 int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)

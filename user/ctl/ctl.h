@@ -19,8 +19,10 @@ struct ctl_link {
 	char name[16];
 	char driver[32]; /* "veth", "virtio_net", ...; "" unknown */
 	uint8_t mac[6];
-	uint32_t mtu;	   /* bytes */
-	uint32_t queues;   /* receive queues */
+	uint32_t mtu;	 /* bytes */
+	uint32_t queues; /* receive queues */
+	uint32_t tx_queues;
+	bool tso;	   /* TCP segmentation offload is in force (ethtool -k) */
 	bool up;	   /* administratively up and carrier present */
 	bool virtual_link; /* a driver whose peer may leave checksums partial: veth, tun, virtio_net */
 	bool gone;	   /* the interface has been removed */
@@ -28,7 +30,7 @@ struct ctl_link {
 
 /* News for the engine; any may be NULL. Called from ctl_process() and ctl_open() only. */
 struct ctl_events {
-	void (*link)(void *arg, const struct ctl_link *link); /* MTU, MAC, up/down, removal */
+	void (*link)(void *arg, const struct ctl_link *link); /* MTU, MAC, TSO, up/down, removal */
 	void (*addr)(void *arg, const struct xtcp_addr *addr, uint32_t index, bool added);
 	void (*neigh)(void *arg, const struct xtcp_addr *next_hop, const uint8_t mac[6]); /* mac NULL: failed or gone */
 	void (*routes_changed)(void *arg); /* every cached route is void */

@@ -46,6 +46,14 @@ static int ethtool(const char *ifname, void *cmd)
 	return rc;
 }
 
+/* A veth loses it while its other end has native XDP. */
+static void ask_tso(struct ctl_link *link)
+{
+	struct ethtool_value v = { .cmd = ETHTOOL_GTSO };
+
+	link->tso = !ethtool(link->name, &v) && v.data;
+}
+
 static void ask_driver(struct ctl_link *link)
 {
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
@@ -54,10 +62,16 @@ static void ask_driver(struct ctl_link *link)
 	if (!ethtool(link->name, &info))
 		memcpy(link->driver, info.driver, sizeof(link->driver) - 1);
 	link->virtual_link = is_virtual(link->driver);
-	if (!ethtool(link->name, &ch) && ch.rx_count + ch.combined_count)
-		link->queues = ch.rx_count + ch.combined_count;
+	if (!ethtool(link->name, &ch)) {
+		if (ch.rx_count + ch.combined_count)
+			link->queues = ch.rx_count + ch.combined_count;
+		link->tx_queues = ch.tx_count + ch.combined_count;
+	}
 	if (!link->queues)
 		link->queues = 1;
+	if (!link->tx_queues)
+		link->tx_queues = 1;
+	ask_tso(link);
 }
 
 static void parse(const struct nlmsghdr *nlh, struct ctl_link *link)
@@ -125,6 +139,7 @@ int link_refresh(struct nl *nl, struct ctl_link *link)
 
 	if (err)
 		return err;
+	ask_tso(&fresh);
 	*link = fresh;
 	return 0;
 }
@@ -132,8 +147,8 @@ int link_refresh(struct nl *nl, struct ctl_link *link)
 void link_report(struct ctl *ctl, const struct ctl_link *fresh)
 {
 	struct ctl_link *link = &ctl->link;
-	bool same = link->up == fresh->up && link->mtu == fresh->mtu && link->gone == fresh->gone &&
-		    !memcmp(link->mac, fresh->mac, 6) && !strcmp(link->name, fresh->name);
+	bool same = link->up == fresh->up && link->tso == fresh->tso && link->mtu == fresh->mtu &&
+		    link->gone == fresh->gone && !memcmp(link->mac, fresh->mac, 6) && !strcmp(link->name, fresh->name);
 
 	*link = *fresh;
 	if (!same && ctl->conf.events.link)
@@ -154,6 +169,7 @@ void link_news(struct ctl *ctl, const struct nlmsghdr *nlh)
 		fresh.up = false;
 	} else {
 		parse(nlh, &fresh);
+		ask_tso(&fresh);
 	}
 	link_report(ctl, &fresh);
 }

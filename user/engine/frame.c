@@ -133,6 +133,57 @@ int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_se
 	return 0;
 }
 
+/* Addresses, ports and numbers of a segment as large as all of them; the device puts them right in each (GSO). */
+static uint32_t put_super_headers(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg, bool v4)
+{
+	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40), tcp_len = 20u + seg->opt_len;
+	uint16_t sum;
+
+	memcpy(p, to->l2, l3);
+	if (v4)
+		put_ip4(p + l3, to, seg, tcp_len + seg->len);
+	else
+		put_ip6(p + l3, to, seg, tcp_len + seg->len);
+	put_tcp(p + l4, to, seg, tcp_len);
+	sum = csum_fold(csum_pseudo(to->laddr->b, to->raddr->b, WIRE_IPPROTO_TCP, tcp_len + seg->len));
+	memcpy(p + l4 + WIRE_TCP_CSUM_OFF, &sum, 2);
+	return l4 + tcp_len;
+}
+
+int frame_send_super(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
+{
+	bool v4 = addr_is_v4(to->raddr);
+	uint8_t head[14 + 40 + 60];
+	struct io_pkt *pkt = &e->out;
+	struct io_gso how = { .size = seg->gso_size, .v6 = !v4, .cwr = seg->flags & TCP_CWR };
+	int err;
+
+	how.l4_off = (uint16_t)(to->l2_len + (v4 ? 20 : 40));
+	pkt->frag[0].data = head;
+	pkt->frag[0].len = put_super_headers(head, to, seg, v4);
+	pkt->nfrags = 1 + seg->nspans;
+	pkt->len = pkt->frag[0].len + seg->len;
+	for (uint32_t i = 0; i < seg->nspans; i++) {
+		pkt->frag[1 + i].data = (uint8_t *)(uintptr_t)seg->span[i].data; /* only read */
+		pkt->frag[1 + i].len = seg->span[i].len;
+	}
+	err = e->port->ops->tx_gso(e->port, pkt, &how);
+	if (unlikely(err))
+		return err;
+	count(e, tx_frames);
+	count(e, tx_supers);
+	count_n(e, tx_bytes, pkt->len);
+	if (unlikely(e->tap)) {
+		pkt->has_meta = 1;
+		pkt->meta = (struct xtcp_meta){ .l3_off = (uint16_t)to->l2_len,
+						.l4_off = how.l4_off,
+						.flags = XTCP_META_F_TCP_PARTIAL };
+		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport),
+		       seg);
+	}
+	return 0;
+}
+
 void frame_commit(struct engine *e, const struct io_pkt *pkt)
 {
 	e->port->ops->tx_commit(e->port, pkt);

@@ -28,6 +28,11 @@ static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 			       .flow_label = c->hash };
 	struct ao_sign sign;
 
+	if (e->seg.gso_size) {
+		if (unlikely(frame_send_super(e, &to, &e->seg)))
+			count(e, tx_supers_lost); /* as in a network; retransmission repairs it */
+		return;
+	}
 	if (unlikely(c->tcp.sig_bytes == AO_OPTION_BYTES)) {
 		ao_sign_conn(e, conn_ref(e, c), &e->seg, &sign);
 		to.ao = &sign;
@@ -58,6 +63,7 @@ static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
 	bool usable = dst_usable(e, c->dst);
 
 	fill_l2(e, c, l2);
+	e->env.gso_bytes = usable && dst_takes_supers(e, c->dst) ? e->port->gso_bytes : 0;
 	for (uint32_t n = 0; n < max; n++) {
 		if (!room(e))
 			return SENT_NO_ROOM;

@@ -17,9 +17,9 @@
 #include <unistd.h>
 #include "lib/csum.h"
 #include "lib/fail.h"
+#include "xtcp/wire.h"
 
 #define SNAPLEN 262144	/* bytes, libpcap's usual maximum */
-#define TCP_CSUM_OFF 16 /* of the checksum field in the TCP header */
 
 struct pcap_tap {
 	pcap_t *dead;
@@ -110,10 +110,10 @@ static void complete_csum(uint8_t *frame, uint32_t len, const struct xtcp_meta *
 	uint32_t end = packet_end(frame, len, m->l3_off);
 	uint16_t csum;
 
-	if (m->l4_off < m->l3_off || m->l4_off + TCP_CSUM_OFF + 2u > end)
+	if (m->l4_off < m->l3_off || m->l4_off + WIRE_TCP_CSUM_OFF + 2u > end)
 		return;
 	csum = (uint16_t)~csum_fold(csum_partial(frame + m->l4_off, end - m->l4_off));
-	memcpy(frame + m->l4_off + TCP_CSUM_OFF, &csum, sizeof(csum));
+	memcpy(frame + m->l4_off + WIRE_TCP_CSUM_OFF, &csum, sizeof(csum));
 }
 
 void pcap_tap_frame(struct pcap_tap *t, const struct io_pkt *pkt, uint64_t wall_ns)

@@ -36,6 +36,15 @@ struct io_pkt {
 	struct io_frag frag[IO_MAX_FRAGS];
 };
 
+/* How a super-segment is to be cut up. */
+#define IO_GSO_FRAGS 3 /* its headers, and its text in at most two pieces */
+struct io_gso {
+	uint16_t size;	 /* bytes of text of each segment */
+	uint16_t l4_off; /* of the TCP header, which holds the pseudo-header's sum in its checksum field */
+	bool v6;
+	bool cwr; /* CWR goes with the first segment only (RFC 3168) */
+};
+
 /* The frames' free stack and counters, in the region; indices only. */
 struct io_frames {
 	uint32_t chunk_size; /* bytes, a power of two */
@@ -69,6 +78,11 @@ struct io_port_ops {
 	void (*tx_cancel)(struct io_port *, const struct io_pkt *pkt);
 	/* One doorbell for all committed frames; collects completions. 0, or -errno when the link is gone. */
 	int (*tx_flush)(struct io_port *);
+	/*
+	 * With gso_bytes only. Send a super-segment at once, after all frames committed before it; frag[0] holds the headers, the
+	 * others the text, none of them chunks. 0, or -errno: it was not sent.
+	 */
+	int (*tx_gso)(struct io_port *, const struct io_pkt *pkt, const struct io_gso *how);
 	/* True when frames wait to be received (looks at the ring only: no system call). */
 	bool (*rx_pending)(struct io_port *);
 	/* Descriptors to poll for readability while idle; returns how many (<= max). 0 for a simulated port. */
@@ -81,8 +95,9 @@ struct io_port_ops {
 struct io_port {
 	const struct io_port_ops *ops;
 	struct io_frames *frames;
-	uint8_t *area; /* chunks * chunk_size bytes, page-aligned */
-	uint32_t mtu;  /* largest IP packet sent or received, bytes */
+	uint8_t *area;	    /* chunks * chunk_size bytes, page-aligned */
+	uint32_t mtu;	    /* largest IP packet sent or received, bytes */
+	uint32_t gso_bytes; /* most text of a super-segment; 0: it takes none */
 };
 
 #endif

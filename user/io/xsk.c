@@ -26,6 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
+#include "io/gso.h"
 #include "io/xdp_uapi.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
@@ -325,6 +327,25 @@ static int xsk_tx_flush(struct io_port *port)
 	return err < 0 ? err : 0;
 }
 
+/* In copy mode both ways end in the driver before the call returns: so what was committed before goes first. */
+static int xsk_tx_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how)
+{
+	struct xsk_port *x = (struct xsk_port *)port;
+	int err;
+
+	if (__atomic_load_n(x->tx.consumer, __ATOMIC_RELAXED) != x->tx.cached_prod) {
+		err = xsk_tx_flush(port);
+		if (err)
+			return err;
+	}
+	return gso_send(x->gso_fd, pkt, how);
+}
+
+void xsk_set_gso(struct io_port *port, bool on)
+{
+	port->gso_bytes = on && ((struct xsk_port *)port)->gso_fd >= 0 ? GSO_BYTES : 0;
+}
+
 static bool xsk_rx_pending(struct io_port *port)
 {
 	struct xsk_port *x = (struct xsk_port *)port;
@@ -357,6 +378,8 @@ static void xsk_close(struct io_port *port)
 {
 	struct xsk_port *x = (struct xsk_port *)port;
 
+	if (x->gso_fd >= 0)
+		close(x->gso_fd);
 	xsk_port_teardown(x);
 	/* The kernel has let go of every chunk, and frames still held died with the port. */
 	xsk_frames_init(port->frames, port->area);
@@ -371,6 +394,7 @@ const struct io_port_ops xsk_port_ops = {
 	.tx_commit = xsk_tx_commit,
 	.tx_cancel = xsk_tx_cancel,
 	.tx_flush = xsk_tx_flush,
+	.tx_gso = xsk_tx_gso,
 	.rx_pending = xsk_rx_pending,
 	.fds = xsk_fds,
 	.lost = xsk_lost,

@@ -18,6 +18,7 @@ struct xsk_conf {
 	uint32_t queue;		  /* first receive queue */
 	uint32_t queues;	  /* how many, 1 .. XTCP_MAX_QUEUES */
 	bool force_copy;	  /* do not try zero-copy */
+	bool gso;		  /* super-segments may be sent past AF_XDP, in copy mode */
 	int xsks_map_fd;	  /* map "xsks": each socket is entered at its queue */
 	struct io_frames *frames; /* chunk_size and chunks set by the caller; the rest is initialised here */
 	uint8_t *area;
@@ -31,6 +32,7 @@ struct xsk_info {
 	bool multi_buffer;
 	bool need_wakeup;
 	uint32_t queues;
+	bool gso;
 };
 
 /*
@@ -39,6 +41,9 @@ struct xsk_info {
  * -ENOMEM locked-memory limit, -ENODEV, -ENOTSUP no AF_XDP.
  */
 int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info *info);
+
+/* Whether super-segments are sent from now on, if they can be at all. */
+void xsk_set_gso(struct io_port *port, bool on);
 
 /* Kernel's view of dropped frames (XDP_STATISTICS), summed over queues. */
 struct xsk_kernel_stats {

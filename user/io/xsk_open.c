@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <time.h>
+#include "io/gso.h"
 #include "lib/fail.h"
 
 #define RX_RING_DEFAULT 4096 /* more than a receive window of 4 MiB has segments of 1,448 bytes */
@@ -252,10 +253,11 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	x = calloc(1, sizeof(*x) + conf->queues * sizeof(x->q[0]));
 	if (!x)
 		return explain(conf, -1, ENOMEM);
-	x->port = (struct io_port){ &xsk_port_ops, conf->frames, conf->area, conf->mtu };
+	x->port = (struct io_port){ &xsk_port_ops, conf->frames, conf->area, conf->mtu, 0 };
 	x->shift = (uint32_t)__builtin_ctz(conf->frames->chunk_size);
 	x->chunk_mask = conf->frames->chunk_size - 1;
 	x->queues = conf->queues;
+	x->gso_fd = -1;
 	raise_memlock();
 	err = bind_best(x, conf);
 	if (err)
@@ -266,8 +268,10 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	err = enter_map(x, conf);
 	if (err)
 		goto out_teardown;
+	if (conf->gso && !x->zero_copy) /* without it every segment is a frame of its own */
+		x->gso_fd = gso_open(conf->ifname, conf->ifindex);
 	if (info)
-		*info = (struct xsk_info){ x->zero_copy, x->multi_buffer, true, conf->queues };
+		*info = (struct xsk_info){ x->zero_copy, x->multi_buffer, true, conf->queues, x->gso_fd >= 0 };
 	*out = &x->port;
 	return 0;
 

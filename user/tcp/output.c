@@ -47,6 +47,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	out->ack = 0;
 	out->urg = 0;
 	out->len = 0;
+	out->gso_size = 0;
 	out->nspans = 0;
 	out->tclass = c->tclass;
 	out->ttl = c->ttl;
@@ -277,6 +278,43 @@ static bool part_ends(struct tcp_conn *c, uint32_t len, uint32_t left, uint32_t 
 	return part > c->mss;
 }
 
+/*
+ * More full segments, each like the first of full bytes, may go with it as one super-segment, which the device cuts up. How many
+ * bytes in all. What only one of them can say, or what is to be no larger, goes alone.
+ */
+static uint32_t gso_len(const struct tcp_env *env, struct tcp_conn *c, uint32_t full, uint32_t most)
+{
+	uint32_t len = min_u32(min_u32(most, env->gso_bytes),
+			       max_u32(c->cwnd / 2, 2 * full)); /* half of cwnd, as Linux */
+
+	if (len < 2 * full || full != c->mss || c->sig_bytes || c->ecn.mode == TCP_ECN_ACCECN ||
+	    c->flags & TCP_F_URG_OUT || c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2) ||
+	    tcp_cold_peek(c)->records.count)
+		return full;
+	return len - len % full;
+}
+
+/* Records for len bytes of new data, one for each segment; returns for how many bytes there was memory. */
+static uint32_t note_segments(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint32_t full, uint64_t now_ns)
+{
+	uint32_t done = 0;
+
+	while (done < len && (!done || !pacer_holds(c, now_ns)) && note_new(env, c, full, 0, now_ns))
+		done += full;
+	return done;
+}
+
+/* It counts as the segments that it is made of. */
+static void note_super(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t len, uint32_t full)
+{
+	uint32_t more = len / full - 1;
+
+	out->gso_size = (uint16_t)full;
+	c->segs_out += more;
+	tcp_cold(c)->account.data_segs_out += more;
+	tcp_count_n(env, out_segs, more);
+}
+
 static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
 	uint32_t unsent = tcp_unsent(c), used = tcp_flight(c), full, pipe, room, len, record = UINT32_MAX;
@@ -310,9 +348,17 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 	if (!(c->loss_flags & (TCP_L_TLP_DUE | TCP_L_FRTO_2)) && pacer_holds(c, now_ns))
 		return 0;
 	fin = fin && len == unsent && room > len;
-	if (!note_new(env, c, len + fin, fin ? TCP_REC_FIN : 0, now_ns))
+	if (env->gso_bytes && len == full && !fin)
+		len = gso_len(env, c, full, min_u32(min_u32(unsent, room), c->cwnd > pipe ? c->cwnd - pipe : 0));
+	if (len > full)
+		len = note_segments(env, c, len, full, now_ns);
+	else if (!note_new(env, c, len + fin, fin ? TCP_REC_FIN : 0, now_ns))
+		len = fin = 0;
+	if (!len && !fin)
 		return 0;
 	fill(env, c, out, c->snd_nxt - len - fin, fin ? TCP_ACK | TCP_FIN : TCP_ACK, len, now_ns);
+	if (len > full)
+		note_super(env, c, out, len, full);
 	fill_text(env, c, out, len);
 	cc_used(c, pipe + len);
 	if (part_ends(c, len + fin, unsent - len, room - len, now_ns) || record == len)
@@ -321,7 +367,7 @@ static int out_new(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out,
 		ecn_new_data(c, out);
 	if (len < full)
 		c->snd_sml = c->snd_nxt;
-	if (len > c->mss)
+	if (len > c->mss && !out->gso_size)
 		plpmtud_sent(env, c, c->snd_nxt - len);
 	if (fin)
 		c->flags |= TCP_F_FIN_SENT;

@@ -110,13 +110,14 @@ struct tcp_span {
 struct tcp_seg {
 	uint32_t seq;
 	uint32_t ack;
-	uint16_t wnd;	 /* as on the wire, unscaled */
-	uint16_t urg;	 /* urgent pointer as on the wire */
-	uint16_t flags;	 /* TCP_FIN ... */
-	uint8_t tclass;	 /* traffic class, the ECN field in its low bits: received, or to be sent */
-	uint8_t ttl;	 /* to be sent */
-	uint8_t opt_len; /* bytes in opt[], a multiple of 4 (to be sent) */
-	uint32_t len;	 /* bytes of payload */
+	uint16_t wnd;	   /* as on the wire, unscaled */
+	uint16_t urg;	   /* urgent pointer as on the wire */
+	uint16_t flags;	   /* TCP_FIN ... */
+	uint8_t tclass;	   /* traffic class, the ECN field in its low bits: received, or to be sent */
+	uint8_t ttl;	   /* to be sent */
+	uint8_t opt_len;   /* bytes in opt[], a multiple of 4 (to be sent) */
+	uint32_t len;	   /* bytes of payload */
+	uint16_t gso_size; /* to be sent: several segments of so many bytes each, the last not longer; 0: it is one */
 	uint32_t nspans;
 	struct tcp_span span[TCP_SPANS]; /* the payload; received: [0] mostly; sent: at most 2 */
 	struct tcp_opts opts;		 /* received: parsed by tcp_options_parse() */
@@ -137,6 +138,7 @@ struct tcp_env {
 	uint64_t *stats; /* XTCP_USER_STATS counters */
 	struct tcp_conf conf;
 	uint64_t isn_key[2]; /* SipHash keys, random at start */
+	uint32_t gso_bytes;  /* tcp_output() may make so many bytes of new data one super-segment; 0: none */
 	uint64_t ts_key[2];
 };
 
