@@ -195,6 +195,9 @@ struct xtcp_engine_info {
 	uint64_t frames_lost; /* chunks missing from the accounts; always 0 */
 	uint64_t buffer_peak; /* most bytes of buffer memory that ever were in use */
 	bool mem_pressed;     /* buffer memory is under pressure */
+	uint64_t
+		region_bytes; /* memory of the engine's region that is in use: frames, connections, buffers, all tables */
+	uint64_t map_bytes;   /* memory of the XDP half's two large tables (ports, flows), of fixed size */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 
@@ -236,6 +239,9 @@ int xtcp_events(struct xtcp *x, struct xtcp_event *ev, int max);
  * -ENODEV when the interface has been removed.
  */
 int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms);
+
+/* The same until a time, of CLOCK_MONOTONIC in nanoseconds: for what must happen sooner than in a millisecond. UINT64_MAX: no limit. */
+int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t ns);
 
 /*
  * A descriptor that polls readable when xtcp_turn() has work: for poll, epoll and event loops of others. Before

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "lib/fail.h"
 
 _Static_assert((int)XTCP_TIME_WAIT == (int)TCP_TIME_WAIT && (int)XTCP_CLOSED == (int)TCP_CLOSED &&
@@ -19,6 +20,14 @@ _Static_assert(XTCP_EV_OPEN == TCP_EV_OPEN && XTCP_EV_READABLE == TCP_EV_READABL
 const char *xtcp_state_name(enum xtcp_state state)
 {
 	return tcp_state_name((uint8_t)state);
+}
+
+/* What the sparse region has been given by the kernel so far. */
+static uint64_t region_bytes(const struct xtcp *x)
+{
+	struct stat st;
+
+	return fstat(engine_region_fd(x->engine), &st) ? 0 : (uint64_t)st.st_blocks * 512;
 }
 
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
@@ -45,6 +54,8 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->frames_lost = n.frames_lost;
 	out->buffer_peak = n.buffer_peak;
 	out->mem_pressed = n.mem_pressed;
+	out->region_bytes = region_bytes(x);
+	out->map_bytes = XTCP_FLOWS * sizeof(struct xtcp_flow) + XTCP_PORTS * sizeof(struct xtcp_port_entry);
 }
 
 static uint64_t ago_ns(uint32_t ms)

@@ -215,12 +215,11 @@ static bool take_wake(struct xtcp *x)
 	return true;
 }
 
-int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
+int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit)
 {
-	uint64_t now = clock_now_ns(), limit, until;
+	uint64_t now = clock_now_ns(), until;
 	int n, err;
 
-	limit = timeout_ms < 0 ? TCP_NEVER : now + (uint64_t)timeout_ms * NS_PER_MS;
 	for (;; now = clock_now_ns()) {
 		if (turn(x, now) || x->gone) {
 			n = xtcp_events(x, ev, max);
@@ -240,6 +239,13 @@ int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
 		if (err)
 			return err;
 	}
+}
+
+int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
+{
+	uint64_t limit = timeout_ms < 0 ? TCP_NEVER : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+
+	return xtcp_wait_until(x, ev, max, limit);
 }
 
 void xtcp_wake(struct xtcp *x)
