@@ -6,24 +6,48 @@
 #include "cli/opts.h"
 #include "cli/start.h"
 
+#define BENCH_EVENTS 256 /* taken from the engine at once */
+#define BENCH_NEVER UINT64_MAX
+
 struct bench_window {
 	uint64_t from_ns, to_ns; /* planned; 0: not yet begun */
 	uint64_t began_ns, ended_ns;
-	uint64_t bytes_then; /* when it began */
-	uint64_t bytes;	     /* within it */
+	uint64_t count_then; /* when it began: bytes, or answers */
+	uint64_t count;	     /* within it */
+	uint64_t cpu_ns;     /* processor time of this process within it; before its end: when it began */
+	uint64_t limit_ns;   /* when to give up */
 };
 
+uint64_t bench_now_ns(void);
+/* Processor time that this process has used. */
+uint64_t bench_cpu_ns(void);
+
+/* The window of a role that begins now. */
+struct bench_window bench_window(const struct opts *o);
 /* Would bench_tick() do anything now? */
-bool bench_due(const struct bench_window *w);
-/* Call once a turn, from when the first byte has moved; bytes: all so far. True: the window is over. */
-bool bench_tick(struct bench_window *w, const struct opts *o, uint64_t bytes);
-/* xtcp_wait() until something happens or the window wants its next tick. */
-int bench_wait(struct xtcp *x, const struct bench_window *w, struct xtcp_event *ev, int max);
+bool bench_due(const struct bench_window *w, uint64_t now);
+/* Call once a turn, from when there is something to count; count: all so far. True: the window is over. */
+bool bench_tick(struct bench_window *w, const struct opts *o, uint64_t count, uint64_t now);
+/* xtcp_wait() until something happens, the window wants its next tick, or it is that late. */
+int bench_wait(struct xtcp *x, const struct bench_window *w, uint64_t until, struct xtcp_event *ev, int max);
+/* EXIT_DONE, or nothing can be measured any more, and why has been told: a signal came, or --limit has passed. */
+int bench_go_on(const struct bench_window *w, uint64_t now);
+double bench_seconds(const struct bench_window *w);
 double bench_gbps(const struct bench_window *w);
+/* Bytes at position at, and from there on, of what all requests are cut from: enough for any request of any connection. */
+const uint8_t *bench_pattern(void);
+#define BENCH_PATTERN 4096u /* requests that differ */
+const char *bench_waiting(const struct opts *o);
+
+/* The line that says that a server may be connected to. */
+void bench_ready(const struct opts *o);
 
 /* Exit codes. */
 int bench_source(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
 int bench_sink(struct session *s, const struct opts *o);
+int bench_serve(struct session *s, const struct opts *o);
+int bench_rr(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
+int bench_crr(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
 /* The line over what bench_source() prints. */
 void bench_header(void);
 

@@ -90,21 +90,22 @@ static int take_event(struct source *b, const struct xtcp_event *ev)
 /* Until the window is over; it begins when all connections are open. */
 static int measure(struct source *b)
 {
-	struct xtcp_event ev[64];
+	struct xtcp_event ev[BENCH_EVENTS];
 
 	for (;;) {
-		int n = bench_wait(b->s->x, &b->window, ev, 64);
+		int n = bench_wait(b->s->x, &b->window, BENCH_NEVER, ev, BENCH_EVENTS);
+		uint64_t now = bench_now_ns();
 
 		if (n < 0 && n != -EINTR)
 			return report_engine(b->s->x, n);
 		for (int i = 0; i < n; i++)
 			if (take_event(b, &ev[i]) != EXIT_DONE)
 				return EXIT_FAILED;
-		if (stop_asked())
-			return report_fail("interrupted: not measured");
-		if (b->open == b->o->connections && bench_due(&b->window) &&
-		    bench_tick(&b->window, b->o, add_up(b).acked))
+		if (b->open == b->o->connections && bench_due(&b->window, now) &&
+		    bench_tick(&b->window, b->o, add_up(b).acked, now))
 			return EXIT_DONE;
+		if (bench_go_on(&b->window, now) != EXIT_DONE)
+			return EXIT_FAILED;
 	}
 }
 
@@ -116,14 +117,14 @@ void bench_header(void)
 
 static void print_json(const struct source *b, const struct totals *t, const char *cc)
 {
-	json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "role", "source",
-			      "cc", cc, "connections", (json_int_t)b->o->connections, "seconds",
-			      (double)(b->window.ended_ns - b->window.began_ns) / 1e9, "bytes",
-			      (json_int_t)b->window.bytes, "gbps", bench_gbps(&b->window), "bytes_retransmitted",
-			      (json_int_t)t->retransmitted, "retransmits", (json_int_t)t->retransmits, "timeouts",
-			      (json_int_t)t->timeouts, "srtt_us", (json_int_t)(t->srtt_ns / 1000), "min_rtt_us",
-			      (json_int_t)(t->min_rtt_ns / 1000), "cwnd", (json_int_t)t->cwnd, "rwnd_limited_us",
-			      (json_int_t)(t->rwnd_limited_ns / 1000));
+	json_t *o = json_pack("{s:s, s:s, s:I, s:f, s:I, s:f, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:s, s:f}", "role",
+			      "source", "cc", cc, "connections", (json_int_t)b->o->connections, "seconds",
+			      bench_seconds(&b->window), "bytes", (json_int_t)b->window.count, "gbps",
+			      bench_gbps(&b->window), "bytes_retransmitted", (json_int_t)t->retransmitted,
+			      "retransmits", (json_int_t)t->retransmits, "timeouts", (json_int_t)t->timeouts, "srtt_us",
+			      (json_int_t)(t->srtt_ns / 1000), "min_rtt_us", (json_int_t)(t->min_rtt_ns / 1000), "cwnd",
+			      (json_int_t)t->cwnd, "rwnd_limited_us", (json_int_t)(t->rwnd_limited_ns / 1000), "wait",
+			      bench_waiting(b->o), "cpu_s", (double)b->window.cpu_ns / 1e9);
 
 	report_json(report_summary_to(&b->o->conf), o);
 }
@@ -151,7 +152,7 @@ static void tell(const struct source *b)
 
 int bench_source(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
 {
-	struct source b = { .s = s, .o = o, .to = to };
+	struct source b = { .s = s, .o = o, .to = to, .window = bench_window(o) };
 	int rc;
 
 	b.conn = calloc(o->connections, sizeof(*b.conn));

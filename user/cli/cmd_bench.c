@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * cmd_bench.c - xtcp bench: bulk data as fast as the path and the congestion control let it go.
+ * cmd_bench.c - xtcp bench: a load generator and sink.
  *
  *	source	connects, sends for --seconds after --warmup, and tells what the peer acknowledged;
  *		with --cc all once for each algorithm, one after the other
  *	sink	receives, and tells what arrived from --warmup after the first byte on, for --seconds
+ *	serve	answers requests until a signal or --limit
+ *	rr	requests and answers on connections that stay
+ *	crr	connect, request, answer, close
  *
  * A figure is printed only when the whole window was measured; else there is one line that says
  * why not, and the exit code is 1.
@@ -12,19 +15,17 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "cli/bench.h"
 #include "cli/opts.h"
 #include "cli/report.h"
+#include "cli/source.h"
 #include "cli/start.h"
-#include "cli/stop.h"
 #include "lib/fail.h"
 #include "tcp/cc.h"
-
-#define NS_PER_S 1000000000ull
 
 static const struct opts_use use = {
 	.name = "bench",
@@ -34,128 +35,138 @@ static const struct opts_use use = {
 	.max_args = 2,
 };
 
-static uint64_t clock_ns(void)
-{
-	struct timespec ts;
+/* A role that listens has listen, one that connects has connect. */
+static const struct role {
+	const char *name;
+	int (*listen)(struct session *s, const struct opts *o);
+	int (*connect)(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
+	bool load; /* of many short connections or requests: tables are made to hold them */
+} roles[] = {
+	{ "source", NULL, bench_source, false }, { "sink", bench_sink, NULL, false },
+	{ "serve", bench_serve, NULL, true },	 { "rr", NULL, bench_rr, true },
+	{ "crr", NULL, bench_crr, true },
+};
+enum { ROLES = sizeof(roles) / sizeof(roles[0]) };
 
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * NS_PER_S + (uint64_t)ts.tv_nsec;
+/* ---- what all roles need ---- */
+
+static int pin(int cpu)
+{
+	cpu_set_t set;
+
+	if (cpu < 0)
+		return EXIT_DONE;
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	if (sched_setaffinity(0, sizeof(set), &set))
+		return report_fail("--cpu %d: cannot run there: %s; see Cpus_allowed_list in /proc/self/status", cpu,
+				   strerror(errno));
+	return EXIT_DONE;
 }
 
-bool bench_due(const struct bench_window *w)
+/*
+ * Room for twice as many connections as there are at once, since those that close linger; a port that waited in TIME-WAIT for
+ * a second may be used again, as net.ipv4.tcp_tw_reuse has it for the kernel's.
+ */
+static void size_tables(struct opts *o)
 {
-	return clock_ns() >= (w->began_ns ? w->to_ns : w->from_ns);
+	uint64_t conns = 2 * (uint64_t)o->connections;
+
+	o->conf.max_conns = conns < 65536 ? 65536 : conns > 4194304 ? 4194304 : (uint32_t)conns;
+	o->conf.max_time_wait = 262144;
+	o->conf.time_wait_ms = 1000;
+	if (o->ports > 64)
+		o->conf.max_listeners = o->ports;
 }
 
-bool bench_tick(struct bench_window *w, const struct opts *o, uint64_t bytes)
-{
-	uint64_t now = clock_ns();
-
-	if (!w->from_ns) {
-		w->from_ns = now + (uint64_t)(o->warmup_s * 1e9);
-		w->to_ns = w->from_ns + (uint64_t)(o->seconds * 1e9);
-	}
-	if (now < w->from_ns)
-		return false;
-	if (!w->began_ns) {
-		w->began_ns = now;
-		w->bytes_then = bytes;
-		return false;
-	}
-	if (now < w->to_ns)
-		return false;
-	w->ended_ns = now;
-	w->bytes = bytes - w->bytes_then;
-	return true;
-}
-
-int bench_wait(struct xtcp *x, const struct bench_window *w, struct xtcp_event *ev, int max)
-{
-	uint64_t now = clock_ns(), next = w->began_ns ? w->to_ns : w->from_ns;
-	int ms = next > now ? (int)((next - now) / 1000000) + 1 : 0;
-
-	return xtcp_wait(x, ev, max, w->from_ns ? ms : -1);
-}
-
-double bench_gbps(const struct bench_window *w)
-{
-	return (double)w->bytes * 8 / (double)(w->ended_ns - w->began_ns);
-}
-
-/* ---- roles ---- */
-
-static int run_sink(const struct opts *o)
+static int run(const struct role *r, const struct opts *o, const struct sockaddr_storage *to)
 {
 	struct session s;
 	int rc = start_engine(&s, o);
 
 	if (rc == EXIT_DONE)
-		rc = bench_sink(&s, o);
-	start_undo(&s);
-	return rc;
-}
-
-static int run_source(const struct opts *o, const struct sockaddr_storage *to)
-{
-	struct session s;
-	int rc = start_engine(&s, o);
-
-	if (rc == EXIT_DONE)
-		rc = bench_source(&s, o, to);
+		rc = r->listen ? r->listen(&s, o) : r->connect(&s, o, to);
 	start_undo(&s);
 	return rc;
 }
 
 /* An engine of its own for each algorithm: none inherits anything from the one before. */
-static int run_all(struct opts *o, const struct sockaddr_storage *to)
+static int run_all(const struct role *r, struct opts *o, const struct sockaddr_storage *to)
 {
 	int rc = EXIT_DONE;
 
 	for (unsigned int i = 0; rc == EXIT_DONE && (o->conf.cc = tcp_cc_name(i)); i++)
-		rc = run_source(o, to);
+		rc = run(r, o, to);
 	return rc;
 }
 
-static int source(struct opts *o)
+static int client(const struct role *r, struct opts *o)
 {
 	struct sockaddr_storage to;
 	struct xtcp_addr addr;
-	bool has_addr;
-	uint16_t port;
+	bool has_addr, all = o->conf.cc && !strcmp(o->conf.cc, "all");
 
 	if (o->argc < 2)
-		return opts_bad(&use, "source: ADDR:PORT is missing");
-	if (addr_port_parse(o->argv[1], &addr, &port, &has_addr))
+		return opts_bad(&use, "%s: ADDR:PORT is missing", r->name);
+	if (addr_port_parse(o->argv[1], &addr, &o->port, &has_addr))
 		return opts_bad(&use, "%s", fail_text());
 	if (!has_addr)
 		return opts_bad(&use, "'%s': give ADDR:PORT", o->argv[1]);
-	to = report_sockaddr(&addr, port);
-	if (!o->json)
+	if (o->port + o->ports > 65536)
+		return opts_bad(&use, "--ports %u: port %u is the last there is", o->ports, 65535);
+	if (all && r->load)
+		return opts_bad(&use, "%s: --cc all is for the source", r->name);
+	if (r->connect == bench_crr && o->pipeline > 1)
+		return opts_bad(&use, "crr: one request on each connection: no --pipeline");
+	to = report_sockaddr(&addr, o->port);
+	if (!r->load && !o->json)
 		bench_header();
-	return o->conf.cc && !strcmp(o->conf.cc, "all") ? run_all(o, &to) : run_source(o, &to);
+	return all ? run_all(r, o, &to) : run(r, o, &to);
 }
 
-static int sink(struct opts *o)
+static int server(const struct role *r, struct opts *o)
 {
 	if (o->argc > 1)
 		return opts_bad(&use, "too many arguments: '%s'", o->argv[1]);
 	if (!o->port)
-		return opts_bad(&use, "sink: -p PORT is needed");
+		return opts_bad(&use, "%s: -p PORT is needed", r->name);
+	if (o->port + o->ports > 65536)
+		return opts_bad(&use, "--ports %u: port %u is the last there is", o->ports, 65535);
 	if (o->conf.cc && !strcmp(o->conf.cc, "all"))
-		return opts_bad(&use, "sink: --cc all is for the source");
-	return run_sink(o);
+		return opts_bad(&use, "%s: --cc all is for the source", r->name);
+	return run(r, o, NULL);
+}
+
+static const struct role *find_role(const char *name)
+{
+	for (int i = 0; i < ROLES; i++)
+		if (!strcmp(roles[i].name, name))
+			return &roles[i];
+	return NULL;
 }
 
 int cmd_bench(int argc, char **argv)
 {
+	struct sockaddr_storage *source;
+	const struct role *r;
 	struct opts o;
+	uint32_t n;
 	int rc = opts_parse(&o, &use, argc, argv);
 
 	if (rc != OPTS_GO)
 		return rc;
-	if (!strcmp(o.argv[0], "source"))
-		return source(&o);
-	if (!strcmp(o.argv[0], "sink"))
-		return sink(&o);
-	return opts_bad(&use, "'%s' is none of source, sink", o.argv[0]);
+	r = find_role(o.argv[0]);
+	if (!r)
+		return opts_bad(&use, "'%s' is none of source, sink, serve, rr, crr", o.argv[0]);
+	if (source_parse(o.source, &source, &n))
+		return opts_bad(&use, "%s", fail_text());
+	free(source);
+	if (!o.response)
+		o.response = o.size;
+	if (r->load)
+		size_tables(&o);
+	rc = pin(o.cpu);
+	if (rc != EXIT_DONE)
+		return rc;
+	return r->listen ? server(r, &o) : client(r, &o);
 }

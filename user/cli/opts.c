@@ -243,13 +243,88 @@ static int set_warmup(struct opts *o, const char *arg)
 	return seconds("warmup", arg, 0, &o->warmup_s);
 }
 
-static int set_connections(struct opts *o, const char *arg)
+/* A number from least to most. */
+static int ranged(const char *name, const char *arg, uint32_t least, uint32_t most, uint32_t *out)
 {
 	uint64_t n;
 
-	if (number(arg, 1000000, &n) || !n)
-		return fail(EINVAL, "--connections: '%s' is no number from 1 to 1000000", arg);
-	o->connections = (uint32_t)n;
+	if (number(arg, most, &n) || n < least)
+		return fail(EINVAL, "--%s: '%s' is no number from %u to %u", name, arg, least, most);
+	*out = (uint32_t)n;
+	return 0;
+}
+
+static int set_connections(struct opts *o, const char *arg)
+{
+	return ranged("connections", arg, 1, 4000000, &o->connections);
+}
+
+static int set_size(struct opts *o, const char *arg)
+{
+	return ranged("size", arg, 1, OPTS_SIZE_MAX, &o->size);
+}
+
+static int set_response(struct opts *o, const char *arg)
+{
+	return ranged("response", arg, 1, OPTS_SIZE_MAX, &o->response);
+}
+
+static int set_pipeline(struct opts *o, const char *arg)
+{
+	return ranged("pipeline", arg, 1, 1024, &o->pipeline);
+}
+
+static int set_in_flight(struct opts *o, const char *arg)
+{
+	return ranged("in-flight", arg, 1, 4000000, &o->in_flight);
+}
+
+static int set_ports(struct opts *o, const char *arg)
+{
+	return ranged("ports", arg, 1, 4096, &o->ports);
+}
+
+static int set_cpu(struct opts *o, const char *arg)
+{
+	uint32_t n = 0;
+	int err = ranged("cpu", arg, 0, 1023, &n);
+
+	if (!err)
+		o->cpu = (int)n;
+	return err;
+}
+
+/* A number with a fraction, from least to most. */
+static int fraction(const char *name, const char *arg, double least, double most, double *out)
+{
+	char *end;
+
+	*out = strtod(arg, &end);
+	if (!isdigit((unsigned char)arg[0]) || *end || *out > most || *out < least)
+		return fail(EINVAL, "--%s: '%s' is no number from %g to %.0f", name, arg, least, most);
+	return 0;
+}
+
+static int set_rate(struct opts *o, const char *arg)
+{
+	return fraction("rate", arg, 0.1, 100e6, &o->rate);
+}
+
+static int set_active(struct opts *o, const char *arg)
+{
+	return fraction("active", arg, 0, 100, &o->active);
+}
+
+static int set_limit(struct opts *o, const char *arg)
+{
+	return seconds("limit", arg, 0.01, &o->limit_s);
+}
+
+static int set_source(struct opts *o, const char *arg)
+{
+	if (!*arg)
+		return fail(EINVAL, "--source: give ADDR,ADDR... or ADDR/LEN");
+	o->source = arg;
 	return 0;
 }
 
@@ -291,6 +366,20 @@ static const struct row rows[] = {
 	{ OPT_SECONDS, 0, "seconds", "S", "how long to measure (default 5)", set_seconds },
 	{ OPT_WARMUP, 0, "warmup", "S", "how long to wait before that (default 1)", set_warmup },
 	{ OPT_CONNECTIONS, 0, "connections", "N", "connections at once (default 1)", set_connections },
+	{ OPT_LOAD, 0, "size", "BYTES", "of a request (default 64)", set_size },
+	{ OPT_LOAD, 0, "response", "BYTES", "of the answer to it (default: as the request)", set_response },
+	{ OPT_LOAD, 0, "pipeline", "N", "requests in flight on each connection (default 1)", set_pipeline },
+	{ OPT_LOAD, 0, "in-flight", "N", "requests in flight on all connections, which take turns (default: no limit)",
+	  set_in_flight },
+	{ OPT_LOAD, 0, "rate", "R", "requests a second of all connections (default: as fast as they are answered)",
+	  set_rate },
+	{ OPT_LOAD, 0, "ports", "N", "use N ports, from PORT on (default 1)", set_ports },
+	{ OPT_LOAD, 0, "source", "ADDRS", "connect from these addresses in turn: ADDR,ADDR... or ADDR/LEN",
+	  set_source },
+	{ OPT_LOAD, 0, "active", "PERCENT", "hold: so many of the connections then send requests (default 0)",
+	  set_active },
+	{ OPT_LOAD, 0, "cpu", "N", "run on this processor only", set_cpu },
+	{ OPT_LOAD, 0, "limit", "S", "give up when all is not done after S seconds", set_limit },
 	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
 	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
@@ -424,7 +513,14 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 	char letters[2 * ROWS + 2];
 	int got;
 
-	*o = (struct opts){ .conf = XTCP_CONF_INIT, .seconds = 5, .warmup_s = 1, .connections = 1 };
+	*o = (struct opts){ .conf = XTCP_CONF_INIT,
+			    .seconds = 5,
+			    .warmup_s = 1,
+			    .connections = 1,
+			    .size = 64,
+			    .pipeline = 1,
+			    .ports = 1,
+			    .cpu = -1 };
 	getopt_tables(use->takes | OPT_HELP, letters, longs);
 	opterr = 0;
 	optind = 0; /* GNU: start afresh */

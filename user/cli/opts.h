@@ -26,20 +26,21 @@
 #include "lib/addr.h"
 
 /* -h is always taken. */
-#define OPT_INTERFACE (1u << 0)	   /* -i, --interface IFACE -> conf.ifname */
-#define OPT_MODE (1u << 1)	   /* --mode auto|native|generic -> conf.mode */
-#define OPT_JSON (1u << 2)	   /* --json */
-#define OPT_TRACE (1u << 3)	   /* --trace */
-#define OPT_PCAP (1u << 4)	   /* --pcap FILE -> conf.pcap */
-#define OPT_ISN (1u << 5)	   /* --isn N -> conf.isn */
-#define OPT_CC (1u << 6)	   /* --cc NAME -> conf.cc */
-#define OPT_VERBOSE (1u << 7)	   /* -v, --verbose */
-#define OPT_PORT (1u << 8)	   /* -p, --port PORT */
-#define OPT_ADDR (1u << 9)	   /* -a, --address ADDR */
-#define OPT_SNDBUF (1u << 10)	   /* --sndbuf SIZE -> conf.sndbuf_max */
-#define OPT_RCVBUF (1u << 11)	   /* --rcvbuf SIZE -> conf.rcvbuf_max */
-#define OPT_SECONDS (1u << 20)	   /* --seconds S */
-#define OPT_WARMUP (1u << 21)	   /* --warmup S */
+#define OPT_INTERFACE (1u << 0) /* -i, --interface IFACE -> conf.ifname */
+#define OPT_MODE (1u << 1)	/* --mode auto|native|generic -> conf.mode */
+#define OPT_JSON (1u << 2)	/* --json */
+#define OPT_TRACE (1u << 3)	/* --trace */
+#define OPT_PCAP (1u << 4)	/* --pcap FILE -> conf.pcap */
+#define OPT_ISN (1u << 5)	/* --isn N -> conf.isn */
+#define OPT_CC (1u << 6)	/* --cc NAME -> conf.cc */
+#define OPT_VERBOSE (1u << 7)	/* -v, --verbose */
+#define OPT_PORT (1u << 8)	/* -p, --port PORT */
+#define OPT_ADDR (1u << 9)	/* -a, --address ADDR */
+#define OPT_SNDBUF (1u << 10)	/* --sndbuf SIZE -> conf.sndbuf_max */
+#define OPT_RCVBUF (1u << 11)	/* --rcvbuf SIZE -> conf.rcvbuf_max */
+#define OPT_LOAD (1u << 12)    /* --size, --response, --pipeline, --rate, --ports, --source, --active, --cpu, --limit */
+#define OPT_SECONDS (1u << 20) /* --seconds S */
+#define OPT_WARMUP (1u << 21)  /* --warmup S */
 #define OPT_CONNECTIONS (1u << 22) /* --connections N */
 #define OPT_WAIT (1u << 23)	   /* --wait latency|balanced|power -> conf.waiting */
 #define OPT_MTU_PROBING (1u << 24) /* --mtu-probing auto|off|always -> conf.mtu_probing */
@@ -55,7 +56,7 @@
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
 	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING)
 
-#define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT)
+#define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT | OPT_LOAD)
 
 struct opts_use {
 	const char *name; /* of the subcommand, as in commands[] */
@@ -66,7 +67,8 @@ struct opts_use {
 	bool data_on_stdout; /* stdout carries the connection: no --pcap - */
 };
 
-#define OPTS_MD5_MAX 64 /* --md5, and as many --ao */
+#define OPTS_SIZE_MAX (1u << 20) /* --size, --response; bytes */
+#define OPTS_MD5_MAX 64		 /* --md5, and as many --ao */
 
 struct opts {
 	struct xtcp_conf conf; /* ready for xtcp_open() */
@@ -76,6 +78,15 @@ struct opts {
 	bool json, trace, verbose, fastopen;
 	double seconds, warmup_s; /* to be measured, and before that */
 	uint32_t connections;
+	uint32_t size, response;       /* bytes of a request and of its answer; response 0: as size */
+	uint32_t pipeline;	       /* requests in flight on each connection */
+	uint32_t in_flight;	       /* ... on all of them; 0: no limit */
+	double rate;		       /* requests a second of all connections; 0: the next when the last is answered */
+	uint32_t ports;		       /* from the one given on */
+	const char *source;	       /* ADDR,... or ADDR/LEN, as given; NULL: the route's */
+	double active;		       /* per cent of the connections held */
+	int cpu;		       /* to run on; -1: any */
+	double limit_s;		       /* for the whole run; 0: none */
 	const char *md5[OPTS_MD5_MAX]; /* ADDR[/LEN]=FILE, as given */
 	uint32_t md5s;
 	const char *ao[OPTS_MD5_MAX]; /* ADDR[/LEN][,NAME=VALUE]...=FILE, as given */

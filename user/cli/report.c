@@ -100,8 +100,7 @@ void report_json(FILE *to, struct json_t *o)
 	json_decref(o);
 }
 
-/* The engine's counters that are not 0, by name. */
-static json_t *counters(struct xtcp *x)
+json_t *report_counters(struct xtcp *x)
 {
 	json_t *o = json_object();
 	struct xtcp_stat s;
@@ -139,7 +138,7 @@ void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result)
 			      "bytes_retransmitted", (json_int_t)i.bytes_retrans, "retransmits", (json_int_t)i.retrans,
 			      "timeouts", (json_int_t)i.rto_count, "segments_in", (json_int_t)i.segs_in, "segments_out",
 			      (json_int_t)i.segs_out, "srtt_us", (json_int_t)(i.srtt_ns / 1000), "mss",
-			      (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu, "counters", counters(x), "ecn",
+			      (json_int_t)i.mss, "pmtu", (json_int_t)i.pmtu, "counters", report_counters(x), "ecn",
 			      ecn_json(&i)));
 }
 

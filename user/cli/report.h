@@ -29,6 +29,9 @@ struct sockaddr_storage report_sockaddr(const struct xtcp_addr *addr, uint16_t p
 struct json_t;
 void report_json(FILE *to, struct json_t *o);
 
+/* The engine's counters that are not 0, by name. */
+struct json_t *report_counters(struct xtcp *x);
+
 /* One connection as a JSON object on stderr (stdout carries its data). result: "closed", "reset", ... */
 void report_conn_json(struct xtcp *x, xtcp_conn c, const char *result);
 
