@@ -48,6 +48,7 @@ int bench_sink(struct session *s, const struct opts *o);
 int bench_serve(struct session *s, const struct opts *o);
 int bench_rr(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
 int bench_crr(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
+int bench_hold(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
 /* The line over what bench_source() prints. */
 void bench_header(void);
 

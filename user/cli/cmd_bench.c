@@ -8,6 +8,7 @@
  *	serve	answers requests until a signal or --limit
  *	rr	requests and answers on connections that stay
  *	crr	connect, request, answer, close
+ *	hold	opens many connections, holds them, and has some of them send requests
  *
  * A figure is printed only when the whole window was measured; else there is one line that says
  * why not, and the exit code is 1.
@@ -44,7 +45,7 @@ static const struct role {
 } roles[] = {
 	{ "source", NULL, bench_source, false }, { "sink", bench_sink, NULL, false },
 	{ "serve", bench_serve, NULL, true },	 { "rr", NULL, bench_rr, true },
-	{ "crr", NULL, bench_crr, true },
+	{ "crr", NULL, bench_crr, true },	 { "hold", NULL, bench_hold, true },
 };
 enum { ROLES = sizeof(roles) / sizeof(roles[0]) };
 
@@ -157,7 +158,7 @@ int cmd_bench(int argc, char **argv)
 		return rc;
 	r = find_role(o.argv[0]);
 	if (!r)
-		return opts_bad(&use, "'%s' is none of source, sink, serve, rr, crr", o.argv[0]);
+		return opts_bad(&use, "'%s' is none of source, sink, serve, rr, crr, hold", o.argv[0]);
 	if (source_parse(o.source, &source, &n))
 		return opts_bad(&use, "%s", fail_text());
 	free(source);

@@ -19,7 +19,8 @@ const struct command commands[] = {
 	{ "attach", "-i IFACE", "attach the XDP half alone, pinned", cmd_attach },
 	{ "detach", "-i IFACE", "take a pinned XDP half away", cmd_detach },
 	{ "status", "[-i IFACE]", "what is attached and pinned", cmd_status },
-	{ "bench", "-i IFACE ROLE [ADDR:PORT]", "generate load: rr, crr, source; and take it: serve, sink", cmd_bench },
+	{ "bench", "-i IFACE ROLE [ADDR:PORT]", "generate load: rr, crr, hold, source; take it: serve, sink",
+	  cmd_bench },
 	{ NULL, NULL, NULL, NULL },
 };
 

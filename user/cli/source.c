@@ -66,7 +66,8 @@ int source_parse(const char *text, struct sockaddr_storage **out, uint32_t *coun
 	list = calloc(SOURCE_MAX, sizeof(*list));
 	copy = strdup(text);
 	if (!list || !copy) {
-		rc = fail(ENOMEM, "no memory");
+		fail(ENOMEM, "no memory");
+		rc = -ENOMEM;
 		goto out_free;
 	}
 	slash = strchr(copy, '/');
