@@ -25,6 +25,12 @@ static const struct opts_use echo_use = { .name = "echo",
 					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR,
 					  .needs = OPT_INTERFACE | OPT_PORT };
 
+static const struct opts_use bench_use = { .name = "bench",
+					   .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_BENCH,
+					   .needs = OPT_INTERFACE,
+					   .min_args = 1,
+					   .max_args = 2 };
+
 static char said[4096]; /* by the last parse(), on stdout and stderr */
 
 /* Parse the words of line; its output is kept in said. */
@@ -209,6 +215,73 @@ static void test_parse_help_lists_what_applies(void **state)
 	assert_non_null(strstr(said, "-p, --port PORT"));
 }
 
+static void test_parse_load_of_bench(void **state)
+{
+	struct opts o;
+
+	assert_int_equal(parse(&bench_use, &o, "-i vb rr 10.9.0.1:7"), OPTS_GO);
+	assert_int_equal(o.size, 64);
+	assert_int_equal(o.response, 0);
+	assert_int_equal(o.pipeline, 1);
+	assert_int_equal(o.ports, 1);
+	assert_int_equal(o.in_flight, 0);
+	assert_int_equal(o.cpu, -1);
+	assert_true(o.rate == 0 && o.limit_s == 0 && o.active == 0);
+	assert_null(o.source);
+	assert_int_equal(
+		parse(&bench_use, &o,
+		      "-i vb rr 10.9.0.1:7 --size 1 --response 1048576 --pipeline 1024 --rate 0.5 --ports 4096 "
+		      "--in-flight 9 --cpu 1 --limit 2.5 --active 1.5 --source 10.9.0.3/30 --connections 4000000"),
+		OPTS_GO);
+	assert_int_equal(o.size, 1);
+	assert_int_equal(o.response, 1048576);
+	assert_int_equal(o.pipeline, 1024);
+	assert_int_equal(o.ports, 4096);
+	assert_int_equal(o.in_flight, 9);
+	assert_int_equal(o.cpu, 1);
+	assert_int_equal(o.connections, 4000000);
+	assert_true(o.rate == 0.5 && o.limit_s == 2.5 && o.active == 1.5);
+	assert_string_equal(o.source, "10.9.0.3/30");
+}
+
+static void test_parse_bad_load_is_one_line_and_exit_2(void **state)
+{
+	static const struct {
+		const char *option, *want;
+	} cases[] = {
+		{ "--size 0", "--size: '0' is no number from 1 to 1048576" },
+		{ "--size 1048577", "no number from 1 to 1048576" },
+		{ "--size -1", "no number" },
+		{ "--response 0", "--response: '0' is no number" },
+		{ "--response 1k", "no number" },
+		{ "--pipeline 0", "--pipeline: '0' is no number from 1 to 1024" },
+		{ "--pipeline 1025", "no number" },
+		{ "--in-flight 0", "--in-flight: '0' is no number" },
+		{ "--connections 4000001", "--connections: '4000001' is no number from 1 to 4000000" },
+		{ "--ports 0", "--ports: '0' is no number from 1 to 4096" },
+		{ "--rate 0", "--rate: '0' is no number from 0.1 to 100000000" },
+		{ "--rate 1e9", "no number" },
+		{ "--rate nan", "no number" },
+		{ "--rate -5", "no number" },
+		{ "--active 100.5", "--active: '100.5' is no number from 0 to 100" },
+		{ "--cpu 1024", "--cpu: '1024' is no number from 0 to 1023" },
+		{ "--cpu x", "no number" },
+		{ "--limit 0", "--limit: '0' is no time" },
+		{ "--wait never", "--wait: 'never' is none of latency, balanced, power" },
+		{ "--source=", "--source: give" },
+	};
+	char line[128];
+	struct opts o;
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		snprintf(line, sizeof(line), "-i vb rr 10.9.0.1:7 %s", cases[i].option);
+		assert_int_equal(parse(&bench_use, &o, line), EXIT_USAGE);
+		if (strncmp(said, "xtcp: bench: ", 13) || !strstr(said, cases[i].want))
+			fail_msg("'%s' said '%s'", line, said);
+		assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +292,8 @@ int main(void)
 		cmocka_unit_test(test_parse_least_mss),
 		cmocka_unit_test(test_parse_bad_port_and_address_are_refused),
 		cmocka_unit_test(test_parse_help_lists_what_applies),
+		cmocka_unit_test(test_parse_load_of_bench),
+		cmocka_unit_test(test_parse_bad_load_is_one_line_and_exit_2),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
