@@ -63,9 +63,10 @@ enum xtcp_mode {
 
 /* How to wait: the trade between latency and processor time. */
 enum xtcp_waiting {
-	XTCP_WAIT_BALANCED, /* spin as long as traffic is likely (up to spin_us), then sleep */
-	XTCP_WAIT_LATENCY,  /* never sleep inside xtcp_wait while any connection is open */
-	XTCP_WAIT_POWER,    /* sleep at once */
+	XTCP_WAIT_BALANCED, /* spin for spin_us after the last frame where, as far as it has been learned, the next is likely
+			       to arrive by then; where it is not, sleep at once. The 30 us before a deadline are spun too */
+	XTCP_WAIT_LATENCY, /* never sleep while any connection is open, nor for a second after the last frame */
+	XTCP_WAIT_POWER,   /* sleep at once */
 };
 
 /* Path MTU discovery by the fate of segments (RFC 4821), besides ICMP, which is always listened to. */
@@ -89,7 +90,7 @@ struct xtcp_conf {
 	const char *ifname;	   /* interface; required */
 	enum xtcp_mode mode;	   /* default XTCP_MODE_AUTO */
 	enum xtcp_waiting waiting; /* default XTCP_WAIT_BALANCED */
-	uint32_t spin_us;	   /* longest spin before sleeping, microseconds; default 50; 1..1,000,000 */
+	uint32_t spin_us;	   /* longest spin of XTCP_WAIT_BALANCED, microseconds; default 50; 1..1,000,000 */
 	uint32_t max_conns;	   /* connections, all states but TIME-WAIT; default 65,536; 16..4,194,304 */
 	uint32_t max_listeners;	   /* default 64; 1..4,096 */
 	uint32_t max_time_wait;	   /* TIME-WAIT table; default 32,768; 16..4,194,304; when full the oldest goes */
@@ -246,7 +247,7 @@ int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t ns)
 /*
  * A descriptor that polls readable when xtcp_turn() has work: for poll, epoll and event loops of others. Before
  * sleeping on it call xtcp_arm(), which sets its timer to the next deadline and returns 1 if it is safe to sleep, 0 if
- * there is work already. From the first xtcp_fd() on each frame also runs the wake-up of this descriptor: programs that
+ * there is work already, or conf.waiting says to spin: then run another turn. From the first xtcp_fd() on each frame also runs the wake-up of this descriptor: programs that
  * only use xtcp_wait() do not call it. A descriptor, or -errno of epoll_ctl(2).
  */
 int xtcp_fd(struct xtcp *x);

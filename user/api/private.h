@@ -22,12 +22,14 @@ struct xtcp {
 	void *trace_arg;
 	enum xtcp_waiting waiting;
 	uint64_t spin_ns;
-	uint64_t busy_ns;     /* when the last frame went in or out */
-	uint64_t frames_seen; /* rx + tx frames counted then */
-	uint64_t ctl_ns;      /* when netlink was last looked at */
-	uint32_t tx_waits;    /* sleeps in a row with frames not yet sent or completed */
-	int ready;	      /* events that wait in the engine */
-	bool gone;	      /* the interface has been removed */
+	uint64_t busy_ns;	   /* when the last frame went in or out */
+	uint64_t rx_seen, tx_seen; /* frames counted then */
+	int64_t gap_ns[2];	   /* from then until something arrives, a mean: nothing had been sent; something had */
+	bool sent;		   /* which of them counts now */
+	uint64_t ctl_ns;	   /* when netlink was last looked at */
+	uint32_t tx_waits;	   /* sleeps in a row with frames not yet sent or completed */
+	int ready;		   /* events that wait in the engine */
+	bool gone;		   /* the interface has been removed */
 	atomic_bool woken;
 	int port_fds[XTCP_MAX_QUEUES];
 	int n_port_fds;

@@ -9,6 +9,13 @@
  * there once xtcp_fd() hands the descriptor to an event loop of others, for whom
  * xtcp_arm sets a timerfd in it.
  *
+ * Balanced waiting spins when that is likely to be cheaper than to sleep and be woken. What is learned is how long it takes
+ * until something arrives, one mean for when frames had been sent (an answer comes) and one for when they had only been
+ * received. Where that is longer than the longest spin there is none at all: the server of a request a millisecond sleeps
+ * at once, the client that waits 20 us for its answer does not. What comes after a sleep is seen later by a wake-up,
+ * which must not keep two ends asleep that could both spin: hence WAKE_NS more. A deadline nearer than a wake-up is
+ * spun for too, so that it is met.
+ *
  * Netlink is read when its descriptor is readable: seen at each sleep, and while
  * spinning at most every CTL_POLL_NS.
  */
@@ -26,6 +33,8 @@
 #include "lib/fail.h"
 
 #define CTL_POLL_NS NS_PER_MS
+#define WAKE_NS 30000ull     /* what it takes to sleep and be woken, about */
+#define GAP_SHIFT 2	     /* of a mean of gaps a new one is a quarter */
 #define TX_WAIT_NS NS_PER_MS /* first look at frames that the kernel has not sent yet; doubles up to 64 times */
 
 static int add_fd(struct xtcp *x, int fd)
@@ -74,11 +83,39 @@ static void look_at_netlink(struct xtcp *x, uint64_t now)
 		engine_link_gone(x->engine);
 }
 
+/*
+ * Frames came or went. What we sent unasked tells only that nothing arrived until then. A pause counts as four times the longest
+ * that is spun for at most, so that a new burst is noticed soon.
+ */
+static void learn_gap(struct xtcp *x, uint64_t now, bool received)
+{
+	uint64_t gap = now - x->busy_ns, longest = x->spin_ns + WAKE_NS;
+	int64_t *mean = &x->gap_ns[x->sent];
+
+	gap = gap < 4 * longest ? gap : 4 * longest;
+	if (!received && (int64_t)gap <= *mean)
+		return;
+	*mean += ((int64_t)gap - *mean) / (1 << GAP_SHIFT);
+}
+
+static void look_at_frames(struct xtcp *x, uint64_t now)
+{
+	const uint64_t *stats = engine_stats(x->engine);
+	uint64_t rx = stats[XTCP_USER_rx_frames], tx = stats[XTCP_USER_tx_frames];
+
+	if (rx == x->rx_seen && tx == x->tx_seen)
+		return;
+	if (x->waiting == XTCP_WAIT_BALANCED)
+		learn_gap(x, now, rx != x->rx_seen);
+	x->sent = tx != x->tx_seen;
+	x->rx_seen = rx;
+	x->tx_seen = tx;
+	x->busy_ns = now;
+	x->tx_waits = 0;
+}
+
 static int turn(struct xtcp *x, uint64_t now)
 {
-	const uint64_t *stats;
-	uint64_t frames;
-
 	if (now - x->ctl_ns >= CTL_POLL_NS)
 		look_at_netlink(x, now);
 	x->ready = engine_turn(x->engine, now);
@@ -88,13 +125,7 @@ static int turn(struct xtcp *x, uint64_t now)
 	}
 	if (x->ready < 0)
 		x->ready = 0;
-	stats = engine_stats(x->engine);
-	frames = stats[XTCP_USER_rx_frames] + stats[XTCP_USER_tx_frames];
-	if (frames != x->frames_seen) {
-		x->frames_seen = frames;
-		x->busy_ns = now;
-		x->tx_waits = 0;
-	}
+	look_at_frames(x, now);
 	return x->ready;
 }
 
@@ -192,19 +223,29 @@ static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
 	return 0;
 }
 
-static bool may_spin(struct xtcp *x, uint64_t now)
+/* May turns go on until then without a sleep? */
+static bool may_spin(struct xtcp *x, uint64_t now, uint64_t until)
 {
 	struct engine_counts n;
 
 	switch (x->waiting) {
-	case XTCP_WAIT_POWER: return false;
+	case XTCP_WAIT_POWER: return until <= now;
 	case XTCP_WAIT_LATENCY:
 		if (now - x->busy_ns < 1000 * NS_PER_MS)
 			return true;
 		engine_counts(x->engine, &n);
-		return n.conns > 0;
-	default: return now - x->busy_ns < x->spin_ns;
+		return n.conns > 0 || until <= now;
+	default:
+		if (until <= now + WAKE_NS)
+			return true;
+		return now - x->busy_ns < x->spin_ns && x->gap_ns[x->sent] < (int64_t)(x->spin_ns + WAKE_NS);
 	}
+}
+
+/* Sleep until then; balanced: until a wake-up before it. 0, or -EINTR. */
+static int sleep_before(struct xtcp *x, uint64_t until, uint64_t now)
+{
+	return sleep_until(x, x->waiting == XTCP_WAIT_BALANCED && until != TCP_NEVER ? until - WAKE_NS : until, now);
 }
 
 static bool take_wake(struct xtcp *x)
@@ -230,12 +271,11 @@ int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t lim
 			return gone(x);
 		if (take_wake(x) || now >= limit)
 			return 0;
-		if (may_spin(x, now) || x->port->ops->rx_pending(x->port))
-			continue;
 		until = wake_time(x, now);
-		if (until <= now)
+		until = until < limit ? until : limit;
+		if (may_spin(x, now, until) || x->port->ops->rx_pending(x->port))
 			continue;
-		err = sleep_until(x, until < limit ? until : limit, now);
+		err = sleep_before(x, until, now);
 		if (err)
 			return err;
 	}
@@ -274,7 +314,7 @@ int xtcp_arm(struct xtcp *x)
 	take_wake(x);
 	if (read(x->timer_fd, &n, sizeof(n)) > 0 || now - x->ctl_ns >= CTL_POLL_NS)
 		look_at_netlink(x, now);
-	if (x->gone || x->ready || until <= now || x->port->ops->rx_pending(x->port))
+	if (x->gone || x->ready || may_spin(x, now, until) || x->port->ops->rx_pending(x->port))
 		return 0;
 	if (engine_frames(x->engine)->in_tx)
 		x->tx_waits++;

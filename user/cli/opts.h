@@ -54,9 +54,9 @@
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING)
+	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING | OPT_WAIT)
 
-#define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_WAIT | OPT_LOAD)
+#define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_LOAD)
 
 struct opts_use {
 	const char *name; /* of the subcommand, as in commands[] */

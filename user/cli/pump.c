@@ -211,7 +211,9 @@ static void sleep_until_work(struct pump *p)
 		/* Now and then look whether our FIN has been acknowledged. */
 		timeout = p->stop_ms > now + WATCH_MS ? WATCH_MS : p->stop_ms > now ? (int)(p->stop_ms - now) : 0;
 	}
-	if (!xtcp_arm(p->x) || poll(fds, (nfds_t)n, timeout) <= 0)
+	if (!xtcp_arm(p->x))
+		timeout = 0; /* there is work, or --wait has it spin */
+	if (poll(fds, (nfds_t)n, timeout) <= 0)
 		return;
 	for (int i = 1; i < n; i++)
 		if (std[i] && fds[i].revents)
