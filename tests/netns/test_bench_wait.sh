@@ -66,6 +66,25 @@ for wait in balanced power latency; do
 	fi
 done
 
+# --- The other commands wait as asked for too ---
+
+rand_file "$LOGS/there" 300000 1
+rand_file "$LOGS/back" 200000 2
+for wait in latency balanced power; do
+	x_spawn x listen -i vb --wait $wait 7001 < <(cat "$LOGS/back"; sleep 0.3; echo late)
+	wait_line "$LOGS/x.err" '^xtcp: listening on ' 8
+	peer_got=$(in_a nc -N -w 20 "$B4" 7001 <"$LOGS/there" | sha256sum)
+	ends "listen --wait $wait ends well" x 10 0
+	same "listen --wait $wait: what the peer sent arrives" "$LOGS/x.out" "$LOGS/there"
+	eq "listen --wait $wait: what stdin gave, early and late, arrives" "$peer_got" "$( (cat "$LOGS/back"; echo late) | sha256sum)"
+done
+x_server e echo -p 7002 --wait power
+eq "echo --wait power" "$(in_a nc -N -w 20 "$B4" 7002 <"$LOGS/there" | sha256sum)" "$(sha256sum <"$LOGS/there")"
+stop e INT
+no_w=$(in_b "$XTCP" echo -i vb -p 7002 --wait nap 2>&1)
+eq "a name that there is not: exit code" $? 2
+match "... and the three there are" "$no_w" "'nap' is none of latency, balanced, power"
+
 # --- 10,000 connections that do nothing ---
 
 serve many 7000 --ports 4 --connections 10000

@@ -66,12 +66,12 @@ static int pin(int cpu)
 }
 
 /*
- * Room for twice as many connections as there are at once, since those that close linger; a port that waited in TIME-WAIT for
- * a second may be used again, as net.ipv4.tcp_tw_reuse has it for the kernel's.
+ * Room for those that close and linger; a port that waited in TIME-WAIT for a second may be used again, as net.ipv4.tcp_tw_reuse
+ * has it for the kernel's.
  */
 static void size_tables(struct opts *o)
 {
-	uint64_t conns = 2 * (uint64_t)o->connections;
+	uint64_t conns = o->connections + o->connections / 16;
 
 	o->conf.max_conns = conns < 65536 ? 65536 : conns > 4194304 ? 4194304 : (uint32_t)conns;
 	o->conf.max_time_wait = 262144;

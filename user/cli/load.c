@@ -78,6 +78,7 @@ int load_begin(struct load *l, struct load_conn *c)
 	uint32_t turn = l->turn++, round = l->sources ? turn / l->sources : turn;
 	const struct sockaddr *from = l->sources ? (const void *)&l->source[turn % l->sources] : NULL;
 	uint16_t port = (uint16_t)(l->o->port + round % l->o->ports);
+	int err;
 
 	if (l->to.ss_family == AF_INET)
 		((struct sockaddr_in *)&l->to)->sin_port = htons(port);
@@ -85,8 +86,10 @@ int load_begin(struct load *l, struct load_conn *c)
 		((struct sockaddr_in6 *)&l->to)->sin6_port = htons(port);
 	c->open = false;
 	c->got = c->given = 0;
-	if (xtcp_connect(l->x, (const struct sockaddr *)&l->to, from, c, &c->c) < 0)
-		return report_fail("not measured: %s", xtcp_errmsg());
+	err = xtcp_connect(l->x, (const struct sockaddr *)&l->to, from, c, &c->c);
+	if (err < 0)
+		return report_fail("not measured: %s%s", xtcp_errmsg(),
+				   err == -EAGAIN ? "; with more --ports each serves more connections" : "");
 	xtcp_setopt(l->x, c->c, XTCP_NODELAY, 1);
 	return EXIT_DONE;
 }
