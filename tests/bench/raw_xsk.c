@@ -7,6 +7,10 @@
  *
  *   echo     sends each frame back             ping    keeps --conns frames in flight, measures round trips
  *   sink     measures frames received          source  sends as fast as the ring takes them
+ *   answer   the other end of crr              crr     --conns exchanges at once: connect, request, answer, close
+ *
+ * An exchange of crr is the seven frames that TCP cannot do without, with SYN, data and FIN in frames of the length
+ * that xtcp would send: SYN, SYN-ACK, request (and ACK), answer, FIN, FIN, ACK.
  *
  * All spin. The XDP program redirects our ethertype only. Nothing looks at the payload or copies it: what a stack
  * does beyond this loop is what it costs.
@@ -33,13 +37,17 @@
 #define HEADERS 66u	   /* of a segment over IPv4 with timestamps, bytes; over IPv6 20 more */
 #define ETHERTYPE 0x88b5u  /* for local experiments (IEEE 802) */
 #define MAX_DESCS 18u	   /* of one frame */
-#define LOST_NS 200000000u /* ping: no frame came for so long: those in flight are lost */
+#define LOST_NS 200000000u /* ping, crr: no frame came for so long: those in flight are lost */
+#define SYN_OPTIONS 8u	   /* that the SYN and its answer have besides timestamps, bytes */
 
 /* What follows the Ethernet header. */
 struct stamp {
 	uint64_t sent_ns;
-	uint64_t era; /* ping: frames of an earlier era came late after all, and are not sent again */
+	uint64_t
+		era; /* ping: frames of an earlier era came late after all, and are not sent again; crr: and enum step */
 };
+
+enum step { SYN, SYN_ACK, REQUEST, ANSWER, FIN, FIN_BACK, LAST_ACK, STEPS };
 
 struct raw {
 	const struct bench *b;
@@ -384,6 +392,124 @@ static int run_ping(struct raw *r)
 	return meter_report(&m, r->b, "round trips", r->b->size);
 }
 
+/* --- Connect, request, answer, close --- */
+
+static uint32_t step_len(const struct raw *r, uint64_t step)
+{
+	switch (step) {
+	case SYN:
+	case SYN_ACK: return r->frame_len - r->b->size + SYN_OPTIONS;
+	case REQUEST:
+	case ANSWER: return r->frame_len;
+	default: return r->frame_len - r->b->size;
+	}
+}
+
+/* The next frame of the exchange, in the chunk of the one that came. Returns its step; STEPS: there is none. */
+static uint64_t next_step(struct raw *r, const struct got *got)
+{
+	struct stamp s;
+	uint64_t step;
+
+	memcpy(&s, r->area + got->addr + ETH_HLEN, sizeof(s));
+	step = s.era % STEPS + 1;
+	if (got->len != step_len(r, step - 1) || got->contd)
+		errx(1, "%s: frame %" PRIu64 " of an exchange has %u bytes", r->b->role, step, got->len);
+	if (step == STEPS || (r->era && s.era / STEPS != r->era)) {
+		put_back(r, got->addr);
+		return STEPS;
+	}
+	s.era++;
+	memcpy(r->area + got->addr + ETH_HLEN, &s, sizeof(s));
+	tx_desc(r, got->addr, step_len(r, step), 0);
+	return step;
+}
+
+static int run_answer(struct raw *r)
+{
+	struct got got[BURST];
+	uint32_t i, n, sent;
+
+	bench_ready();
+	while (!bench_stop) {
+		n = RING - r->in_tx < BURST ? 0 : rx_burst(r, got, BURST);
+		for (i = sent = 0; i < n; i++)
+			sent += next_step(r, &got[i]) != STEPS;
+		if (sent)
+			xsk_ring_prod__submit(&r->tx, sent);
+		if (r->in_tx)
+			kick(r);
+		refill(r);
+	}
+	return 0;
+}
+
+/* Begin exchanges. Returns how many there was room for. */
+static uint32_t crr_begin(struct raw *r, uint32_t n, uint64_t now)
+{
+	struct stamp s = { now, r->era * STEPS + SYN };
+	uint32_t i;
+
+	for (i = 0; i < n && tx_room(r, 1); i++) {
+		uint64_t addr = r->stack[--r->free];
+
+		*(uint16_t *)(r->area + addr + offsetof(struct ethhdr, h_proto)) = htons(ETHERTYPE);
+		memcpy(r->area + addr + ETH_HLEN, &s, sizeof(s));
+		tx_desc(r, addr, step_len(r, SYN), 0);
+	}
+	return i;
+}
+
+static uint32_t crr_burst(struct raw *r, struct meter *m, uint64_t now)
+{
+	struct got got[BURST];
+	uint32_t i, n = RING - r->in_tx < 2 * BURST ? 0 : rx_burst(r, got, BURST), sent = 0, done = 0;
+
+	for (i = 0; i < n; i++) {
+		uint64_t step = next_step(r, &got[i]);
+		struct stamp s;
+
+		sent += step != STEPS;
+		if (step != LAST_ACK)
+			continue;
+		memcpy(&s, r->area + got[i].addr + ETH_HLEN, sizeof(s));
+		hist_add(&m->hist, now - s.sent_ns);
+		done++;
+	}
+	m->count += done;
+	sent += crr_begin(r, done, now);
+	if (sent)
+		xsk_ring_prod__submit(&r->tx, sent);
+	return n;
+}
+
+static int run_crr(struct raw *r)
+{
+	static struct meter m;
+	uint64_t now = now_ns(), last = 0;
+
+	if (r->descs != 1 || r->frame_len > CHUNK - 256 || r->b->conns > RING / 2)
+		errx(2, "crr: frames of one chunk, and %u exchanges at most", RING / 2);
+	while (!bench_stop) {
+		if (crr_burst(r, &m, now)) {
+			last = now;
+		} else if (now - last > LOST_NS) {
+			r->era++; /* 0: at the other end, which takes any */
+			last = now;
+			xsk_ring_prod__submit(&r->tx, crr_begin(r, r->b->conns, now));
+		}
+		if (r->in_tx)
+			kick(r);
+		refill(r);
+		now = now_ns();
+		if (meter_tick(&m, r->b, now))
+			break;
+	}
+	if (r->era > 1)
+		warnx("crr: all frames in flight were lost %" PRIu64 " times", r->era - 1);
+	return meter_report(&m, r->b, "connections", r->b->size);
+}
+
 static int run_sink(struct raw *r)
 {
 	static struct meter m;
@@ -436,7 +562,7 @@ static int run_source(struct raw *r)
 
 int main(int argc, char **argv)
 {
-	static const char *const roles = "echo|ping|sink|source";
+	static const char *const roles = "echo|ping|answer|crr|sink|source";
 	static struct raw r;
 	struct bench b;
 
@@ -447,6 +573,10 @@ int main(int argc, char **argv)
 		return run_echo(&r);
 	if (!strcmp(b.role, "ping"))
 		return run_ping(&r);
+	if (!strcmp(b.role, "answer"))
+		return run_answer(&r);
+	if (!strcmp(b.role, "crr"))
+		return run_crr(&r);
 	if (!strcmp(b.role, "sink"))
 		return run_sink(&r);
 	if (!strcmp(b.role, "source"))
