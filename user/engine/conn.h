@@ -20,15 +20,16 @@
 
 enum { /* conn->life */
        CONN_USED = 1u << 0,
-       CONN_HASHED = 1u << 1, /* in the demux hash, holds a reference to its port */
-       CONN_APP = 1u << 2,    /* the application holds the handle */
-       CONN_HALF = 1u << 3,   /* in its listener's half-open list */
-       CONN_QUEUED = 1u << 4, /* in its listener's accept queue */
-       CONN_READY = 1u << 5,  /* in the ready list */
-       CONN_DIRTY = 1u << 6,  /* in the dirty list */
-       CONN_FLOW = 1u << 7,   /* in the XDP half's flow table */
-       CONN_GONE = 1u << 8,   /* closed by the application: freed when the core is done */
-       CONN_FAST = 1u << 9,   /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
+       CONN_HASHED = 1u << 1,  /* in the demux hash, holds a reference to its port */
+       CONN_APP = 1u << 2,     /* the application holds the handle */
+       CONN_HALF = 1u << 3,    /* in its listener's half-open list */
+       CONN_QUEUED = 1u << 4,  /* in its listener's accept queue */
+       CONN_READY = 1u << 5,   /* in the ready list */
+       CONN_DIRTY = 1u << 6,   /* in the dirty list */
+       CONN_FLOW = 1u << 7,    /* in the XDP half's flow table */
+       CONN_GONE = 1u << 8,    /* closed by the application: freed when the core is done */
+       CONN_FAST = 1u << 9,    /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
+       CONN_WAITED = 1u << 10, /* its ACK has waited a turn for what the application does (output.c) */
 };
 
 struct conn {

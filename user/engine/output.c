@@ -3,6 +3,10 @@
  * output.c - the output pass: every connection on the dirty list sends what it may
  * and is settled. One that has much to send gives way to the others after a
  * while; when the port has no room left the pass ends and goes on next turn.
+ *
+ * An ACK alone, for something that the application is about to be told, waits until the next turn: by then the
+ * application has answered or closed, and the ACK goes along. So a handshake, a request and a close cost no
+ * frame of their own for it. It waits no longer: an application that says nothing costs it one turn.
  */
 #include "engine/private.h"
 
@@ -78,6 +82,41 @@ static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
 	return tcp_output_pending(&c->tcp) ? SENT_MORE : SENT_ALL;
 }
 
+/* Does the ACK that is all it has to send wait for the application? */
+static bool ack_waits(const struct conn *c)
+{
+	return c->tcp.events && (c->life & (CONN_APP | CONN_QUEUED)) && !(c->life & CONN_WAITED) &&
+	       tcp_ack_can_wait(&c->tcp);
+}
+
+static void append(struct engine *e, struct list *l, uint32_t ref)
+{
+	struct conn *c = conn_at(e, ref);
+
+	c->life |= CONN_DIRTY;
+	c->dirty_next = 0;
+	if (l->tail)
+		conn_at(e, l->tail)->dirty_next = ref;
+	else
+		l->head = ref;
+	l->tail = ref;
+	l->count++;
+}
+
+/* They come first in the next turn. */
+static void splice(struct engine *e, struct list *l)
+{
+	struct list *dirty = &e->r->dirty;
+
+	if (!l->head)
+		return;
+	conn_at(e, l->tail)->dirty_next = dirty->head;
+	dirty->head = l->head;
+	if (!dirty->tail)
+		dirty->tail = l->tail;
+	dirty->count += l->count;
+}
+
 static uint32_t dirty_pop(struct engine *e)
 {
 	struct list *l = &e->r->dirty;
@@ -98,6 +137,7 @@ static uint32_t dirty_pop(struct engine *e)
 void output_pass(struct engine *e)
 {
 	uint32_t budget = PASS_SEGMENTS, left = 0, ref;
+	struct list later = { 0 };
 	bool blocked = false;
 
 	/* Once the port is full, the others come round once more: they may only want to be settled. */
@@ -106,8 +146,16 @@ void output_pass(struct engine *e)
 		enum sent sent = SENT_ALL;
 		uint32_t before = budget;
 
-		if (tcp_output_pending(&c->tcp) && likely(!e->gone))
+		if (tcp_output_pending(&c->tcp) && likely(!e->gone)) {
+			if (ack_waits(c)) {
+				c->life |= CONN_WAITED;
+				if (conn_settle(e, ref))
+					append(e, &later, ref);
+				continue;
+			}
 			sent = blocked ? SENT_NO_ROOM : send_conn(e, c, &budget);
+		}
+		c->life &= ~(uint32_t)CONN_WAITED;
 		if (conn_settle(e, ref) && sent != SENT_ALL)
 			conn_dirty(e, ref);
 		if (sent == SENT_NO_ROOM && !blocked) {
@@ -118,4 +166,5 @@ void output_pass(struct engine *e)
 		}
 	}
 	e->tx_blocked = blocked && e->r->dirty.head; /* the one it was for may be gone */
+	splice(e, &later);
 }

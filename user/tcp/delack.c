@@ -54,6 +54,16 @@ void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t
 	}
 }
 
+bool tcp_ack_can_wait(const struct tcp_conn *c)
+{
+	if (c->flags & (TCP_F_RST | TCP_F_PROBE | TCP_F_FORCE_RTX) || c->ooo_count || c->dsack.start != c->dsack.end ||
+	    c->ecn.ce_acks || c->ecn.flags & TCP_E_HANDSHAKE || c->loss_flags & TCP_L_TLP_DUE)
+		return false;
+	if (c->state != TCP_ESTABLISHED && c->state != TCP_CLOSE_WAIT)
+		return false;
+	return !c->lost && !tcp_unsent(c) && !tcp_fin_due(c) && c->rcv_unacked < 2u * c->rcv_mss;
+}
+
 void delack_sent(struct tcp_conn *c)
 {
 	struct tcp_acks *a;

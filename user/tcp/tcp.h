@@ -407,6 +407,8 @@ enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct
 int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 /* Cheap: could tcp_output make a segment? May say yes wrongly, never no wrongly. */
 bool tcp_output_pending(const struct tcp_conn *c);
+/* With tcp_output_pending(): all that is to be sent is an ACK, and nothing is lost if it waits for an answer to go along with. */
+bool tcp_ack_can_wait(const struct tcp_conn *c);
 
 uint64_t tcp_deadline(const struct tcp_conn *c);
 void tcp_expire(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
