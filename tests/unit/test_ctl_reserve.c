@@ -25,15 +25,16 @@ static int setup(void **state)
 	ctl = calloc(1, sizeof(*ctl));
 	if (!ctl)
 		return -1;
-	half_init(&ctl->half);
-	reserve_init(ctl);
+	if (group_enter(group_new(), ctl))
+		return -1;
 	lo = addr_from_v4(htonl(INADDR_LOOPBACK));
 	return 0;
 }
 
 static int teardown(void **state)
 {
-	reserve_close(ctl);
+	if (group_leave(ctl))
+		group_free(ctl->group);
 	free(ctl);
 	return 0;
 }
@@ -59,7 +60,7 @@ static void test_reserve_any_port_is_in_range_and_taken(void **state)
 {
 	int port = reserve_port(ctl, &lo, 0);
 
-	assert_in_range(port, ctl->port_low, ctl->port_high);
+	assert_in_range(port, ctl->group->port_low, ctl->group->port_high);
 	assert_int_equal(others_bind((uint16_t)port), -EADDRINUSE);
 }
 
@@ -157,9 +158,10 @@ static void test_reserve_foreign_address_refused(void **state)
 
 static void test_reserve_full_range_falls_back_to_the_kernels_choice(void **state)
 {
-	ctl->port_low = (uint16_t)reserve_port(ctl, &lo, 0);
-	assert_true(ctl->port_low > 0);
-	ctl->port_high = ctl->port_low; /* a range of one port, which is taken: the kernel finds another */
+	ctl->group->port_low = (uint16_t)reserve_port(ctl, &lo, 0);
+	assert_true(ctl->group->port_low > 0);
+	ctl->group->port_high =
+		ctl->group->port_low; /* a range of one port, which is taken: the kernel finds another */
 	assert_true(reserve_port(ctl, &lo, 0) > 0);
 }
 

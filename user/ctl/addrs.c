@@ -4,8 +4,8 @@
  * port masks, and is in map "addrs" exactly while it is usable. Tentative IPv6
  * addresses are not: the kernel says when duplicate detection is over.
  * Invariant: a slot that is used is in the map; no two slots hold one address.
+ * All engines of an interface agree on the indices (group.c).
  */
-#include <bpf/bpf.h>
 #include <errno.h>
 #include <linux/if_addr.h>
 #include <string.h>
@@ -17,54 +17,34 @@
 static struct addr_slot *find(struct ctl *ctl, const struct xtcp_addr *addr)
 {
 	for (int i = 0; i < XTCP_MAX_ADDRS; i++)
-		if (ctl->addrs[i].known && addr_eq(&ctl->addrs[i].addr, addr))
+		if (ctl->addrs[i].used && addr_eq(&ctl->addrs[i].addr, addr))
 			return &ctl->addrs[i];
 	return NULL;
 }
 
-/* The slot the address had, one that never was used, or one whose address has gone. */
-static struct addr_slot *take(struct ctl *ctl, const struct xtcp_addr *addr)
-{
-	struct addr_slot *slot = find(ctl, addr);
-
-	for (int i = 0; !slot && i < XTCP_MAX_ADDRS; i++)
-		if (!ctl->addrs[i].known)
-			slot = &ctl->addrs[i];
-	for (int i = 0; !slot && i < XTCP_MAX_ADDRS; i++)
-		if (!ctl->addrs[i].used)
-			slot = &ctl->addrs[i];
-	return slot;
-}
-
 static void add(struct ctl *ctl, const struct xtcp_addr *addr)
 {
-	struct addr_slot *slot = take(ctl, addr);
-	struct xtcp_addr_entry entry = { 0 };
+	int index = find(ctl, addr) ? -1 : group_addr_take(ctl, addr);
 
-	if (!slot)
-		return; /* 64 are in use: this one stays the kernel's */
-	if (slot->used)
-		return;
-	entry.index = (__u32)(slot - ctl->addrs);
-	if (!slot->known || !addr_eq(&slot->addr, addr))
-		steer_forget(ctl->half.ports, entry.index);
-	slot->addr = *addr;
-	slot->known = true;
-	if (bpf_map_update_elem(ctl->half.map[HALF_ADDRS], addr, &entry, BPF_ANY))
-		return;
-	slot->used = true;
+	if (index < 0)
+		return; /* known, or 64 are in use: this one stays the kernel's */
+	ctl->addrs[index].addr = *addr;
+	ctl->addrs[index].used = true;
 	if (ctl->conf.events.addr)
-		ctl->conf.events.addr(ctl->conf.arg, &slot->addr, entry.index, true);
+		ctl->conf.events.addr(ctl->conf.arg, &ctl->addrs[index].addr, (uint32_t)index, true);
 }
 
 static void drop(struct ctl *ctl, struct addr_slot *slot)
 {
+	uint32_t index;
+
 	if (!slot || !slot->used)
 		return;
+	index = (uint32_t)(slot - ctl->addrs);
 	slot->used = false;
-	bpf_map_delete_elem(ctl->half.map[HALF_ADDRS], &slot->addr);
 	if (ctl->conf.events.addr)
-		ctl->conf.events.addr(ctl->conf.arg, &slot->addr, (uint32_t)(slot - ctl->addrs), false);
+		ctl->conf.events.addr(ctl->conf.arg, &slot->addr, index, false);
+	group_addr_give(ctl, index);
 }
 
 static bool usable(const struct ifaddrmsg *ifa, const struct nlattr *flags_attr)

@@ -46,19 +46,20 @@ static void clear_maps(struct half *h)
 
 static int adopt(struct ctl *ctl, const struct hook *hook)
 {
+	struct ctl_group *g = ctl->group;
 	int err;
 
 	if (ctl->conf.mode != CTL_MODE_AUTO && ctl->conf.mode != hook->mode)
 		return fail(EBUSY, "%s is attached in %s mode by 'xtcp attach'; detach it first, or use that mode",
 			    ctl->link.name, hook->mode == CTL_MODE_GENERIC ? "generic" : "native");
-	err = half_adopt(&ctl->half, hook->prog_id, hook->mode);
+	err = half_adopt(&g->half, hook->prog_id, hook->mode);
 	if (!err)
-		err = half_mmap(&ctl->half);
+		err = half_mmap(&g->half);
 	if (err)
 		return err;
-	clear_maps(&ctl->half);
-	ctl->adopted = true;
-	pins_find(ctl->link.name, hook->prog_id, ctl->pins.path);
+	clear_maps(&g->half);
+	g->adopted = true;
+	pins_find(ctl->link.name, hook->prog_id, g->pins.path);
 	return 0;
 }
 
@@ -92,50 +93,61 @@ static int attach_fresh(struct ctl *ctl)
 		.partial_csum_ok = ctl->link.virtual_link || ctl->conf.partial_csum,
 		.drop_sample = ctl->conf.drop_sample,
 	};
+	struct ctl_group *g = ctl->group;
 	int err;
 
 	if (getrandom(&conf.flow_key, sizeof(conf.flow_key), 0) != (ssize_t)sizeof(conf.flow_key))
 		return fail(EIO, "no random numbers");
-	err = half_load(&ctl->half, &conf);
+	err = half_load(&g->half, &conf);
 	if (!err)
-		err = half_mmap(&ctl->half);
+		err = half_mmap(&g->half);
 	if (!err)
-		err = half_attach(&ctl->half, &ctl->link, ctl->conf.mode);
+		err = half_attach(&g->half, &ctl->link, ctl->conf.mode);
 	/* Pins are for onlookers: without them all works. */
-	if (!err && ctl->conf.pin && !pins_make(&ctl->pins, ctl->link.name, &ctl->half, false) && pins_keep(&ctl->pins))
-		pins_drop(&ctl->pins);
+	if (!err && ctl->conf.pin && !pins_make(&g->pins, ctl->link.name, &g->half, false) && pins_keep(&g->pins))
+		pins_drop(&g->pins);
 	return err;
 }
 
-int ctl_open(struct ctl **out, const struct ctl_conf *conf)
+/* The XDP half, by the group's first member. */
+static int take_hook(struct ctl *ctl)
 {
-	struct ctl *ctl = calloc(1, sizeof(*ctl));
 	struct hook hook;
 	int err;
 
+	ctl->group->lock_fd = lock_take(&ctl->link);
+	err = ctl->group->lock_fd < 0 ? ctl->group->lock_fd : settle_hook(ctl, &hook);
+	if (err)
+		return err;
+	err = hook.prog_id ? adopt(ctl, &hook) : attach_fresh(ctl);
+	if (!err) /* attaching may bounce the link, so what it is now is asked once more */
+		link_refresh(&ctl->nl, &ctl->link);
+	return err;
+}
+
+static int open_member(struct ctl **out, struct ctl *first, const struct ctl_conf *conf)
+{
+	struct ctl_group *g = first ? first->group : group_new();
+	struct ctl *ctl = g ? calloc(1, sizeof(*ctl)) : NULL;
+	int err;
+
 	*out = NULL;
-	if (!ctl)
+	if (!ctl || group_enter(g, ctl)) {
+		free(ctl);
+		if (g && !first)
+			group_free(g);
 		return fail(ENOMEM, "out of memory");
+	}
 	ctl->conf = *conf;
-	ctl->lock_fd = ctl->pins.keeper_pipe = -1;
-	ctl->owner = getpid();
-	half_init(&ctl->half);
-	reserve_init(ctl);
 	err = nl_open(&ctl->nl, true);
 	if (!err)
 		err = link_by_name(&ctl->nl, conf->ifname, &ctl->link);
 	if (err)
 		goto out_close;
 	ctl->conf.ifname = ctl->link.name;
-	ctl->lock_fd = lock_take(&ctl->link);
-	err = ctl->lock_fd < 0 ? ctl->lock_fd : settle_hook(ctl, &hook);
+	err = first ? 0 : take_hook(ctl);
 	if (err)
 		goto out_close;
-	err = hook.prog_id ? adopt(ctl, &hook) : attach_fresh(ctl);
-	if (err)
-		goto out_close;
-	/* Attaching may bounce the link, so what it is now is asked once more. */
-	link_refresh(&ctl->nl, &ctl->link);
 	*out = ctl; /* the events may want to steer */
 	if (conf->events.link)
 		conf->events.link(conf->arg, &ctl->link);
@@ -148,23 +160,37 @@ out_close:
 	return err;
 }
 
+int ctl_open(struct ctl **out, const struct ctl_conf *conf)
+{
+	return open_member(out, NULL, conf);
+}
+
+int ctl_join(struct ctl **out, struct ctl *first, const struct ctl_conf *conf)
+{
+	return open_member(out, first, conf);
+}
+
+/* The last member has left. */
+static void close_group(struct ctl_group *g)
+{
+	if (g->owner == getpid()) {
+		if (g->adopted && g->half.ports && g->half.flows)
+			clear_maps(&g->half);
+		if (!g->adopted)
+			pins_drop(&g->pins);
+	} else if (g->pins.keeper_pipe >= 0) {
+		close(g->pins.keeper_pipe);
+	}
+	group_free(g);
+}
+
 void ctl_close(struct ctl *ctl)
 {
 	if (!ctl)
 		return;
-	if (ctl->owner == getpid()) {
-		if (ctl->adopted && ctl->half.ports && ctl->half.flows)
-			clear_maps(&ctl->half);
-		if (!ctl->adopted)
-			pins_drop(&ctl->pins);
-	} else if (ctl->pins.keeper_pipe >= 0) {
-		close(ctl->pins.keeper_pipe);
-	}
-	half_close(&ctl->half);
-	reserve_close(ctl);
 	nl_close(&ctl->nl);
-	if (ctl->lock_fd >= 0)
-		close(ctl->lock_fd);
+	if (group_leave(ctl))
+		close_group(ctl->group);
 	free(ctl);
 }
 
@@ -231,37 +257,37 @@ const struct ctl_link *ctl_link(const struct ctl *ctl)
 
 enum ctl_mode ctl_mode(const struct ctl *ctl)
 {
-	return ctl->half.mode;
+	return ctl->group->half.mode;
 }
 
 const char *ctl_mode_why(const struct ctl *ctl)
 {
-	return ctl->half.mode == CTL_MODE_GENERIC ? ctl->half.why : "";
+	return ctl->group->half.mode == CTL_MODE_GENERIC ? ctl->group->half.why : "";
 }
 
 bool ctl_adopted(const struct ctl *ctl)
 {
-	return ctl->adopted;
+	return ctl->group->adopted;
 }
 
 const char *ctl_pin_path(const struct ctl *ctl)
 {
-	return ctl->pins.path;
+	return ctl->group->pins.path;
 }
 
 int ctl_xsks_fd(const struct ctl *ctl)
 {
-	return ctl->half.map[HALF_XSKS];
+	return ctl->group->half.map[HALF_XSKS];
 }
 
 uint64_t ctl_flow_key(const struct ctl *ctl)
 {
-	return ctl->half.conf.flow_key;
+	return ctl->group->half.conf.flow_key;
 }
 
 struct xtcp_flow *ctl_flows(struct ctl *ctl)
 {
-	return ctl->half.flows;
+	return ctl->group->half.flows;
 }
 
 int ctl_fd(const struct ctl *ctl)
@@ -271,5 +297,5 @@ int ctl_fd(const struct ctl *ctl)
 
 int ctl_xdp_stats(struct ctl *ctl, struct xtcp_xdp_stats *out)
 {
-	return half_stats(&ctl->half, out);
+	return half_stats(&ctl->group->half, out);
 }

@@ -2,7 +2,8 @@
 /*
  * ctl.h - the kernel's side of one interface: loads and attaches the XDP half,
  * owns its maps and pins, follows links, addresses, routes and neighbours by
- * netlink, reserves ports. One struct ctl serves one engine, in its thread.
+ * netlink, reserves ports. One struct ctl serves one engine, in its thread; several on one
+ * interface share what ctl_join() says.
  */
 #ifndef CTL_CTL_H
 #define CTL_CTL_H
@@ -55,8 +56,16 @@ struct ctl;
  * there (its id and name in the text), -ENOTSUP, -EINVAL MTU too large for native mode ...
  */
 int ctl_open(struct ctl **out, const struct ctl_conf *conf);
-/* Detach, unpin, release every reserved port. */
+/*
+ * One more engine on the interface of first, which may be in use by its own thread meanwhile: program, maps, pins, lock and
+ * reserved ports are shared, netlink is not. conf.ifname and mode are first's.
+ */
+int ctl_join(struct ctl **out, struct ctl *first, const struct ctl_conf *conf);
+/* Release what it has reserved and steered; the last engine of the interface detaches and unpins. */
 void ctl_close(struct ctl *ctl);
+/* These receive queues are this engine's. 0, or -EBUSY: one is another member's. */
+int ctl_claim_queues(struct ctl *ctl, uint32_t first, uint32_t n);
+int ctl_free_queue(struct ctl *ctl); /* the first that nobody has claimed; 64: there is none */
 
 const struct ctl_link *ctl_link(const struct ctl *ctl);
 enum ctl_mode ctl_mode(const struct ctl *ctl);	 /* what was got: NATIVE or GENERIC */

@@ -3,18 +3,18 @@
 #ifndef CTL_PRIVATE_H
 #define CTL_PRIVATE_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include "ctl/ctl.h"
 #include "ctl/half.h"
 #include "ctl/nl.h"
 #include "ctl/pin.h"
 
-/* One address of the interface. A slot keeps its address after removal, so that it gets its index back. */
+/* One address of the interface, in the slot of its index. */
 struct addr_slot {
 	struct xtcp_addr addr;
 	bool used;
-	bool known; /* the slot has held addr at some time */
-	bool seen;  /* mark of a dump in progress */
+	bool seen; /* mark of a dump in progress */
 };
 
 /* One neighbour the engine asked for. */
@@ -43,22 +43,52 @@ struct reservation {
 #define RESERVE_BUCKETS 4096
 #define RESERVE_NOFILE 131072 /* descriptors: more than there are ports */
 
-struct ctl {
-	struct ctl_conf conf;
-	struct ctl_link link;
+/*
+ * What the engines of one interface share: the XDP half, its pins, the lock of the interface, reserved ports, and which
+ * address has which index. Each engine has a struct ctl of its own, with its own netlink sockets and its own view of
+ * addresses and neighbours, so that news comes to its own thread. None of this is touched by a segment.
+ */
+struct ctl_group {
+	pthread_mutex_t lock; /* of all below but half and pins, which do not change between open and close */
+	struct ctl *members;
 	struct half half;
 	struct pins pins;
-	struct nl nl;
 	int lock_fd;
 	pid_t owner; /* only this process detaches and unpins */
 	bool adopted;
-	bool routes_dirty; /* routes_changed is owed */
-	struct addr_slot addrs[XTCP_MAX_ADDRS];
-	struct neigh neighs[NEIGH_MAX];
-	uint16_t neigh_bucket[NEIGH_BUCKETS]; /* index + 1 */
+	uint64_t queues; /* bit n: a member serves receive queue n */
+	struct {
+		struct xtcp_addr addr;
+		bool known;	/* the index has stood for addr at some time */
+		uint32_t users; /* members for which it does now */
+	} index[XTCP_MAX_ADDRS];
 	struct reservation *reserved[RESERVE_BUCKETS];
 	uint16_t port_low, port_high; /* ephemeral range */
 };
+
+struct ctl {
+	struct ctl_conf conf;
+	struct ctl_link link;
+	struct ctl_group *group;
+	struct ctl *next; /* member */
+	struct nl nl;
+	bool routes_dirty; /* routes_changed is owed */
+	uint64_t queues;   /* its own of group->queues */
+	struct addr_slot addrs[XTCP_MAX_ADDRS];
+	struct neigh neighs[NEIGH_MAX];
+	uint16_t neigh_bucket[NEIGH_BUCKETS]; /* index + 1 */
+	struct xtcp_port_entry *mine; /* what of map "ports" is there on its account; XTCP_PORTS entries, sparse */
+};
+
+/* group.c */
+struct ctl_group *group_new(void); /* NULL: no memory */
+void group_free(struct ctl_group *g);
+int group_enter(struct ctl_group *g, struct ctl *ctl); /* 0 or -ENOMEM */
+/* True: it was the last member. */
+bool group_leave(struct ctl *ctl);
+/* The index of an address that is ctl's from now on; into map "addrs" with it if nobody else's is. -1: all are in use. */
+int group_addr_take(struct ctl *ctl, const struct xtcp_addr *addr);
+void group_addr_give(struct ctl *ctl, uint32_t index);
 
 /* link.c */
 int link_by_name(struct nl *nl, const char *ifname, struct ctl_link *out);
@@ -82,12 +112,14 @@ void neigh_news(struct ctl *ctl, const struct nlmsghdr *nlh);
 void neigh_sync(struct ctl *ctl);
 int reserve_port(void *host, const struct xtcp_addr *addr, uint16_t port);
 void reserve_release(void *host, const struct xtcp_addr *addr, uint16_t port);
-void reserve_init(struct ctl *ctl);
-void reserve_close(struct ctl *ctl);
+void reserve_init(struct ctl_group *g);
+void reserve_close(struct ctl_group *g);
 void steer_port(void *host, uint32_t addr_index, uint16_t port, bool owned, bool listening);
 void steer_clear(struct xtcp_port_entry *ports);
 /* An index gets a new meaning: no port may speak of it. */
-void steer_forget(struct xtcp_port_entry *ports, uint32_t addr_index);
+void steer_forget(struct ctl_group *g, uint32_t addr_index);
+/* All of map "ports" that is there on this member's account alone. */
+void steer_leave(struct ctl *ctl);
 
 /* FNV-1a over an address and a number, for the hash tables above. */
 static inline uint32_t addr_hash(const struct xtcp_addr *addr, uint32_t more)

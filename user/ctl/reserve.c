@@ -3,7 +3,7 @@
  * reserve.c - our ports in the kernel's eyes: each addr:port is held by a bound
  * TCP socket that never listens. Without SO_REUSEADDR nobody else can bind it,
  * and the kernel's choice of ephemeral ports passes over it. One reservation is
- * counted as often as it was asked for.
+ * counted as often as it was asked for, by whichever engine of the interface.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,9 +24,9 @@
 #define RANDOM_TRIES 64
 #define RANGE_FILE "/proc/sys/net/ipv4/ip_local_port_range"
 
-static struct reservation **find(struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port)
+static struct reservation **find(struct ctl_group *g, const struct xtcp_addr *addr, uint16_t port)
 {
-	struct reservation **p = &ctl->reserved[addr_hash(addr, port) % RESERVE_BUCKETS];
+	struct reservation **p = &g->reserved[addr_hash(addr, port) % RESERVE_BUCKETS];
 
 	while (*p && !((*p)->port == port && addr_eq(&(*p)->addr, addr)))
 		p = &(*p)->next;
@@ -97,8 +97,8 @@ static int explain(const struct ctl *ctl, int err, const struct xtcp_addr *addr,
 	switch (err) {
 	case -EADDRINUSE:
 		if (!port)
-			return fail(EADDRINUSE, "no free port on %s in %s (%u to %u)", text, RANGE_FILE, ctl->port_low,
-				    ctl->port_high);
+			return fail(EADDRINUSE, "no free port on %s in %s (%u to %u)", text, RANGE_FILE,
+				    ctl->group->port_low, ctl->group->port_high);
 		return fail(EADDRINUSE, "port %u on %s is taken by another program (see ss -tanp); choose another",
 			    port, text);
 	case -EADDRNOTAVAIL:
@@ -119,7 +119,7 @@ static int explain(const struct ctl *ctl, int err, const struct xtcp_addr *addr,
 
 static int keep(struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port, int fd)
 {
-	struct reservation **p = find(ctl, addr, port);
+	struct reservation **p = find(ctl->group, addr, port);
 	struct reservation *r = calloc(1, sizeof(*r));
 
 	if (!r) {
@@ -146,14 +146,14 @@ static uint16_t port_of(int fd)
 
 static int reserve_any(struct ctl *ctl, const struct xtcp_addr *addr)
 {
-	uint32_t span = (uint32_t)ctl->port_high - ctl->port_low + 1;
+	uint32_t span = (uint32_t)ctl->group->port_high - ctl->group->port_low + 1;
 	uint16_t random[RANDOM_TRIES];
 	int fd = -EADDRINUSE;
 
 	if (getrandom(random, sizeof(random), 0) != (ssize_t)sizeof(random))
 		return fail(EIO, "no random numbers");
 	for (int i = 0; i < RANDOM_TRIES && fd == -EADDRINUSE; i++) {
-		uint16_t port = (uint16_t)(ctl->port_low + random[i] % span);
+		uint16_t port = (uint16_t)(ctl->group->port_low + random[i] % span);
 
 		fd = bound_socket(ctl, addr, port);
 		if (fd >= 0)
@@ -166,15 +166,14 @@ static int reserve_any(struct ctl *ctl, const struct xtcp_addr *addr)
 	return keep(ctl, addr, port_of(fd), fd);
 }
 
-int reserve_port(void *host, const struct xtcp_addr *addr, uint16_t port)
+static int reserve_one(struct ctl *ctl, const struct xtcp_addr *addr, uint16_t port)
 {
-	struct ctl *ctl = host;
 	struct reservation *r;
 	int fd;
 
 	if (!port)
 		return reserve_any(ctl, addr);
-	r = *find(ctl, addr, port);
+	r = *find(ctl->group, addr, port);
 	if (r) {
 		r->refs++;
 		return port;
@@ -183,20 +182,34 @@ int reserve_port(void *host, const struct xtcp_addr *addr, uint16_t port)
 	return fd < 0 ? explain(ctl, fd, addr, port) : keep(ctl, addr, port, fd);
 }
 
+int reserve_port(void *host, const struct xtcp_addr *addr, uint16_t port)
+{
+	struct ctl *ctl = host;
+	int rc;
+
+	pthread_mutex_lock(&ctl->group->lock);
+	rc = reserve_one(ctl, addr, port);
+	pthread_mutex_unlock(&ctl->group->lock);
+	return rc;
+}
+
 void reserve_release(void *host, const struct xtcp_addr *addr, uint16_t port)
 {
 	struct ctl *ctl = host;
-	struct reservation **p = find(ctl, addr, port);
-	struct reservation *r = *p;
+	struct reservation **p, *r;
 
-	if (!r || --r->refs)
-		return;
-	*p = r->next;
-	close(r->fd);
-	free(r);
+	pthread_mutex_lock(&ctl->group->lock);
+	p = find(ctl->group, addr, port);
+	r = *p;
+	if (r && !--r->refs) {
+		*p = r->next;
+		close(r->fd);
+		free(r);
+	}
+	pthread_mutex_unlock(&ctl->group->lock);
 }
 
-static void read_range(struct ctl *ctl)
+static void read_range(struct ctl_group *g)
 {
 	unsigned int low = 0, high = 0;
 	FILE *f = fopen(RANGE_FILE, "re");
@@ -210,15 +223,15 @@ static void read_range(struct ctl *ctl)
 		low = 32768;
 		high = 60999;
 	}
-	ctl->port_low = (uint16_t)low;
-	ctl->port_high = (uint16_t)high;
+	g->port_low = (uint16_t)low;
+	g->port_high = (uint16_t)high;
 }
 
-void reserve_init(struct ctl *ctl)
+void reserve_init(struct ctl_group *g)
 {
 	struct rlimit lim;
 
-	read_range(ctl);
+	read_range(g);
 	/* A descriptor for each reserved port: take what we may. */
 	if (getrlimit(RLIMIT_NOFILE, &lim))
 		return;
@@ -234,13 +247,13 @@ void reserve_init(struct ctl *ctl)
 	}
 }
 
-void reserve_close(struct ctl *ctl)
+void reserve_close(struct ctl_group *g)
 {
 	for (int i = 0; i < RESERVE_BUCKETS; i++) {
-		while (ctl->reserved[i]) {
-			struct reservation *r = ctl->reserved[i];
+		while (g->reserved[i]) {
+			struct reservation *r = g->reserved[i];
 
-			ctl->reserved[i] = r->next;
+			g->reserved[i] = r->next;
 			close(r->fd);
 			free(r);
 		}
