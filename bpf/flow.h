@@ -10,7 +10,7 @@
 
 #include "xtcp/flow.h"
 
-/* The flow's connection index + 1, or 0. */
+/* conn of the flow's entry, or 0. */
 static __always_inline __u32 flow_find(const struct packet *pkt)
 {
 	const struct xtcp_addr *local = &pkt->ip.daddr, *remote = &pkt->ip.saddr;
@@ -21,7 +21,7 @@ static __always_inline __u32 flow_find(const struct packet *pkt)
 		__u32 key = at & (XTCP_FLOWS - 1);
 		const struct xtcp_flow *f = bpf_map_lookup_elem(&flows, &key);
 
-		if (f && f->conn && f->local_port == lport && f->remote_port == rport &&
+		if (f && f->conn & XTCP_FLOW_CONN && f->local_port == lport && f->remote_port == rport &&
 		    wire_addr_equal(&f->remote, remote) && wire_addr_equal(&f->local, local))
 			return f->conn;
 	}

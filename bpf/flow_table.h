@@ -13,16 +13,20 @@ int xtcp_flow_table(struct bpf_iter__bpf_map_elem *ctx)
 	struct seq_file *seq = ctx->meta->seq;
 	const struct xtcp_flow *f = ctx->value;
 	__u16 lport, rport;
+	__u32 engine, conn;
 
-	if (!f || !f->conn)
+	if (!f || !(f->conn & XTCP_FLOW_CONN))
 		return 0;
+	engine = f->conn >> XTCP_FLOW_ENGINE_SHIFT;
+	conn = (f->conn & XTCP_FLOW_CONN) - 1;
 	lport = wire_swap16(f->local_port);
 	rport = wire_swap16(f->remote_port);
 	if (wire_addr_is_ip4(&f->local))
-		BPF_SEQ_PRINTF(seq, "%pI4:%u %pI4:%u conn %u\n", &f->local.w[3], lport, &f->remote.w[3], rport,
-			       f->conn - 1);
+		BPF_SEQ_PRINTF(seq, "%pI4:%u %pI4:%u conn %u engine %u\n", &f->local.w[3], lport, &f->remote.w[3],
+			       rport, conn, engine);
 	else
-		BPF_SEQ_PRINTF(seq, "[%pI6]:%u [%pI6]:%u conn %u\n", &f->local, lport, &f->remote, rport, f->conn - 1);
+		BPF_SEQ_PRINTF(seq, "[%pI6]:%u [%pI6]:%u conn %u engine %u\n", &f->local, lport, &f->remote, rport,
+			       conn, engine);
 	return 0;
 }
 

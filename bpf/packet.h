@@ -19,7 +19,7 @@ struct packet {
 	struct wire_tcp tcp;
 	enum wire_result parsed; /* what wire_parse_ip said */
 	__u16 meta_flags;	 /* XTCP_META_F_* */
-	__u32 conn;		 /* the flow's connection index + 1, 0: none known */
+	__u32 conn;		 /* conn of the flow's entry, 0: none known */
 };
 
 /* The place off bytes into the frame, or NULL. */

@@ -29,14 +29,15 @@ static __always_inline int put_meta(struct xdp_md *ctx, const struct packet *pkt
 	return 1;
 }
 
-/* Redirects; returns why, or pass_no_socket if nobody listens on this queue. */
+/* Redirects; returns why, or pass_no_socket or drop_no_socket if nobody listens on this queue. */
 static __always_inline enum xtcp_xdp_stat steer(struct xdp_md *ctx, const struct packet *pkt,
 						struct xtcp_xdp_stats *stats, enum xtcp_xdp_stat why)
 {
 	__u32 queue = ctx->rx_queue_index;
 
+	/* Of a connection that an engine on another queue has: the kernel would reset it. Its sender tries another way. */
 	if (!bpf_map_lookup_elem(&xsks, &queue))
-		return XTCP_XDP_pass_no_socket;
+		return pkt->conn ? XTCP_XDP_drop_no_socket : XTCP_XDP_pass_no_socket;
 	if (pkt->conn)
 		count(stats, XTCP_XDP_flow_hit);
 	if (!put_meta(ctx, pkt))

@@ -54,8 +54,12 @@ struct xtcp_flow {
 	struct xtcp_addr remote;
 	__be16 local_port;
 	__be16 remote_port;
-	__u32 conn; /* connection index + 1; 0: free */
+	__u32 conn; /* whose: engine << XTCP_FLOW_ENGINE_SHIFT | connection index + 1; 0: free */
 };
+/* Several engines may share one interface; a single one is number 0, so that conn is its connection's index + 1. */
+#define XTCP_FLOW_ENGINE_SHIFT 24
+#define XTCP_FLOW_CONN ((1u << XTCP_FLOW_ENGINE_SHIFT) - 1)
+#define XTCP_FLOW_BUSY (0xffu << XTCP_FLOW_ENGINE_SHIFT) /* an engine is about to fill it in: nobody's yet */
 
 /*
  * struct xtcp_meta - what the XDP program found out, directly in front of the
@@ -75,7 +79,7 @@ struct xtcp_meta {
 	__u16 l4_off;	   /* ... to the TCP or ICMP header */
 	__u16 payload_off; /* ... to the TCP payload */
 	__u16 flags;	   /* XTCP_META_F_* */
-	__u32 conn_hint;   /* connection index + 1 from "flows"; 0: none */
+	__u32 conn_hint;   /* conn of an entry of "flows"; 0: none */
 	__u64 rx_ns;	   /* reserved for a receive timestamp; 0: none */
 };
 

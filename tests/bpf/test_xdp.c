@@ -868,6 +868,23 @@ static void test_flow_found_at_each_probe(void **state)
 	}
 }
 
+static void test_flow_without_socket_is_not_left_to_the_kernels_rst(void **state)
+{
+	struct xtcp_flow flow = flow_of(4, 5u << XTCP_FLOW_ENGINE_SHIFT | 1);
+
+	*flow_place(&flow, 0) = flow;
+	build(4, ACK);
+	kit_expect_also(&plain, &f, redirect_tcp, XTCP_XDP_flow_hit, &r);
+	assert_int_equal(r.meta.conn_hint, flow.conn);
+	kit_socket(&plain, 0);
+	kit_expect(&plain, &f, drop_no_socket);
+	flow_place(&flow, 0)->conn = XTCP_FLOW_BUSY;
+	kit_expect(&plain, &f, pass_no_socket);
+	assert_int_equal(kit_socket(&plain, 1), 0);
+	kit_expect(&plain, &f, redirect_tcp);
+	memset(flow_place(&flow, 0), 0, sizeof(flow));
+}
+
 static void test_flow_near_misses_give_no_hint(void **state)
 {
 	struct xtcp_flow flow = flow_of(4, 7), near;
@@ -1081,6 +1098,7 @@ int main(void)
 		cmocka_unit_test(test_meta_without_room_is_left_out),
 		cmocka_unit_test(test_flow_found_at_each_probe),
 		cmocka_unit_test(test_flow_near_misses_give_no_hint),
+		cmocka_unit_test(test_flow_without_socket_is_not_left_to_the_kernels_rst),
 		cmocka_unit_test(test_flow_found_for_icmp),
 		cmocka_unit_test(test_frame_of_several_buffers),
 		cmocka_unit_test(test_event_holds_the_dropped_frame),

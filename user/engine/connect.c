@@ -27,7 +27,7 @@ static bool tuple_free(struct engine *e, const struct tcp_open *o, uint16_t lpor
 	const struct tcp_tw *tw;
 
 	if (!ref)
-		return true;
+		return !e->sisters || !handover_tuple_taken(e, &o->laddr, &o->raddr, be, o->rport);
 	if (!(ref & DEMUX_TW))
 		return false;
 	tw = &tw_at(e, ref & ~DEMUX_TW)->tcp;

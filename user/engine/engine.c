@@ -110,6 +110,13 @@ void engine_set_flows(struct engine *e, struct xtcp_flow *flows, uint64_t key)
 	e->flow_key = key;
 }
 
+void engine_set_sisters(struct engine *e, struct sisters *s, uint32_t seat)
+{
+	e->sisters = s;
+	e->seat = seat;
+	e->flow_tag = seat << XTCP_FLOW_ENGINE_SHIFT;
+}
+
 void engine_set_tap(struct engine *e, engine_tap_fn fn, void *arg)
 {
 	e->tap = fn;
@@ -151,6 +158,8 @@ int engine_turn(struct engine *e, uint64_t now_ns)
 	r->now_ns = now_ns;
 	count(e, turns);
 	input_burst(e);
+	if (e->sisters && unlikely(sisters_pending(e->sisters, e->seat)))
+		handover_input(e);
 	if (unlikely(wheel_next(&r->wheel) <= tick))
 		run_timers(e, tick);
 	else if (likely(tick > r->wheel.now))
@@ -177,6 +186,8 @@ uint64_t engine_deadline(const struct engine *e)
 	uint64_t at = wheel_next(&r->wheel), tw;
 
 	if ((r->dirty.head && !e->tx_blocked) || e->committed)
+		return 0;
+	if (e->sisters && sisters_pending(e->sisters, e->seat))
 		return 0;
 	at = at == WHEEL_NEVER ? TCP_NEVER : at << WHEEL_SHIFT;
 	if (r->tw_list.head) {

@@ -51,6 +51,13 @@ void engine_attach(struct engine *e, struct io_port *port, const struct host_ops
 /* Where to write flow snapshots for the XDP half (map "flows"), NULL for none; key as in struct xtcp_xdp_conf. */
 void engine_set_flows(struct engine *e, struct xtcp_flow *flows, uint64_t key);
 
+/*
+ * Other engines serve other queues of the same interface (sisters.h). Before the engine has any connection; seat as
+ * sisters_sit() gave it. The caller leaves it after engine_destroy().
+ */
+struct sisters;
+void engine_set_sisters(struct engine *e, struct sisters *s, uint32_t seat);
+
 /* ---- the loop ---- */
 
 /* One turn. Returns ready events (>= 0) or -errno when the link is gone. */

@@ -101,6 +101,12 @@ static bool deliver(struct engine *e, const struct quoted *q, int type, uint32_t
 	return true;
 }
 
+/* Perhaps a sister knows whom it is for. */
+static bool handover_icmp(struct engine *e, const struct io_pkt *pkt)
+{
+	return handover_hinted(e, pkt) || handover_pass_on(e, pkt);
+}
+
 void icmp_input(struct engine *e, const struct io_pkt *pkt, const struct wire_ip *ip)
 {
 	const uint8_t *data = pkt->frag[0].data, *end = data + pkt->frag[0].len;
@@ -120,6 +126,6 @@ void icmp_input(struct engine *e, const struct io_pkt *pkt, const struct wire_ip
 	if (type == TCP_ICMP_TOO_BIG)
 		mtu = ip->family == WIRE_IP4 ? wire_be16(p + 6) : wire_be32(p + 4);
 	if (type < 0 || !parse_quoted(data, end, ip->l4_off + 8u, ip->family, &q) || !addr_eq(&q.laddr, &ip->daddr) ||
-	    !deliver(e, &q, type, mtu))
+	    (!deliver(e, &q, type, mtu) && !(e->sisters && handover_icmp(e, pkt))))
 		count(e, in_icmp_unmatched);
 }

@@ -63,7 +63,7 @@ static void prefetch_conn(const struct engine *e, uint32_t ref)
 /* The XDP half's guess; it is believed only once the four-tuples have been compared. */
 static uint32_t hint(const struct engine *e, const struct io_pkt *pkt)
 {
-	uint32_t ref = pkt->has_meta ? pkt->meta.conn_hint : 0;
+	uint32_t ref = pkt->has_meta ? pkt->meta.conn_hint ^ e->flow_tag : 0; /* a sister's is far too large then */
 
 	return ref <= e->r->conns.fresh ? ref : 0;
 }
@@ -126,6 +126,10 @@ static void check_frame(struct engine *e, struct io_pkt *pkt, struct rx_item *it
 	it->ref = hint(e, pkt);
 	if (it->ref) {
 		prefetch_conn(e, it->ref);
+		return;
+	}
+	if (e->sisters && unlikely(handover_hinted(e, pkt))) {
+		it->good = false;
 		return;
 	}
 	it->hash = demux_hash(e, &it->ip.daddr, &it->ip.saddr, it->tcp.dport, it->tcp.sport);
@@ -287,10 +291,19 @@ static bool signed_right(struct engine *e, const struct io_pkt *pkt, const struc
 	return v == AO_NOT ? !e->r->md5_keys || md5_accepts(e, pkt, it, seg, ref) : v == AO_GOOD;
 }
 
+/* A SYN belongs to the engine that it arrived at. */
+static bool opens_here(struct engine *e, const struct rx_item *it)
+{
+	return (it->tcp.flags & (TCP_SYN | TCP_ACK | TCP_RST)) == TCP_SYN &&
+	       listener_find(e, &it->ip.daddr, it->tcp.dport);
+}
+
 static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item *it, struct tcp_seg *seg)
 {
-	uint32_t ref;
+	uint32_t ref = owner(e, it);
 
+	if (unlikely(!ref) && e->sisters && !opens_here(e, it) && handover_pass_on(e, pkt))
+		return;
 	fill_seg(pkt, it, seg);
 	count(e, in_segs);
 	if (unlikely(e->tap)) {
@@ -298,7 +311,6 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 		e->tap(e->tap_arg, false, pkt, &it->ip.daddr, wire_swap16(it->tcp.dport), &it->ip.saddr,
 		       wire_swap16(it->tcp.sport), seg);
 	}
-	ref = owner(e, it);
 	it->ref = ref;
 	if (unlikely(e->r->md5_keys | e->r->ao_on) && !signed_right(e, pkt, it, seg, ref))
 		return;
@@ -321,14 +333,10 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 	}
 }
 
-int input_burst(struct engine *e)
+void input_pkts(struct engine *e, int n)
 {
-	int n = e->port->ops->rx(e->port, e->pkt, IO_BURST);
 	struct tcp_seg seg;
 
-	if (n <= 0)
-		return 0;
-	count_n(e, rx_frames, (uint64_t)n);
 	for (int i = 0; i < n; i++) { /* a small frame whole: its sum is next */
 		__builtin_prefetch(e->pkt[i].frag[0].data);
 		__builtin_prefetch(e->pkt[i].frag[0].data + 64);
@@ -342,6 +350,16 @@ int input_burst(struct engine *e)
 	for (int i = 0; i < n; i++)
 		if (e->item[i].good)
 			input_one(e, &e->pkt[i], &e->item[i], &seg);
+}
+
+int input_burst(struct engine *e)
+{
+	int n = e->port->ops->rx(e->port, e->pkt, IO_BURST);
+
+	if (n <= 0)
+		return 0;
+	count_n(e, rx_frames, (uint64_t)n);
+	input_pkts(e, n);
 	e->port->ops->rx_release(e->port, e->pkt, n);
 	return n;
 }

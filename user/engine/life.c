@@ -143,14 +143,17 @@ void conn_flow_add(struct engine *e, uint32_t ref)
 		return;
 	for (uint32_t i = 0; i < XTCP_FLOW_PROBES; i++) {
 		struct xtcp_flow *f = flow_home(e, &c->tcp, i);
+		uint32_t empty = 0;
 
-		if (f->conn)
+		/* Sisters look for a place too. */
+		if (f->conn || !__atomic_compare_exchange_n(&f->conn, &empty, XTCP_FLOW_BUSY, false, __ATOMIC_ACQUIRE,
+							    __ATOMIC_RELAXED))
 			continue;
 		f->local = c->tcp.laddr;
 		f->remote = c->tcp.raddr;
 		f->local_port = c->tcp.lport;
 		f->remote_port = c->tcp.rport;
-		__atomic_store_n(&f->conn, ref, __ATOMIC_RELEASE);
+		__atomic_store_n(&f->conn, e->flow_tag | ref, __ATOMIC_RELEASE);
 		c->life |= CONN_FLOW;
 		return;
 	}
@@ -166,7 +169,7 @@ void conn_flow_erase(struct engine *e, uint32_t ref)
 	for (uint32_t i = 0; e->flows && i < XTCP_FLOW_PROBES; i++) {
 		struct xtcp_flow *f = flow_home(e, &c->tcp, i);
 
-		if (f->conn == ref) {
+		if (f->conn == (e->flow_tag | ref)) {
 			__atomic_store_n(&f->conn, 0, __ATOMIC_RELAXED);
 			return;
 		}

@@ -166,6 +166,8 @@ static void open_passive(struct engine *e, struct listener *l, const struct rx_i
 	c->life |= CONN_HALF;
 	list_push(e, &l->half_open, ref);
 	conn_hash(e, ref);
+	if (e->sisters && !sisters_alone(e->sisters))
+		conn_flow_add(e, ref); /* its SYN may come again at a sister's queue */
 	if (unlikely(l->fast_max && !o.sig_bytes) && fastopen_wanted(l, syn) && fastopen_syn(e, l, ref, syn))
 		listener_promote(e, ref);
 	conn_dirty(e, ref);

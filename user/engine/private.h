@@ -8,6 +8,7 @@
 
 #include <string.h>
 #include "engine/region.h"
+#include "engine/sisters.h"
 #include "lib/addr.h"
 #include "lib/hash.h"
 #include "xtcp/wire.h"
@@ -40,6 +41,11 @@ struct engine {
 	void *host;
 	struct xtcp_flow *flows;
 	uint64_t flow_key;
+	struct sisters *sisters; /* NULL: this is the only engine of its interface */
+	const uint8_t
+		*handed;   /* of the burst under way, if sisters handed it over: how many have looked at each frame */
+	uint32_t seat;	   /* among sisters */
+	uint32_t flow_tag; /* seat, as the flow table has it */
 	uint64_t fast_key[2]; /* of cookies (fastopen.c) */
 	engine_tap_fn tap;
 	void *tap_arg;
@@ -208,6 +214,8 @@ static inline bool dst_takes_supers(const struct engine *e, uint32_t ref)
 /* ---- input.c, icmp_in.c, output.c, listen.c, timewait.c ---- */
 
 int input_burst(struct engine *e);
+/* The first n of e->pkt. */
+void input_pkts(struct engine *e, int n);
 /* Sum over len bytes of a frame from off on. */
 uint64_t input_sum(const struct io_pkt *pkt, uint32_t off, uint32_t len);
 /* Answer the frame's sender without any connection. */
@@ -229,6 +237,17 @@ void listener_close_all(struct engine *e);
 const char *listener_check(struct engine *e);
 
 struct listener *listener_of_handle(const struct engine *e, uint64_t handle);
+
+/* ---- handover.c: frames for sisters, and from them ---- */
+
+/* Its hint says that a sister has the connection. True: the frame was given to her, or dropped. */
+bool handover_hinted(struct engine *e, const struct io_pkt *pkt);
+/* Nobody here knows its connection. True: a sister looks on, or it was dropped; false: the answer is ours to give. */
+bool handover_pass_on(struct engine *e, const struct io_pkt *pkt);
+void handover_input(struct engine *e);
+/* A sister has a connection with this four-tuple, as far as the flow table knows. Ports in network order. */
+bool handover_tuple_taken(const struct engine *e, const struct xtcp_addr *l, const struct xtcp_addr *r, uint16_t lport,
+			  uint16_t rport);
 
 /* ---- md5.c: RFC 2385 ---- */
 
