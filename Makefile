@@ -262,9 +262,10 @@ packetdrill-so: $(O)/libxtcp-packetdrill.so
 packetdrill: packetdrill-so ## run packetdrill's scripts on the core: PACKETDRILL=PROGRAM SCRIPTS=DIR
 	@bash tests/packetdrill/run.sh $(O)/libxtcp-packetdrill.so '$(PACKETDRILL)' '$(SCRIPTS)'
 
-bench: deps ## side-by-side benchmarks
-	@$(MAKE) -j$$(nproc) all tests-bench tests-netns
-	@if [ -e tests/bench/run.sh ]; then bash tests/bench/run.sh $(BENCH); else echo 'no tests/bench/run.sh yet'; fi
+bench: ## xtcp beside raw AF_XDP and the kernel's TCP: build/bench.json, build/bench.svg; BENCH='--rows REGEX --peer "CMD"', see tests/bench/run.sh
+	@bash tests/deps.sh bench
+	@$(MAKE) -j$$(nproc) all tests-bench
+	@bash tests/bench/run.sh $(BENCH)
 
 bench-cc: deps ## goodput over a bad wire, for each congestion control, beside Linux's own: WIRE='--loss 1 ...' ROUNDS=3 NAMES='reno bbr'
 	@$(MAKE) -j$$(nproc) all tests-bench tests-netns

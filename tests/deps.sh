@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# Install what Debian packages are missing to build, run and test; say nothing when none is.
+# tests/deps.sh [bench] - install what Debian packages are missing to build, run and test, or for the benchmark too; say nothing when
+# none is.
 set -eu
 
 packages=(
@@ -8,11 +9,13 @@ packages=(
 	gcc libc6-dev linux-libc-dev clang llvm libclang-rt-14-dev bpftool pkg-config binutils diffutils
 	libbpf-dev libxdp-dev libmnl-dev nettle-dev libpcap-dev libjansson-dev libhttp-parser-dev libelf-dev zlib1g-dev
 	# test
-	libcmocka-dev libasan8 libubsan1 iproute2 nftables iputils-ping procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq
+	libcmocka-dev libasan8 libubsan1 iproute2 nftables iputils-ping procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq wrk
 	python3 util-linux ca-certificates
 	# lint
 	clang-format clang-tidy cppcheck shellcheck
 )
+# For `make bench` alone.
+[ "${1:-}" != bench ] || packages+=(valgrind)
 
 missing=()
 while read -r name status; do

@@ -49,6 +49,7 @@ struct bench {
 	double seconds, warmup;
 	int cpu;
 	bool spin, zero_copy, verbose;
+	bool direct; /* kernel_tcp: spin without epoll on a lone connection */
 };
 
 static volatile sig_atomic_t bench_stop, bench_late;
@@ -92,23 +93,15 @@ static inline const uint8_t *bench_request(unsigned int id)
 /* --- Options --- */
 
 static const struct option bench_options[] = {
-	{ "iface", required_argument, NULL, 'i' },
-	{ "mode", required_argument, NULL, 'm' },
-	{ "addr", required_argument, NULL, 'a' },
-	{ "port", required_argument, NULL, 'p' },
-	{ "ports", required_argument, NULL, 'P' },
-	{ "conns", required_argument, NULL, 'c' },
-	{ "size", required_argument, NULL, 's' },
-	{ "ack", required_argument, NULL, 'A' },
-	{ "seconds", required_argument, NULL, 't' },
-	{ "warmup", required_argument, NULL, 'w' },
-	{ "cpu", required_argument, NULL, 'C' },
-	{ "limit", required_argument, NULL, 'l' },
-	{ "cc", required_argument, NULL, 'G' },
-	{ "spin", no_argument, NULL, 'S' },
-	{ "zero-copy", no_argument, NULL, 'z' },
-	{ "verbose", no_argument, NULL, 'v' },
-	{ 0 },
+	{ "iface", required_argument, NULL, 'i' },   { "mode", required_argument, NULL, 'm' },
+	{ "addr", required_argument, NULL, 'a' },    { "port", required_argument, NULL, 'p' },
+	{ "ports", required_argument, NULL, 'P' },   { "conns", required_argument, NULL, 'c' },
+	{ "size", required_argument, NULL, 's' },    { "ack", required_argument, NULL, 'A' },
+	{ "seconds", required_argument, NULL, 't' }, { "warmup", required_argument, NULL, 'w' },
+	{ "cpu", required_argument, NULL, 'C' },     { "limit", required_argument, NULL, 'l' },
+	{ "cc", required_argument, NULL, 'G' },	     { "spin", no_argument, NULL, 'S' },
+	{ "direct", no_argument, NULL, 'd' },	     { "zero-copy", no_argument, NULL, 'z' },
+	{ "verbose", no_argument, NULL, 'v' },	     { 0 },
 };
 
 static inline _Noreturn void bench_usage(const char *roles)
@@ -119,7 +112,7 @@ static inline _Noreturn void bench_usage(const char *roles)
 		"  --addr ADDR --port N --ports N            where to listen or connect (IPv4 or IPv6)\n"
 		"  --conns N --size BYTES                    connections or frames in flight; request and answer\n"
 		"  --seconds S --warmup S --limit S          measured, before that, and end of patience\n"
-		"  --cpu N --spin                            pin to N; poll instead of sleeping\n"
+		"  --cpu N --spin --direct                   pin to N; poll instead of sleeping; without epoll\n"
 		"  --cc NAME                                 kernel: congestion control\n"
 		"  --zero-copy --ack N --verbose             peek and reserve; raw: a frame back for N; counters\n",
 		program_invocation_short_name, roles);
@@ -176,6 +169,7 @@ static inline void bench_option(struct bench *b, int opt, const char *arg, const
 	case 'C': b->cpu = (int)bench_number("cpu", arg, 0, CPU_SETSIZE - 1); break;
 	case 'l': b->limit = bench_number("limit", arg, 1, 86400); break;
 	case 'S': b->spin = true; break;
+	case 'd': b->direct = b->spin = true; break;
 	case 'z': b->zero_copy = true; break;
 	case 'v': b->verbose = true; break;
 	default: bench_usage(roles);
@@ -204,7 +198,7 @@ static inline void bench_start(struct bench *b, int argc, char **argv, const cha
 		bench_usage(roles);
 	b->role = argv[1];
 	optind = 2;
-	while ((opt = getopt_long(argc, argv, "G:i:m:a:p:P:c:s:A:t:w:C:l:Szv", bench_options, NULL)) != -1)
+	while ((opt = getopt_long(argc, argv, "G:i:m:a:p:P:c:s:A:t:w:C:l:Sdzv", bench_options, NULL)) != -1)
 		bench_option(b, opt, optarg, roles);
 	if (optind != argc)
 		bench_usage(roles);

@@ -1,19 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * kernel_tcp.c - the kernel's TCP in the roles of xtcp_load.c, as a careful
+ * kernel_tcp.c - the kernel's TCP in the roles of xtcp bench, as a careful
  * program would use it: epoll, TCP_NODELAY, large buffers. It sleeps in epoll_wait, or
- * with --spin never does: then one connection alone is read without asking epoll first.
+ * with --spin asks it again and again; with --direct it spins, and one connection alone is read without asking epoll.
  *
  *   serve   echo until told to stop      rr      --conns requests in flight, each connection one
  *   sink    measures bytes received      crr     --conns times at once: connect, request, answer, close
- *   source  feeds a sink
+ *   source  feeds a sink                 feed    UDP of --size + 24 bytes, by UDP_SEGMENT: frames as long as a segment of --size
  */
 #include "bench.h"
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <sys/epoll.h>
+
+#ifndef UDP_SEGMENT
+#define UDP_SEGMENT 103
+#endif
 
 #define EVENTS 64
 #define LISTENER_EVERY 1024 /* turns of a lone spinning connection between looks at the listener */
@@ -29,7 +34,7 @@ struct conn {
 /* What may be ready. */
 struct poller {
 	int ep;
-	bool spin;
+	bool spin, direct;
 	unsigned int conns;  /* without listeners */
 	struct conn *lone;   /* the one connection, when conns is 1 */
 	uint32_t lone_event; /* EPOLLIN or EPOLLOUT: what its role waits for */
@@ -40,7 +45,9 @@ static uint8_t bulk[BENCH_BULK];
 
 static void poller_init(struct poller *p, const struct bench *b, uint32_t lone_event)
 {
-	*p = (struct poller){ .ep = epoll_create1(EPOLL_CLOEXEC), .spin = b->spin, .lone_event = lone_event };
+	*p = (struct poller){
+		.ep = epoll_create1(EPOLL_CLOEXEC), .spin = b->spin, .direct = b->direct, .lone_event = lone_event
+	};
 	if (p->ep < 0)
 		err(1, "epoll_create1");
 }
@@ -57,7 +64,7 @@ static int poller_wait(struct poller *p, struct epoll_event *ev)
 {
 	int n;
 
-	if (p->spin && p->conns == 1 && p->lone && ++p->turn % LISTENER_EVERY) {
+	if (p->direct && p->conns == 1 && p->lone && ++p->turn % LISTENER_EVERY) {
 		*ev = (struct epoll_event){ .events = p->lone_event, .data.ptr = p->lone };
 		return 1;
 	}
@@ -67,16 +74,22 @@ static int poller_wait(struct poller *p, struct epoll_event *ev)
 	return n < 0 ? 0 : n;
 }
 
-static struct conn *new_conn(int fd)
+static struct conn *plain_conn(int fd)
 {
 	struct conn *c = calloc(1, sizeof(*c));
-	int one = 1;
 
 	if (!c)
 		err(1, "memory");
 	c->fd = fd;
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	return c;
+}
+
+static struct conn *new_conn(int fd)
+{
+	int one = 1;
+
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+	return plain_conn(fd);
 }
 
 static void drop_conn(struct poller *p, struct conn *c)
@@ -98,6 +111,9 @@ static void listen_on(struct poller *p, struct bench *b)
 		if (l->fd < 0)
 			err(1, "socket");
 		setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+		/* Requests come at once: no reason to wake up before. */
+		if (!strcmp(b->role, "serve"))
+			setsockopt(l->fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &one, sizeof(one));
 		if (bind(l->fd, sa, bench_addrlen(b)) || listen(l->fd, 4096))
 			err(1, "listening on port %u", b->port + i);
 		l->id = UINT32_MAX;
@@ -261,7 +277,8 @@ static void crr_begin(struct poller *p, struct bench *b, unsigned int id, uint64
 {
 	static unsigned int turn;
 	const struct sockaddr *sa = bench_sockaddr(b, (uint16_t)(b->port + turn++ % b->ports));
-	struct conn *c = new_conn(socket(b->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+	/* One request only: Nagle's algorithm has nothing to wait for. */
+	struct conn *c = plain_conn(socket(b->addr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
 
 	if (c->fd < 0 || (connect(c->fd, sa, bench_addrlen(b)) && errno != EINPROGRESS))
 		err(1, "crr: connect");
@@ -277,13 +294,7 @@ static void crr_step(struct poller *p, struct bench *b, struct conn *c, struct m
 	unsigned int id = c->id;
 
 	if (!c->open) {
-		int e = 0;
-		socklen_t len = sizeof(e);
-
-		getsockopt(c->fd, SOL_SOCKET, SO_ERROR, &e, &len);
-		if (e)
-			errx(1, "crr: connect: %s", strerror(e));
-		c->open = true;
+		c->open = true; /* or send tells why not */
 		request(b, c, began);
 		return;
 	}
@@ -376,9 +387,34 @@ static int run_source(struct bench *b)
 	return 0;
 }
 
+/* What the kernel can send in frames of this length when no device cuts them for it, and no TCP is in the way. */
+static int run_feed(struct bench *b)
+{
+	const struct sockaddr *sa = bench_sockaddr(b, b->port);
+	int fd = socket(b->addr.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	/* A TCP header with timestamps is so much longer than UDP's. */
+	int part = (int)b->size + 24, each = 65000 / part < 64 ? 65000 / part : 64;
+	int large = 4 << 20;
+
+	if (fd < 0 || connect(fd, sa, bench_addrlen(b)))
+		err(1, "feed: connect");
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &large, sizeof(large));
+	if (each < 1)
+		errx(2, "--size %u: no datagram is as long", b->size);
+	if (each > 1 && setsockopt(fd, SOL_UDP, UDP_SEGMENT, &part, sizeof(part)))
+		err(1, "UDP_SEGMENT");
+	while (!bench_stop) {
+		/* No one listens: that is told from time to time. */
+		if (send(fd, bulk, (size_t)(part * each), 0) < 0 && errno != ECONNREFUSED && errno != ENOBUFS &&
+		    errno != EINTR)
+			err(1, "feed: send");
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
-	static const char *const roles = "serve|rr|crr|sink|source";
+	static const char *const roles = "serve|rr|crr|sink|source|feed";
 	struct bench b;
 
 	bench_start(&b, argc, argv, roles);
@@ -392,5 +428,7 @@ int main(int argc, char **argv)
 		return run_sink(&b);
 	if (!strcmp(b.role, "source"))
 		return run_source(&b);
+	if (!strcmp(b.role, "feed"))
+		return run_feed(&b);
 	bench_usage(roles);
 }
