@@ -61,6 +61,12 @@ enum xtcp_mode {
 	XTCP_MODE_GENERIC, /* XDP in the kernel's receive path; keeps TSO/GSO of the peer on veth */
 };
 
+/* What the ports are opened for. It decides what XTCP_MODE_AUTO takes; xtcp doctor tells what that is on an interface, and why. */
+enum xtcp_prefer {
+	XTCP_PREFER_LATENCY, /* short requests and answers: native XDP */
+	XTCP_PREFER_BULK, /* long transfers: generic XDP on a veth, which brings what the peer sends in super-segments */
+};
+
 /* How to wait: the trade between latency and processor time. */
 enum xtcp_waiting {
 	XTCP_WAIT_BALANCED, /* spin for spin_us after the last frame where, as far as it has been learned, the next is likely
@@ -144,6 +150,7 @@ struct xtcp_conf {
 	bool pacing;	 /* XTCP_PACING on every connection; default false */
 	bool idle_restart; /* after a pause longer than the RTO cwnd is the initial window again (RFC 5681 4.1), as on Linux.
 				  default false: it is kept for five minutes, and paced until it is validated (RFC 7661) */
+	enum xtcp_prefer prefer; /* what XTCP_MODE_AUTO chooses for; default XTCP_PREFER_LATENCY */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -184,7 +191,7 @@ struct xtcp_engine_info {
 	uint8_t mac[6];
 	uint32_t mtu;	      /* bytes */
 	enum xtcp_mode mode;  /* what was got */
-	const char *mode_why; /* why AUTO fell back to generic; "" if it did not. Valid while the engine lives */
+	const char *mode_why; /* why AUTO took generic; "" if it did not. Valid while the engine lives */
 	bool zero_copy;
 	bool multi_buffer;
 	bool link_up;
@@ -199,6 +206,8 @@ struct xtcp_engine_info {
 	uint64_t
 		region_bytes; /* memory of the engine's region that is in use: frames, connections, buffers, all tables */
 	uint64_t map_bytes;   /* memory of the XDP half's two large tables (ports, flows), of fixed size */
+	/* "": bulk data leaves as super-segments (GSO), past AF_XDP; else why it does not. It may change with the link */
+	const char *no_supers_why;
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 

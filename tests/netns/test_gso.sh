@@ -34,3 +34,29 @@ le 'without TSO: a frame for each segment' 5500 "$(counted tx_frames)"
 ok 'the other end lets go of it' in_b "$XTCP" detach -i vb
 send 'with TSO again' -4 "$B4" 7004
 le 'with TSO again: super-segments were sent' 20 "$(counted tx_supers)"
+
+# take WHAT OPTION...: from B's kernel to xtcp in A
+take() {
+	local what=$1
+	shift
+	spawn lis in_a "$XTCP" listen -i va --json -v "$@" 7005
+	wait_line "$LOGS/lis.err" listening 5
+	nc_send snd in_b "$A4" 7005 "$LOGS/data"
+	wait_exit lis 10
+	eq "$what: xtcp listen succeeds" $? 0
+	wait_exit snd 5
+	same "$what: what was sent arrived" "$LOGS/data" <(head -c 8000000 "$LOGS/lis.out")
+	cp "$LOGS/lis.err" "$LOGS/cli.err"
+	: >"$LOGS/cli.out"
+}
+
+take 'preferring bulk' --prefer bulk
+match 'preferring bulk: generic XDP, and why' "$(cat "$LOGS/lis.err")" 'chose generic XDP: .*super-segments'
+le 'preferring bulk: super-segments arrive whole' "$(counted rx_frames)" 2500
+take 'preferring latency'
+match 'preferring latency: native XDP' "$(cat "$LOGS/lis.err")" 'native XDP'
+le 'preferring latency: every segment is a frame' 5500 "$(counted rx_frames)"
+in_a "$XTCP" doctor -i va >"$LOGS/doctor"
+match 'the doctor tells what bulk takes' "$(grep 'auto, bulk' "$LOGS/doctor")" 'generic XDP: .*super-segments'
+match 'the doctor tells how bulk is sent' "$(grep '^ok *super-segments' "$LOGS/doctor")" 'past AF_XDP: TSO is on'
+not_ok 'what is neither is refused' in_a "$XTCP" listen -i va --prefer speed 7006

@@ -43,6 +43,9 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->mtu = l->mtu;
 	out->mode = ctl_mode(x->ctl) == CTL_MODE_GENERIC ? XTCP_MODE_GENERIC : XTCP_MODE_NATIVE;
 	out->mode_why = ctl_mode_why(x->ctl);
+	out->no_supers_why = x->xsk.gso ? ctl_no_supers(l) : "zero-copy AF_XDP sends by itself";
+	if (!out->no_supers_why)
+		out->no_supers_why = "";
 	out->zero_copy = x->xsk.zero_copy;
 	out->multi_buffer = x->xsk.multi_buffer;
 	out->link_up = l->up;

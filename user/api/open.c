@@ -58,6 +58,8 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.mode %d is none of auto, native, generic", c->mode);
 	if (c->waiting > XTCP_WAIT_POWER)
 		return fail(EINVAL, "conf.waiting %d is none of balanced, latency, power", c->waiting);
+	if (c->prefer > XTCP_PREFER_BULK)
+		return fail(EINVAL, "conf.prefer %d is none of latency, bulk", c->prefer);
 	if (c->mtu_probing > XTCP_MTU_PROBING_ALWAYS)
 		return fail(EINVAL, "conf.mtu_probing %d is none of auto, off, always", c->mtu_probing);
 	if (c->ecn > XTCP_ECN_ACCURATE)
@@ -135,15 +137,6 @@ static int copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from)
 
 /* ---- news from the host ---- */
 
-/*
- * Super-segments go past AF_XDP, into a queue that the kernel chooses: with several of them order would be lost. Without TSO the
- * kernel cuts them up itself, in a burst that overruns a peer with native XDP.
- */
-static bool takes_supers(const struct ctl_link *l)
-{
-	return l->tso && l->tx_queues == 1;
-}
-
 static void on_link(void *arg, const struct ctl_link *l)
 {
 	struct xtcp *x = arg;
@@ -152,7 +145,7 @@ static void on_link(void *arg, const struct ctl_link *l)
 	if (l->gone)
 		return;
 	if (x->port)
-		xsk_set_gso(x->port, takes_supers(l));
+		xsk_set_gso(x->port, !ctl_no_supers(l));
 	engine_host_link(x->engine, l->mac, l->mtu, l->up);
 }
 
@@ -230,6 +223,7 @@ static int make_ctl(struct xtcp *x, const struct xtcp_conf *c)
 			: c->mode == XTCP_MODE_GENERIC ? CTL_MODE_GENERIC
 						       : CTL_MODE_AUTO,
 		.pin = !c->no_pin,
+		.bulk = c->prefer == XTCP_PREFER_BULK,
 		.events = { .link = on_link, .addr = on_addr, .neigh = on_neigh, .routes_changed = on_routes },
 		.arg = x,
 	};
@@ -264,7 +258,7 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		xc.queues = XTCP_MAX_QUEUES;
 	err = xsk_open(&x->port, &xc, &x->xsk);
 	if (!err)
-		xsk_set_gso(x->port, takes_supers(l));
+		xsk_set_gso(x->port, !ctl_no_supers(l));
 	return err;
 }
 

@@ -58,6 +58,17 @@ static int set_mode(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_prefer(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "latency"))
+		o->conf.prefer = XTCP_PREFER_LATENCY;
+	else if (!strcmp(arg, "bulk"))
+		o->conf.prefer = XTCP_PREFER_BULK;
+	else
+		return fail(EINVAL, "--prefer: '%s' is none of latency, bulk", arg);
+	return 0;
+}
+
 static int set_json(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -346,6 +357,7 @@ static const struct row rows[] = {
 	{ OPT_PORT, 'p', "port", "PORT", "port to listen on", set_port },
 	{ OPT_ADDR, 'a', "address", "ADDR", "listen on this address only (default: all of IFACE)", set_addr },
 	{ OPT_MODE, 0, "mode", "MODE", "XDP mode: auto (default), native or generic", set_mode },
+	{ OPT_PREFER, 0, "prefer", "WHAT", "what --mode auto chooses for: latency (default) or bulk", set_prefer },
 	{ OPT_JSON, 0, "json", NULL, "print a summary as one JSON object", set_json },
 	{ OPT_TRACE, 0, "trace", NULL, "print a ladder of all segments on stderr", set_trace },
 	{ OPT_PCAP, 0, "pcap", "FILE", "capture all segments into FILE; '-' is stdout", set_pcap },

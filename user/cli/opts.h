@@ -33,6 +33,7 @@
 #define OPT_PCAP (1u << 4)	/* --pcap FILE -> conf.pcap */
 #define OPT_ISN (1u << 5)	/* --isn N -> conf.isn */
 #define OPT_CC (1u << 6)	/* --cc NAME -> conf.cc */
+#define OPT_PREFER (1u << 30)	/* --prefer latency|bulk -> conf.prefer */
 #define OPT_VERBOSE (1u << 7)	/* -v, --verbose */
 #define OPT_PORT (1u << 8)	/* -p, --port PORT */
 #define OPT_ADDR (1u << 9)	/* -a, --address ADDR */
@@ -54,7 +55,7 @@
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
-	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING | OPT_WAIT)
+	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING | OPT_WAIT | OPT_PREFER)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_LOAD)
 

@@ -12,14 +12,19 @@
 #define FASTOPEN_PENDING 256
 
 /* A fallback is always told; the rest with -v. */
-static void tell_mode(struct xtcp *x, bool verbose)
+static void tell_mode(struct xtcp *x, bool verbose, bool bulk)
 {
 	struct xtcp_engine_info i;
 
 	memset(&i, 0, sizeof(i));
 	xtcp_engine_info(x, &i);
 	if (i.mode_why && *i.mode_why)
-		fprintf(stderr, "xtcp: %s: fell back to generic XDP: %s\n", i.ifname, i.mode_why);
+		fprintf(stderr, "xtcp: %s: %s generic XDP: %s\n", i.ifname, bulk ? "chose" : "fell back to",
+			i.mode_why);
+	if (verbose && *i.no_supers_why)
+		fprintf(stderr, "xtcp: %s: no super-segments are sent: %s\n", i.ifname, i.no_supers_why);
+	else if (verbose)
+		fprintf(stderr, "xtcp: %s: bulk is sent in super-segments\n", i.ifname);
 	if (verbose)
 		fprintf(stderr, "xtcp: %s: %s XDP, %s%s, %u queue%s, MTU %u%s\n", i.ifname,
 			i.mode == XTCP_MODE_GENERIC ? "generic" : "native", i.zero_copy ? "zero-copy" : "copy",
@@ -54,7 +59,7 @@ int start_engine(struct session *s, const struct opts *o)
 		return err;
 	}
 	stop_wakes(s->x);
-	tell_mode(s->x, o->verbose);
+	tell_mode(s->x, o->verbose, o->conf.prefer == XTCP_PREFER_BULK);
 	if (o->trace) {
 		trace_init(&s->trace);
 		xtcp_set_trace(s->x, trace_segment, &s->trace);

@@ -94,6 +94,7 @@ static int attach_fresh(struct ctl *ctl)
 		.drop_sample = ctl->conf.drop_sample,
 	};
 	struct ctl_group *g = ctl->group;
+	const char *why = ctl->conf.mode == CTL_MODE_AUTO && ctl->conf.bulk ? path_bulk_generic(&ctl->link) : NULL;
 	int err;
 
 	if (getrandom(&conf.flow_key, sizeof(conf.flow_key), 0) != (ssize_t)sizeof(conf.flow_key))
@@ -102,7 +103,9 @@ static int attach_fresh(struct ctl *ctl)
 	if (!err)
 		err = half_mmap(&g->half);
 	if (!err)
-		err = half_attach(&g->half, &ctl->link, ctl->conf.mode);
+		err = half_attach(&g->half, &ctl->link, why ? CTL_MODE_GENERIC : ctl->conf.mode);
+	if (!err && why)
+		snprintf(g->half.why, sizeof(g->half.why), "%s", why);
 	/* Pins are for onlookers: without them all works. */
 	if (!err && ctl->conf.pin && !pins_make(&g->pins, ctl->link.name, &g->half, false) && pins_keep(&g->pins))
 		pins_drop(&g->pins);

@@ -41,6 +41,7 @@ struct ctl_conf {
 	const char *ifname;
 	enum ctl_mode mode;
 	bool pin;	   /* pin maps and program under bpffs where possible; a keeper removes the pins when we die */
+	bool bulk;	   /* CTL_MODE_AUTO: choose for bulk data rather than for latency */
 	bool partial_csum; /* trust partial checksums even when the driver is not known to be virtual */
 	uint32_t drop_sample; /* see struct xtcp_xdp_conf */
 	struct ctl_events events;
@@ -69,7 +70,9 @@ int ctl_free_queue(struct ctl *ctl); /* the first that nobody has claimed; 64: t
 
 const struct ctl_link *ctl_link(const struct ctl *ctl);
 enum ctl_mode ctl_mode(const struct ctl *ctl);	 /* what was got: NATIVE or GENERIC */
-const char *ctl_mode_why(const struct ctl *ctl); /* why auto fell back; "" when it did not */
+const char *ctl_mode_why(const struct ctl *ctl); /* why auto took generic; "" when it did not */
+/* NULL: bulk data can leave as super-segments, past AF_XDP; else why not. It changes with the link. */
+const char *ctl_no_supers(const struct ctl_link *link);
 bool ctl_adopted(const struct ctl *ctl);
 const char *ctl_pin_path(const struct ctl *ctl); /* "" when nothing could be pinned */
 int ctl_xsks_fd(const struct ctl *ctl);

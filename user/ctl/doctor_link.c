@@ -143,6 +143,25 @@ static void look_offloads(struct findings *f, const struct ctl_link *link)
 				: "no need to change them");
 }
 
+/* What --mode auto takes, and which way bulk leaves. */
+static void look_path(struct findings *f, const struct ctl_link *link)
+{
+	const char *generic = path_bulk_generic(link), *no_supers = ctl_no_supers(link);
+
+	finding(f, CTL_OK, "auto, latency", "", "native XDP where it attaches: the shortest way");
+	if (generic)
+		finding(f, CTL_OK, "auto, bulk", "", "generic XDP: %s", generic);
+	else
+		finding(f, CTL_OK, "auto, bulk", "",
+			"native XDP where it attaches: this driver brings single frames in any mode");
+	if (no_supers)
+		finding(f, CTL_NOTE, "super-segments", "nothing needed: each segment is a frame of its own then",
+			"none are sent: %s", no_supers);
+	else
+		finding(f, CTL_OK, "super-segments", "",
+			"bulk is sent in them, past AF_XDP: TSO is on, and there is one transmit queue");
+}
+
 void doctor_link(struct findings *f, const char *ifname)
 {
 	struct ctl_link link;
@@ -160,4 +179,5 @@ void doctor_link(struct findings *f, const char *ifname)
 	look_xdp(f, &link);
 	look_xsk(f, &link);
 	look_offloads(f, &link);
+	look_path(f, &link);
 }

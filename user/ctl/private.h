@@ -131,4 +131,9 @@ static inline uint32_t addr_hash(const struct xtcp_addr *addr, uint32_t more)
 	return h ^ (h >> 15);
 }
 
+/* ---- path.c ---- */
+
+/* NULL, or why generic XDP is the better choice for bulk data. */
+const char *path_bulk_generic(const struct ctl_link *link);
+
 #endif

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* path.c - by what an interface offers: which XDP mode, and which way bulk data leaves. */
+#include <string.h>
+
+#include "ctl/private.h"
+
+/*
+ * A veth's sender keeps its super-segments while the receiving end has no native XDP, and generic XDP gets them whole: one frame in
+ * place of forty. Other drivers receive single frames in any case, and native XDP takes those for less.
+ */
+const char *path_bulk_generic(const struct ctl_link *link)
+{
+	return strcmp(link->driver, "veth") ? NULL : "bulk is preferred, and a veth brings it in super-segments then";
+}
+
+/*
+ * Super-segments go past AF_XDP, into a transmit queue that the kernel chooses: with several of them order would be lost.
+ * Without TSO the kernel cuts them up itself, in bursts that overrun a peer with native XDP.
+ */
+const char *ctl_no_supers(const struct ctl_link *link)
+{
+	if (link->tx_queues > 1)
+		return "it has several transmit queues, and order would be lost between them";
+	if (!link->tso)
+		return "TSO is off (ethtool -K IFACE tso on; a veth also loses it while its other end has native XDP)";
+	return NULL;
+}
