@@ -2,8 +2,9 @@
 /*
  * xtcp.h - TCP in user space, fed by XDP. The public interface of libxtcp.
  *
- * An engine (struct xtcp) serves one network interface. It owns the TCP ports that
- * were opened through it, and nothing else: all other traffic stays with the kernel.
+ * An engine (struct xtcp) serves one network interface, or some of its receive queues (xtcp_join).
+ * It owns the TCP ports that were opened through it, and nothing else: all other traffic stays with
+ * the kernel.
  *
  * How a program uses it:
  *
@@ -112,8 +113,8 @@ struct xtcp_conf {
 	bool no_pin;	       /* do not pin maps under bpffs */
 	bool force_copy;       /* do not use zero-copy even where the driver has it */
 	const char *pcap;      /* capture file, pcap with nanosecond stamps; "-" standard output; default none */
-	uint32_t first_queue;  /* first receive queue served; default 0 */
-	uint32_t queues;       /* receive queues served; default 0: all from first_queue on */
+	uint32_t first_queue;  /* first receive queue served; default 0; XTCP_QUEUE_ANY: see xtcp_join() */
+	uint32_t queues;       /* receive queues served; default 0: all from first_queue on; xtcp_join(): 1 */
 	enum xtcp_mtu_probing mtu_probing; /* default XTCP_MTU_PROBING_AUTO */
 	enum xtcp_ecn ecn; /* default XTCP_ECN_PASSIVE; but "dctcp", Reno without marks, asks for RFC 9768 then */
 	uint32_t
@@ -168,8 +169,31 @@ struct xtcp_conf {
 int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf);
 
 /*
+ * One more engine on the interface of first, which may be any engine that is there: N engines on N receive queues, each
+ * with its own memory, connections, timers and thread. They share the XDP program, its maps and the reserved ports, and
+ * nothing that a segment passes. conf NULL: the defaults, on the first receive queue that no engine serves yet; or with
+ * first_queue XTCP_QUEUE_ANY there. conf.ifname and mode must be first's, or NULL and auto. The first engine must leave
+ * queues free: set its conf.queues to 1. Handles of one engine mean nothing to another.
+ *
+ * A listener is an engine's own. The same address and port can be listened to on each: a SYN is the engine's at whose
+ * queue it arrives (as SO_REUSEPORT has it), or if that one does not listen, another's that does. The hash of the driver
+ * (RSS) spreads connections over queues; on veth that is the sender's choice of a transmit queue. An active OPEN chooses a
+ * local port whose answers arrive at its own queue where the driver tells its Toeplitz key and table (ethtool -x).
+ * Wherever a segment arrives, it gets to the engine that has its connection, by a copy between the engines when that is
+ * another (counters in_handed_over, out_handed_over, handover_full). So all queues of the interface should be served:
+ * what arrives on one without an engine is not seen (SYNs are refused by the kernel, other segments are dropped).
+ *
+ * May be called while first runs in another thread, not while it is being destroyed. Engines may be destroyed in any
+ * order; the last one detaches. Blocks as xtcp_open() does.
+ *   -EBUSY the queue is served already, here or by another program, or none is left · -EINVAL another interface or mode,
+ *   or the interface has no such queue · as xtcp_open()
+ */
+int xtcp_join(struct xtcp **out, struct xtcp *first, const struct xtcp_conf *conf);
+#define XTCP_QUEUE_ANY UINT32_MAX
+
+/*
  * Close an engine. Connections still open are aborted (RST, RFC 9293 3.10.5); call xtcp_drain() first
- * for an orderly end. Detaches, unpins, gives every port back. NULL is allowed.
+ * for an orderly end. Gives every port back; the last engine of the interface detaches and unpins. NULL is allowed.
  */
 void xtcp_destroy(struct xtcp *x);
 
@@ -208,6 +232,8 @@ struct xtcp_engine_info {
 	uint64_t map_bytes;   /* memory of the XDP half's two large tables (ports, flows), of fixed size */
 	/* "": bulk data leaves as super-segments (GSO), past AF_XDP; else why it does not. It may change with the link */
 	const char *no_supers_why;
+	uint32_t first_queue; /* of its receive queues */
+	uint32_t engine;      /* its number among the engines of the interface (xtcp_join), as in the flow table */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 

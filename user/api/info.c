@@ -59,6 +59,8 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->mem_pressed = n.mem_pressed;
 	out->region_bytes = region_bytes(x);
 	out->map_bytes = XTCP_FLOWS * sizeof(struct xtcp_flow) + XTCP_PORTS * sizeof(struct xtcp_port_entry);
+	out->first_queue = x->xsk.queue;
+	out->engine = x->seat;
 }
 
 static uint64_t ago_ns(uint32_t ms)

@@ -123,7 +123,7 @@ static int check_conf(struct xtcp_conf *c)
 }
 
 /* The caller's struct may be older (shorter) than ours. */
-static int copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from)
+int api_copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from)
 {
 	static const struct xtcp_conf dflt = XTCP_CONF_INIT;
 
@@ -215,7 +215,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 	return engine_create(&x->engine, &ec);
 }
 
-static int make_ctl(struct xtcp *x, const struct xtcp_conf *c)
+static int make_ctl(struct xtcp *x, const struct xtcp_conf *c, struct xtcp *first)
 {
 	struct ctl_conf cc = {
 		.ifname = c->ifname,
@@ -228,7 +228,7 @@ static int make_ctl(struct xtcp *x, const struct xtcp_conf *c)
 		.arg = x,
 	};
 
-	return ctl_open(&x->ctl, &cc);
+	return first ? ctl_join(&x->ctl, first->ctl, &cc) : ctl_open(&x->ctl, &cc);
 }
 
 static int make_port(struct xtcp *x, const struct xtcp_conf *c)
@@ -256,31 +256,47 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		xc.queues = l->queues - c->first_queue;
 	if (xc.queues > XTCP_MAX_QUEUES)
 		xc.queues = XTCP_MAX_QUEUES;
-	err = xsk_open(&x->port, &xc, &x->xsk);
+	err = ctl_claim_queues(x->ctl, xc.queue, xc.queues);
+	if (!err)
+		err = xsk_open(&x->port, &xc, &x->xsk);
 	if (!err)
 		xsk_set_gso(x->port, !ctl_no_supers(l));
 	return err;
 }
 
-int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
+/* A seat among the engines of the interface, before there is any connection. */
+static int make_seat(struct xtcp *x, struct xtcp *first)
 {
-	struct xtcp_conf c = XTCP_CONF_INIT;
-	struct xtcp *x;
-	int err = copy_conf(&c, conf);
+	struct sisters *s = first ? first->sisters : sisters_new();
+	int seat = s ? sisters_sit(s) : -ENOMEM;
 
-	if (err)
-		return err;
-	x = calloc(1, sizeof(*x));
+	if (seat < 0) {
+		if (s && !first)
+			free(s);
+		return fail(-seat, "no seat for one more engine on this interface: %s", strerror(-seat));
+	}
+	x->sisters = s;
+	x->seat = (uint32_t)seat;
+	engine_set_sisters(x->engine, s, x->seat);
+	return 0;
+}
+
+int api_open(struct xtcp **out, const struct xtcp_conf *c, struct xtcp *first)
+{
+	struct xtcp *x = calloc(1, sizeof(*x));
+	int err;
+
 	if (!x)
 		return fail(ENOMEM, "no memory");
 	x->ep_fd = x->wake_fd = x->timer_fd = -1;
-	x->waiting = c.waiting;
-	x->spin_ns = c.spin_us * 1000ull;
-	if ((err = make_engine(x, &c)) || (err = make_ctl(x, &c)) || (err = make_port(x, &c)))
+	x->waiting = c->waiting;
+	x->spin_ns = c->spin_us * 1000ull;
+	if ((err = make_engine(x, c)) || (err = make_seat(x, first)) || (err = make_ctl(x, c, first)) ||
+	    (err = make_port(x, c)))
 		goto out;
 	engine_attach(x->engine, x->port, &ctl_host_ops, x->ctl);
 	engine_set_flows(x->engine, ctl_flows(x->ctl), ctl_flow_key(x->ctl));
-	if (c.pcap && (err = pcap_tap_open(&x->pcap, c.pcap)))
+	if (c->pcap && (err = pcap_tap_open(&x->pcap, c->pcap)))
 		goto out;
 	api_tap_update(x);
 	err = api_wait_open(x);
@@ -292,6 +308,14 @@ int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
 out:
 	xtcp_destroy(x);
 	return err;
+}
+
+int xtcp_open(struct xtcp **out, const struct xtcp_conf *conf)
+{
+	struct xtcp_conf c = XTCP_CONF_INIT;
+	int err = api_copy_conf(&c, conf);
+
+	return err ? err : api_open(out, &c, NULL);
 }
 
 /* Every connection still open is reset, and the RSTs leave. */
@@ -322,5 +346,7 @@ void xtcp_destroy(struct xtcp *x)
 		engine_destroy(x->engine); /* gives its ports back to ctl */
 	if (x->ctl)
 		ctl_close(x->ctl);
+	if (x->sisters)
+		sisters_leave(x->sisters, x->seat);
 	free(x);
 }

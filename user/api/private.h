@@ -7,6 +7,7 @@
 #include "xtcp.h"
 #include "ctl/ctl.h"
 #include "engine/engine.h"
+#include "engine/sisters.h"
 #include "io/pcap.h"
 #include "io/xsk.h"
 
@@ -15,6 +16,8 @@
 struct xtcp {
 	struct engine *engine;
 	struct ctl *ctl;
+	struct sisters *sisters; /* the engines of this interface, this one included */
+	uint32_t seat;		 /* among them */
 	struct io_port *port;
 	struct pcap_tap *pcap;
 	struct xsk_info xsk;
@@ -33,11 +36,19 @@ struct xtcp {
 	atomic_bool woken;
 	int port_fds[XTCP_MAX_QUEUES];
 	int n_port_fds;
+	bool dozing;  /* sisters_doze() has been called: they wake this engine when they hand over */
 	bool ep_port; /* ep_fd watches the port's descriptors too: somebody sleeps on xtcp_fd */
 	int ep_fd;    /* the two below, netlink's, and perhaps the port's */
 	int wake_fd;  /* eventfd */
 	int timer_fd; /* for those who sleep on xtcp_fd */
 };
+
+/* ---- open.c, join.c ---- */
+
+/* The caller's configuration, checked and with its defaults. */
+int api_copy_conf(struct xtcp_conf *to, const struct xtcp_conf *from);
+/* With first NULL the interface's first engine; else one more. c has been checked. */
+int api_open(struct xtcp **out, const struct xtcp_conf *c, struct xtcp *first);
 
 /* ---- addr.c ---- */
 

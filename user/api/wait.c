@@ -46,6 +46,12 @@ static int add_fd(struct xtcp *x, int fd)
 	return 0;
 }
 
+/* Readable when another engine has handed something over to this one, which slept. */
+static int sisters_fd(const struct xtcp *x)
+{
+	return x->sisters->seat[x->seat].wake_fd;
+}
+
 int api_wait_open(struct xtcp *x)
 {
 	int err;
@@ -59,6 +65,8 @@ int api_wait_open(struct xtcp *x)
 	err = add_fd(x, ctl_fd(x->ctl));
 	if (!err)
 		err = add_fd(x, x->wake_fd);
+	if (!err)
+		err = add_fd(x, sisters_fd(x));
 	return err ? err : add_fd(x, x->timer_fd);
 }
 
@@ -116,6 +124,10 @@ static void look_at_frames(struct xtcp *x, uint64_t now)
 
 static int turn(struct xtcp *x, uint64_t now)
 {
+	if (x->dozing) {
+		x->dozing = false;
+		sisters_awake(x->sisters, x->seat);
+	}
 	if (now - x->ctl_ns >= CTL_POLL_NS)
 		look_at_netlink(x, now);
 	x->ready = engine_turn(x->engine, now);
@@ -193,6 +205,8 @@ static void look_at_epoll(struct xtcp *x)
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.fd == ctl_fd(x->ctl))
 			look_at_netlink(x, clock_now_ns());
+		else if (ev[i].data.fd == sisters_fd(x))
+			sisters_hush(x->sisters, x->seat);
 }
 
 /* 0, or -EINTR. */
@@ -209,6 +223,9 @@ static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
 		ts.tv_nsec = (long)(ns % 1000000000ull);
 		limit = &ts;
 	}
+	x->dozing = true;
+	if (!sisters_doze(x->sisters, x->seat))
+		return 0;
 	if (engine_frames(x->engine)->in_tx)
 		x->tx_waits++;
 	engine_count_sleep(x->engine);
@@ -314,7 +331,11 @@ int xtcp_arm(struct xtcp *x)
 	take_wake(x);
 	if (read(x->timer_fd, &n, sizeof(n)) > 0 || now - x->ctl_ns >= CTL_POLL_NS)
 		look_at_netlink(x, now);
+	sisters_hush(x->sisters, x->seat);
 	if (x->gone || x->ready || may_spin(x, now, until) || x->port->ops->rx_pending(x->port))
+		return 0;
+	x->dozing = true;
+	if (!sisters_doze(x->sisters, x->seat))
 		return 0;
 	if (engine_frames(x->engine)->in_tx)
 		x->tx_waits++;

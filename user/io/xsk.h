@@ -31,6 +31,7 @@ struct xsk_info {
 	bool zero_copy;
 	bool multi_buffer;
 	bool need_wakeup;
+	uint32_t queue; /* the first */
 	uint32_t queues;
 	bool gso;
 };
