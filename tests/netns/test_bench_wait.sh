@@ -8,7 +8,7 @@ ns_pair
 
 # Processor time of a process, in hundredths of a second.
 ticks() {
-	awk '{ print $14 + $15 }' "/proc/$(pid_of "$1")/stat"
+	awk '{ t = $14 + $15 } END { print t + 0 }' "/proc/$(pid_of "$1")/stat" 2>/dev/null
 }
 
 # serve NAME PORT OPTION...
