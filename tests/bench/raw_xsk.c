@@ -576,13 +576,10 @@ int main(int argc, char **argv)
 		return run_echo(&r);
 	if (!strcmp(b.role, "ping"))
 		return run_ping(&r);
-<<<<<<< HEAD
 	if (!strcmp(b.role, "answer"))
 		return run_answer(&r);
 	if (!strcmp(b.role, "crr"))
 		return run_crr(&r);
-	if (!strcmp(b.role, "sink"))
-=======
 	if (!strcmp(b.role, "sink") || !strcmp(b.role, "drain"))
 		return run_sink(&r);
 	if (!strcmp(b.role, "source"))
