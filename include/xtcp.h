@@ -71,7 +71,7 @@ enum xtcp_prefer {
 /* How to wait: the trade between latency and processor time. */
 enum xtcp_waiting {
 	XTCP_WAIT_BALANCED, /* spin for spin_us after the last frame where, as far as it has been learned, the next is likely
-			       to arrive by then; where it is not, sleep at once. The 30 us before a deadline are spun too */
+			       to arrive by then; where it is not, sleep at once */
 	XTCP_WAIT_LATENCY, /* never sleep while any connection is open, nor for a second after the last frame */
 	XTCP_WAIT_POWER,   /* sleep at once */
 };
@@ -276,7 +276,10 @@ int xtcp_events(struct xtcp *x, struct xtcp_event *ev, int max);
  */
 int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms);
 
-/* The same until a time, of CLOCK_MONOTONIC in nanoseconds: for what must happen sooner than in a millisecond. UINT64_MAX: no limit. */
+/*
+ * The same until a time, of CLOCK_MONOTONIC in nanoseconds: for what must happen sooner than in a millisecond.
+ * UINT64_MAX: no limit. XTCP_WAIT_BALANCED spins for the last 30 us before it, so as not to be late by a wake-up.
+ */
 int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t ns);
 
 /*

@@ -88,7 +88,7 @@ match "... and the three there are" "$no_w" "'nap' is none of latency, balanced,
 # --- 10,000 connections that do nothing ---
 
 serve many 7000 --ports 4 --connections 10000
-spawn hold in_a "$XTCP" bench -i va hold "$B4:7000" --connections 10000 --ports 4 --seconds 5 --json
+spawn hold in_a "$XTCP" bench -i va hold "$B4:7000" --connections 10000 --ports 4 --seconds 5 --warmup 0.5 --json
 wait_for '[ "$(ticks many)" -ge 10 ]' 10
 sleep 2.5
 got=$(used many 2)

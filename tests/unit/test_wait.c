@@ -103,6 +103,18 @@ static void test_deadline_nearer_than_a_wake_up_is_spun_for(void **state)
 	assert_true(may_spin(x, late, late - 1));
 }
 
+static void test_sleep_ends_a_wake_up_before_a_limit_that_must_be_met(void **state)
+{
+	uint64_t soon = now + 1000 * US, late = now + 9000 * US;
+
+	assert_int_equal(sleep_end(x, FAR, late, true), late - 30 * US);
+	assert_int_equal(sleep_end(x, FAR, late, false), late);
+	assert_int_equal(sleep_end(x, soon, late, true), soon); /* the engine's own deadline can wait */
+	assert_true(sleep_end(x, FAR, FAR, true) == FAR);
+	x->waiting = XTCP_WAIT_POWER;
+	assert_int_equal(sleep_end(x, FAR, late, true), late);
+}
+
 static void test_power_never_spins(void **state)
 {
 	x->waiting = XTCP_WAIT_POWER;
@@ -127,6 +139,7 @@ int main(void)
 		cmocka_unit_test_setup(test_client_spins_for_its_answer_but_not_for_its_own_next_request, make),
 		cmocka_unit_test_setup(test_what_we_send_unasked_is_no_arrival, make),
 		cmocka_unit_test_setup(test_deadline_nearer_than_a_wake_up_is_spun_for, make),
+		cmocka_unit_test_setup(test_sleep_ends_a_wake_up_before_a_limit_that_must_be_met, make),
 		cmocka_unit_test_setup(test_power_never_spins, make),
 		cmocka_unit_test_setup(test_latency_spins_for_a_second_after_the_last_frame, make),
 	};

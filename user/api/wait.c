@@ -14,7 +14,7 @@
  * received. Where that is longer than the longest spin there is none at all: the server of a request a millisecond sleeps
  * at once, the client that waits 20 us for its answer does not. What comes after a sleep is seen later by a wake-up,
  * which must not keep two ends asleep that could both spin: hence WAKE_NS more. A deadline nearer than a wake-up is
- * spun for too, so that it is met.
+ * spun for too; a further one is slept for, and met a wake-up late, but for that of xtcp_wait_until().
  *
  * Netlink is read when its descriptor is readable: seen at each sleep, and while
  * spinning at most every CTL_POLL_NS.
@@ -259,10 +259,15 @@ static bool may_spin(struct xtcp *x, uint64_t now, uint64_t until)
 	}
 }
 
-/* Sleep until then; balanced: until a wake-up before it. 0, or -EINTR. */
-static int sleep_before(struct xtcp *x, uint64_t until, uint64_t now)
+/*
+ * When a sleep has to end: at the engine's deadline, which may be a wake-up late, or at the caller's limit. Where that has to be met
+ * to the microsecond the last WAKE_NS before it are left to spin.
+ */
+static uint64_t sleep_end(const struct xtcp *x, uint64_t deadline, uint64_t limit, bool precise)
 {
-	return sleep_until(x, x->waiting == XTCP_WAIT_BALANCED && until != TCP_NEVER ? until - WAKE_NS : until, now);
+	if (precise && x->waiting == XTCP_WAIT_BALANCED && limit != TCP_NEVER)
+		limit -= WAKE_NS;
+	return deadline < limit ? deadline : limit;
 }
 
 static bool take_wake(struct xtcp *x)
@@ -273,9 +278,9 @@ static bool take_wake(struct xtcp *x)
 	return true;
 }
 
-int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit)
+static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit, bool precise)
 {
-	uint64_t now = clock_now_ns(), until;
+	uint64_t now = clock_now_ns(), deadline;
 	int n, err;
 
 	for (;; now = clock_now_ns()) {
@@ -288,11 +293,10 @@ int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t lim
 			return gone(x);
 		if (take_wake(x) || now >= limit)
 			return 0;
-		until = wake_time(x, now);
-		until = until < limit ? until : limit;
-		if (may_spin(x, now, until) || x->port->ops->rx_pending(x->port))
+		deadline = wake_time(x, now);
+		if (may_spin(x, now, deadline < limit ? deadline : limit) || x->port->ops->rx_pending(x->port))
 			continue;
-		err = sleep_before(x, until, now);
+		err = sleep_until(x, sleep_end(x, deadline, limit, precise), now);
 		if (err)
 			return err;
 	}
@@ -302,7 +306,12 @@ int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
 {
 	uint64_t limit = timeout_ms < 0 ? TCP_NEVER : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 
-	return xtcp_wait_until(x, ev, max, limit);
+	return wait_events(x, ev, max, limit, false);
+}
+
+int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit)
+{
+	return wait_events(x, ev, max, limit, true);
 }
 
 void xtcp_wake(struct xtcp *x)
