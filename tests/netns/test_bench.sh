@@ -92,6 +92,11 @@ eq "an answer as long as its request is the request" "$(cut -c1-64 "$LOGS/kernel
 r=$(client rr 7000 --connections 2 --rate 500 --seconds 1 --warmup 0.2)
 is "an open loop makes the rate that was asked for" "$r" '.target_rate == 500 and .corrected and .rate > 400 and .rate < 600'
 
+r=$(in_a "$XTCP" bench -i va rr "[$B6]:7001" --connections 2 --seconds 0.3 --warmup 0.1 --json 2>"$LOGS/client.err")
+is "over IPv6, to another of its ports" "$r" '.rate > 0 and .errors == 0'
+r=$(client hold 7000 --connections 20 --active 100 --rate 400 --seconds 0.5 --warmup 0.1)
+is "hold in an open loop" "$r" '.active == 20 and .corrected and .rate > 300 and .rate < 500'
+
 # --- Addresses and ports in turn ---
 
 for i in 65 66; do in_a ip address add 10.9.0.$i/24 dev va; done
