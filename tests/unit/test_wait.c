@@ -35,7 +35,7 @@ static void frames(uint64_t us, bool received, bool sent)
 
 static bool spins_after(uint64_t us)
 {
-	return may_spin(x, now + us * US, FAR);
+	return may_spin(x, now + us * US);
 }
 
 static void test_unknown_gaps_are_spun_for_as_long_as_allowed(void **state)
@@ -98,9 +98,10 @@ static void test_deadline_nearer_than_a_wake_up_is_spun_for(void **state)
 {
 	uint64_t late = now + 500 * US;
 
-	assert_true(may_spin(x, late, late + 29 * US));
-	assert_false(may_spin(x, late, late + 31 * US));
-	assert_true(may_spin(x, late, late - 1));
+	assert_true(too_near(x, late, late + 29 * US));
+	assert_false(too_near(x, late, late + 31 * US));
+	assert_false(too_near(x, late, FAR));
+	assert_true(too_near(x, late, late - 1));
 }
 
 static void test_sleep_ends_a_wake_up_before_a_limit_that_must_be_met(void **state)
@@ -118,15 +119,15 @@ static void test_sleep_ends_a_wake_up_before_a_limit_that_must_be_met(void **sta
 static void test_power_never_spins(void **state)
 {
 	x->waiting = XTCP_WAIT_POWER;
-	assert_false(may_spin(x, now, FAR));
-	assert_false(may_spin(x, now, now + 1));
-	assert_true(may_spin(x, now, now)); /* there is work */
+	assert_false(may_spin(x, now));
+	assert_false(too_near(x, now, now + 1));
+	assert_true(too_near(x, now, now)); /* there is work */
 }
 
 static void test_latency_spins_for_a_second_after_the_last_frame(void **state)
 {
 	x->waiting = XTCP_WAIT_LATENCY;
-	assert_true(may_spin(x, now + 999 * NS_PER_MS, FAR));
+	assert_true(may_spin(x, now + 999 * NS_PER_MS));
 }
 
 int main(void)

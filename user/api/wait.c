@@ -240,23 +240,26 @@ static int sleep_until(struct xtcp *x, uint64_t until, uint64_t now)
 	return 0;
 }
 
-/* May turns go on until then without a sleep? */
-static bool may_spin(struct xtcp *x, uint64_t now, uint64_t until)
+/* Is it worth a spin that something may arrive? */
+static bool may_spin(struct xtcp *x, uint64_t now)
 {
 	struct engine_counts n;
 
 	switch (x->waiting) {
-	case XTCP_WAIT_POWER: return until <= now;
+	case XTCP_WAIT_POWER: return false;
 	case XTCP_WAIT_LATENCY:
 		if (now - x->busy_ns < 1000 * NS_PER_MS)
 			return true;
 		engine_counts(x->engine, &n);
-		return n.conns > 0 || until <= now;
-	default:
-		if (until <= now + WAKE_NS)
-			return true;
-		return now - x->busy_ns < x->spin_ns && x->gap_ns[x->sent] < (int64_t)(x->spin_ns + WAKE_NS);
+		return n.conns > 0;
+	default: return now - x->busy_ns < x->spin_ns && x->gap_ns[x->sent] < (int64_t)(x->spin_ns + WAKE_NS);
 	}
+}
+
+/* No time for a sleep until then. */
+static bool too_near(const struct xtcp *x, uint64_t now, uint64_t until)
+{
+	return until <= (x->waiting == XTCP_WAIT_BALANCED ? now + WAKE_NS : now);
 }
 
 /*
@@ -293,8 +296,10 @@ static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t 
 			return gone(x);
 		if (take_wake(x) || now >= limit)
 			return 0;
+		if (may_spin(x, now) || x->port->ops->rx_pending(x->port))
+			continue;
 		deadline = wake_time(x, now);
-		if (may_spin(x, now, deadline < limit ? deadline : limit) || x->port->ops->rx_pending(x->port))
+		if (too_near(x, now, deadline < limit ? deadline : limit))
 			continue;
 		err = sleep_until(x, sleep_end(x, deadline, limit, precise), now);
 		if (err)
@@ -341,7 +346,7 @@ int xtcp_arm(struct xtcp *x)
 	if (read(x->timer_fd, &n, sizeof(n)) > 0 || now - x->ctl_ns >= CTL_POLL_NS)
 		look_at_netlink(x, now);
 	sisters_hush(x->sisters, x->seat);
-	if (x->gone || x->ready || may_spin(x, now, until) || x->port->ops->rx_pending(x->port))
+	if (x->gone || x->ready || may_spin(x, now) || too_near(x, now, until) || x->port->ops->rx_pending(x->port))
 		return 0;
 	x->dozing = true;
 	if (!sisters_doze(x->sisters, x->seat))
