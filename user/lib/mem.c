@@ -148,7 +148,9 @@ uint32_t mem_alloc(struct mem *m, unsigned int order)
 		return 0;
 	if (m->free[order]) {
 		unit = m->free[order] - 1;
-		unlink_free(m, unit, order);
+		m->free[order] = link_of(m, unit)->next;
+		if (m->free[order])
+			link_of(m, m->free[order] - 1)->prev = 0;
 	} else {
 		unit = extend(m, order);
 		if (unit == UINT32_MAX)

@@ -55,6 +55,12 @@ static inline bool mem_short(const struct mem *m)
 
 /* A block of MEM_MIN << order bytes: its number (never 0), or 0 when there is none. Contents undefined. */
 uint32_t mem_alloc(struct mem *m, unsigned int order);
+/* A block of that order lies ready: mem_alloc() will give it. */
+static inline bool mem_ready(const struct mem *m, unsigned int order)
+{
+	return order < MEM_ORDERS && m->free[order];
+}
+
 /* Give it back; order as allocated. block 0 is allowed. */
 void mem_free(struct mem *m, uint32_t block, unsigned int order);
 

@@ -14,13 +14,6 @@
  */
 #include "tcp/internal.h"
 
-#define NS_PER_MS 1000000u
-
-static uint32_t ms(uint64_t now_ns)
-{
-	return (uint32_t)(now_ns / NS_PER_MS);
-}
-
 static void settle(struct tcp_account *a, enum tcp_limit limit, uint64_t now_ns)
 {
 	uint64_t passed = now_ns - a->since_ns;
@@ -65,14 +58,6 @@ void account_output(struct tcp_conn *c, uint64_t now_ns)
 	account_limit(c, limit, now_ns);
 }
 
-void account_data(struct tcp_conn *c, uint64_t now_ns)
-{
-	struct tcp_account *a = &tcp_cold(c)->account;
-
-	a->data_segs_in++;
-	a->data_rx_ms = ms(now_ns);
-}
-
 void account_rto(struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_account *a = &tcp_cold(c)->account;
@@ -80,7 +65,7 @@ void account_rto(struct tcp_conn *c, uint64_t now_ns)
 	c->rto_count++;
 	if (!a->retransmits) {
 		a->rto_recoveries++;
-		a->rto_since_ms = ms(now_ns);
+		a->rto_since_ms = tcp_ms(now_ns);
 	}
 	a->retransmits += a->retransmits < UINT8_MAX;
 }
@@ -95,7 +80,7 @@ void account_acked(struct tcp_conn *c, uint64_t now_ns)
 	if (!a->retransmits)
 		return;
 	a->retransmits = 0;
-	a->rto_time_ms += ms(now_ns) - a->rto_since_ms;
+	a->rto_time_ms += tcp_ms(now_ns) - a->rto_since_ms;
 }
 
 struct tcp_account tcp_account_now(const struct tcp_conn *c, uint64_t now_ns)
@@ -105,8 +90,8 @@ struct tcp_account tcp_account_now(const struct tcp_conn *c, uint64_t now_ns)
 	if (c->state == TCP_CLOSED) /* by then it was over */
 		now_ns = a.since_ns > c->last_rx_ns ? a.since_ns : c->last_rx_ns;
 	settle(&a, (enum tcp_limit)c->limit, now_ns);
-	a.data_rx_ms = a.data_segs_in ? ms(now_ns) - a.data_rx_ms : UINT32_MAX;
+	a.data_rx_ms = a.data_segs_in ? tcp_ms(now_ns) - a.data_rx_ms : UINT32_MAX;
 	if (a.retransmits)
-		a.rto_time_ms += ms(now_ns) - a.rto_since_ms;
+		a.rto_time_ms += tcp_ms(now_ns) - a.rto_since_ms;
 	return a;
 }

@@ -146,29 +146,6 @@ void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *
 		account_limit(c, TCP_LIMIT_IDLE, now_ns);
 }
 
-/* RFC 9293: only the newest segment's window counts. */
-void ack_window(struct tcp_conn *c, const struct tcp_seg *seg)
-{
-	uint32_t wnd = (uint32_t)seg->wnd << c->snd_wscale; /* SYNs do not come here (take_syn) */
-
-	/*
-	 * WL1 and WL2, and besides what RFC 9293 says: who acknowledges more has spoken later, even in a
-	 * retransmission left of WL1. Else snd_una moves, the old window stays, and so its right edge runs ahead.
-	 */
-	if (seq_leq(seg->ack, c->snd_wl2) && !seq_lt(c->snd_wl1, seg->seq) &&
-	    !(c->snd_wl1 == seg->seq && c->snd_wl2 == seg->ack))
-		return;
-	if (wnd && !c->snd_wnd && !c->recs.count) { /* it opened: the persist timer's work is done */
-		c->rtx_deadline = TCP_NEVER;
-		c->retrans_start = 0;
-		c->probes = 0;
-	}
-	c->snd_wnd = wnd;
-	c->snd_wl1 = seg->seq;
-	c->snd_wl2 = seg->ack;
-	c->max_snd_wnd = max_u32(c->max_snd_wnd, wnd);
-}
-
 /* RFC 5681 2: what a duplicate acknowledgement is. */
 static bool is_dup_ack(const struct tcp_conn *c, const struct tcp_seg *seg)
 {
@@ -225,9 +202,7 @@ static void tell_cc(struct tcp_conn *c, const struct ack_info *a, uint32_t prior
 		cwv_ack(c, a, ev.app_limited);
 }
 
-/* Not inlined: its frame is large. */
-static __attribute__((noinline)) bool ack_any(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg,
-					      uint64_t now_ns)
+bool ack_any(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	bool owns = tcp_cc_table[c->cc]->owns_cwnd;
 	uint32_t prior = tcp_flight(c);

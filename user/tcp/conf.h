@@ -28,9 +28,10 @@ struct tcp_conf {
 	uint8_t ecn;			/* enum tcp_ecn_want; default TCP_ECN_PASSIVE */
 	uint8_t ttl;			/* default 64 */
 	bool timestamps;		/* RFC 7323: offered, and agreed to; default yes */
-	uint16_t mss_min;    /* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
-	bool idle_restart;   /* RFC 5681 4.1, as Linux does, instead of RFC 7661 (cwv.c); default no */
-	bool pacing;	     /* every connection spreads cwnd over the round trip; default no */
+	uint16_t mss_min;  /* a smaller MSS option counts as this; 0 (default): 536, IPv6 1220; at least 48 */
+	bool idle_restart; /* RFC 5681 4.1, as Linux does, instead of RFC 7661 (cwv.c); default no */
+	bool pacing;	   /* every connection spreads cwnd over the round trip; default no */
+	bool long_way;	   /* no header prediction (fast.c): every segment takes the long way, for tests; default no */
 	uint8_t mtu_probing; /* RFC 4821: 0 never; 1 once a black hole was met (default); 2 from the start */
 };
 void tcp_conf_default(struct tcp_conf *conf);

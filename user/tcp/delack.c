@@ -8,7 +8,7 @@
  *
  * Else within delack_ns (SHLD-18, MUST-40), so that an answer can carry it, but for two modes:
  *
- *   quick        the next QUICK_ACKS acknowledgements go at once, so that a peer whose window is
+ *   quick        the next DELACK_QUICK acknowledgements go at once, so that a peer whose window is
  *                still, or again, small is not stalled: when the first data comes, when data comes
  *                after a pause of an RTO (its cwnd may have been restarted), after
  *                anything out of order (it may be recovering)
@@ -18,40 +18,15 @@
  */
 #include "tcp/internal.h"
 
-#define QUICK_ACKS 16u
 #define NS_PER_MS 1000000u
-
-static uint32_t ms(uint64_t now_ns)
-{
-	return (uint32_t)(now_ns / NS_PER_MS);
-}
 
 void delack_quick(struct tcp_conn *c)
 {
 	struct tcp_acks *a = &tcp_cold(c)->acks;
 
 	c->flags |= TCP_F_ACK_NOW;
-	a->quick = QUICK_ACKS;
+	a->quick = DELACK_QUICK;
 	a->interactive = false;
-}
-
-void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
-{
-	struct tcp_acks *a = &tcp_cold(c)->acks;
-
-	if (!a->begun || ms(now_ns) - a->data_ms > c->rto_us / 1000)
-		a->quick = QUICK_ACKS;
-	a->begun = true;
-	a->data_ms = ms(now_ns);
-	c->rcv_unacked += len;
-	if (len > c->rcv_seg_max)
-		c->rcv_seg_max = (uint16_t)min_u32(len, c->rcv_mss);
-	if (c->rcv_unacked >= 2u * c->rcv_seg_max || c->flags & TCP_F_QUICKACK || (a->quick && !a->interactive)) {
-		c->flags |= TCP_F_ACK_NOW;
-	} else if (!(c->flags & TCP_F_ACK_DELAYED)) {
-		c->flags |= TCP_F_ACK_DELAYED;
-		c->delack_deadline = now_ns + env->conf.delack_ns;
-	}
 }
 
 bool tcp_ack_can_wait(const struct tcp_conn *c)
@@ -64,20 +39,6 @@ bool tcp_ack_can_wait(const struct tcp_conn *c)
 	return !c->lost && !tcp_unsent(c) && !tcp_fin_due(c) && c->rcv_unacked < 2u * c->rcv_mss;
 }
 
-void delack_sent(struct tcp_conn *c)
-{
-	struct tcp_acks *a;
-
-	c->last_ack_sent = c->rcv_nxt;
-	c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
-	c->delack_deadline = TCP_NEVER;
-	if (!c->rcv_unacked)
-		return;
-	c->rcv_unacked = 0;
-	a = &tcp_cold(c)->acks;
-	a->quick -= !!a->quick;
-}
-
 void delack_request(struct tcp_conn *c)
 {
 	tcp_cold(c)->acks.interactive = true;
@@ -87,7 +48,7 @@ void delack_answered(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
 	struct tcp_acks *a = &tcp_cold(c)->acks;
 
-	if (a->begun && ms(now_ns) - a->data_ms <= env->conf.delack_ns / NS_PER_MS)
+	if (a->begun && tcp_ms(now_ns) - a->data_ms <= env->conf.delack_ns / NS_PER_MS)
 		a->interactive = true;
 }
 

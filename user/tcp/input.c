@@ -436,6 +436,8 @@ static enum tcp_verdict synchronised(struct tcp_env *env, struct tcp_conn *c, co
 
 enum tcp_verdict tcp_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
+	if (fast_input(env, c, seg, now_ns))
+		return TCP_DONE;
 	c->segs_in++;
 	c->last_rx_ns = now_ns;
 	if (seg->len)

@@ -5,6 +5,7 @@
 #ifndef TCP_INTERNAL_H
 #define TCP_INTERNAL_H
 
+#include <endian.h>
 #include <linux/errno.h>
 #include <string.h>
 #include "tcp/tcp.h"
@@ -65,6 +66,11 @@ static inline uint32_t tcp_us(uint64_t now_ns)
 	return (uint32_t)(now_ns / 1000);
 }
 
+static inline uint32_t tcp_ms(uint64_t now_ns)
+{
+	return (uint32_t)(now_ns / 1000000);
+}
+
 /*
  * The oldest acknowledgement that can be a late one of this connection: a window back (RFC 5961 5.2), but no farther than
  * to where its SYN was acknowledged. What lies left of it was never sent (a ghost).
@@ -107,8 +113,23 @@ void ring_release(struct tcp_env *env, struct tcp_ring *r, uint8_t *hint);
 void ring_fit(struct tcp_env *env, struct tcp_ring *r);
 /* Pieces of [off, off + len) from head: 1 or 2, or 0 when len is 0. */
 uint32_t ring_spans(struct tcp_env *env, const struct tcp_ring *r, uint32_t off, uint32_t len, struct tcp_span span[2]);
-void ring_write(struct tcp_env *env, struct tcp_ring *r, uint32_t off, const uint8_t *data, uint32_t len);
-void ring_drop(struct tcp_ring *r, uint32_t len); /* the first len bytes */
+static inline void ring_write(struct tcp_env *env, struct tcp_ring *r, uint32_t off, const uint8_t *data, uint32_t len)
+{
+	uint8_t *base = mem_ptr(env->mem, r->block);
+	uint32_t at = (r->head + off) & (r->size - 1);
+	uint32_t first = min_u32(len, r->size - at);
+
+	memcpy(base + at, data, first);
+	if (len > first)
+		memcpy(base, data + first, len - first);
+}
+static inline void ring_drop(struct tcp_ring *r, uint32_t len) /* the first len bytes */
+{
+	r->head = (r->head + len) & (r->size - 1);
+	r->len -= len;
+}
+/* ring_reserve() of an empty ring for len bytes, if a block of its size lies ready. False: nothing has changed. */
+bool ring_take(struct tcp_env *env, struct tcp_ring *r, uint32_t len, unsigned int hint);
 
 /* ---- recs.c: records of segments in flight ---- */
 
@@ -309,14 +330,35 @@ bool ack_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *se
 /* The cumulative acknowledgement moved to ack: records, RTT, buffer. */
 struct ack_info ack_begin(const struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 void ack_advance(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, struct ack_info *a);
-void ack_window(struct tcp_conn *c, const struct tcp_seg *seg);
+/* RFC 9293: only the newest segment's window counts. */
+static inline void ack_window(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t wnd = (uint32_t)seg->wnd << c->snd_wscale; /* SYNs do not come here (take_syn) */
+
+	/*
+	 * WL1 and WL2, and besides what RFC 9293 says: who acknowledges more has spoken later, even in a
+	 * retransmission left of WL1. Else snd_una moves, the old window stays, and so its right edge runs ahead.
+	 */
+	if (seq_leq(seg->ack, c->snd_wl2) && !seq_lt(c->snd_wl1, seg->seq) &&
+	    !(c->snd_wl1 == seg->seq && c->snd_wl2 == seg->ack))
+		return;
+	if (wnd && !c->snd_wnd && !c->recs.count) { /* it opened: the persist timer's work is done */
+		c->rtx_deadline = TCP_NEVER;
+		c->retrans_start = 0;
+		c->probes = 0;
+	}
+	c->snd_wnd = wnd;
+	c->snd_wl1 = seg->seq;
+	c->snd_wl2 = seg->ack;
+	c->max_snd_wnd = max_u32(c->max_snd_wnd, wnd);
+}
+/* ack_input() of a segment that acknowledges something new, or that comes while something is in flight. */
+bool ack_any(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
 
 /* ---- recvq.c ---- */
 
 /* Text of a segment, already known to overlap the window. Returns bytes that rcv_nxt advanced. */
 uint32_t recvq_put(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg);
-/* Bytes we could announce from rcv_nxt; what is announced already holds in any case. */
-uint32_t recvq_window(const struct tcp_env *env, const struct tcp_conn *c);
 /* Forget what is out of order: it will be sent again (RFC 2018 8). There is some. */
 void recvq_prune(struct tcp_env *env, struct tcp_conn *c);
 /* The largest window that can ever be announced: the buffer, or what the field can say with the agreed scale. */
@@ -328,6 +370,37 @@ static inline uint32_t recvq_window_max(const struct tcp_conn *c)
 static inline uint32_t recvq_window_step(const struct tcp_conn *c)
 {
 	return max_u32(min_u32(recvq_window_max(c) / 2, c->rcv_mss), 1u << c->rcv_wscale);
+}
+#define RECVQ_PRESSED_SEGS 4u /* segments that are announced while memory is pressed */
+/*
+ * Bytes we could announce from rcv_nxt; what is announced already holds in any case. Free buffer, less what rounding to the
+ * scale may add; little while memory is pressed.
+ */
+static inline uint32_t recvq_window(const struct tcp_env *env, const struct tcp_conn *c)
+{
+	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
+	uint32_t used = c->rcvq.len + slack;
+	uint32_t wnd = used < c->rcvbuf ? min_u32(c->rcvbuf - used, recvq_window_max(c)) : 0;
+
+	if (mem_pressed(env->mem))
+		wnd = min_u32(wnd, max_u32(RECVQ_PRESSED_SEGS * c->rcv_mss, 1u << c->rcv_wscale));
+	return wnd;
+}
+/* The window field; the right edge never moves left and only in worthwhile steps (3.8.6.2.2, SHLD-14). */
+static inline uint16_t recvq_announce(const struct tcp_env *env, struct tcp_conn *c)
+{
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(env, c), shift = c->rcv_wscale, field;
+
+	if (wnd < left || wnd - left < recvq_window_step(c))
+		wnd = left;
+	field = wnd >> shift;
+	/* Rounded up, or the edge would move left (RFC 7323 2.4); not past the buffer, or it would creep right. */
+	if (field << shift < left && c->rcvq.len + ((field + 1) << shift) <= c->rcvbuf)
+		field++;
+	field = min_u32(field, 65535);
+	if (field << shift > left)
+		c->rcv_adv = c->rcv_nxt + (field << shift);
+	return (uint16_t)field;
 }
 /* The stream ends at fin: what was received beyond it does not count. */
 void recvq_cut(struct tcp_env *env, struct tcp_conn *c, uint32_t fin);
@@ -399,6 +472,13 @@ void user_push(struct tcp_conn *c);
 
 /* Bytes from snd_nxt to the next end of a record; UINT32_MAX: none is marked. */
 uint32_t record_left(struct tcp_conn *c);
+
+/* ---- fast.c ---- */
+
+/* False: the segment is not what was expected, nothing has changed, and it takes the long way. */
+bool fast_input(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns);
+/* False: not a mere acknowledgement, or none is owed; nothing has changed. */
+bool fast_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 
 /* ---- input.c ---- */
 
@@ -473,6 +553,15 @@ enum {
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
+/* Of a connection with timestamps: them alone, padded; nearly every segment. */
+static inline void options_put_ts(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
+{
+	uint32_t word[3] = { htobe32(OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10), htobe32(tcp_ts_now(c, now_ns)),
+			     htobe32(c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0) };
+
+	memcpy(out->opt, word, sizeof(word));
+	out->opt_len = sizeof(word);
+}
 /* Bytes of options that the next data segment carries beyond what mss allows for. */
 uint32_t options_extra(const struct tcp_conn *c);
 /* What both SYNs agreed on. */
@@ -481,11 +570,42 @@ void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct t
 /* ---- delack.c ---- */
 
 /* Text in order, len bytes of it: an ACK is owed, now or later. */
-void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns);
+#define DELACK_QUICK 16u
+static inline void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
+{
+	struct tcp_acks *a = &tcp_cold(c)->acks;
+	uint32_t now_ms = tcp_ms(now_ns);
+
+	if (!a->begun || now_ms - a->data_ms > c->rto_us / 1000)
+		a->quick = DELACK_QUICK;
+	a->begun = true;
+	a->data_ms = now_ms;
+	c->rcv_unacked += len;
+	if (len > c->rcv_seg_max)
+		c->rcv_seg_max = (uint16_t)min_u32(len, c->rcv_mss);
+	if (c->rcv_unacked >= 2u * c->rcv_seg_max || c->flags & TCP_F_QUICKACK || (a->quick && !a->interactive)) {
+		c->flags |= TCP_F_ACK_NOW;
+	} else if (!(c->flags & TCP_F_ACK_DELAYED)) {
+		c->flags |= TCP_F_ACK_DELAYED;
+		c->delack_deadline = now_ns + env->conf.delack_ns;
+	}
+}
 /* Something out of order or twice: at once, and so the next ones. */
 void delack_quick(struct tcp_conn *c);
 /* A segment with ACK is made. */
-void delack_sent(struct tcp_conn *c);
+static inline void delack_sent(struct tcp_conn *c)
+{
+	struct tcp_acks *a;
+
+	c->last_ack_sent = c->rcv_nxt;
+	c->flags &= ~(uint32_t)(TCP_F_ACK_NOW | TCP_F_ACK_DELAYED);
+	c->delack_deadline = TCP_NEVER;
+	if (!c->rcv_unacked)
+		return;
+	c->rcv_unacked = 0;
+	a = &tcp_cold(c)->acks;
+	a->quick -= !!a->quick;
+}
 /* New data of ours leaves. */
 /* Text waited for the handshake: a request. */
 void delack_request(struct tcp_conn *c);
@@ -519,7 +639,13 @@ void account_limit(struct tcp_conn *c, enum tcp_limit limit, uint64_t now_ns);
 /* Output has nothing more to make now: why? */
 void account_output(struct tcp_conn *c, uint64_t now_ns);
 /* A segment with payload came. */
-void account_data(struct tcp_conn *c, uint64_t now_ns);
+static inline void account_data(struct tcp_conn *c, uint64_t now_ns)
+{
+	struct tcp_account *a = &tcp_cold(c)->account;
+
+	a->data_segs_in++;
+	a->data_rx_ms = tcp_ms(now_ns);
+}
 void account_rto(struct tcp_conn *c, uint64_t now_ns);
 /* snd_una moved. */
 void account_acked(struct tcp_conn *c, uint64_t now_ns);

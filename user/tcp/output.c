@@ -15,23 +15,6 @@
 #define PART_MAX 65535u
 #define PART_US 2000u /* twice a millisecond */
 
-/* The window field; the right edge never moves left and only in worthwhile steps (3.8.6.2.2, SHLD-14). */
-static uint16_t announce(const struct tcp_env *env, struct tcp_conn *c)
-{
-	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(env, c), shift = c->rcv_wscale, field;
-
-	if (wnd < left || wnd - left < recvq_window_step(c))
-		wnd = left;
-	field = wnd >> shift;
-	/* Rounded up, or the edge would move left (RFC 7323 2.4); not past the buffer, or it would creep right. */
-	if (field << shift < left && c->rcvq.len + ((field + 1) << shift) <= c->rcvbuf)
-		field++;
-	field = min_u32(field, 65535);
-	if (field << shift > left)
-		c->rcv_adv = c->rcv_nxt + (field << shift);
-	return (uint16_t)field;
-}
-
 /* Never scaled (RFC 7323 2.2). With the peer's SYN taken it is announced already, whatever that has changed. */
 static uint16_t syn_window(const struct tcp_env *env, const struct tcp_conn *c, uint16_t flags)
 {
@@ -62,7 +45,7 @@ static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 	if (!(flags & TCP_SYN))
 		ecn_out(c, out, len);
 	ecn_control(c, out, len);
-	out->wnd = flags & TCP_SYN ? syn_window(env, c, flags) : announce(env, c);
+	out->wnd = flags & TCP_SYN ? syn_window(env, c, flags) : recvq_announce(env, c);
 	c->segs_out++;
 	tcp_count(env, out_segs);
 }
@@ -488,6 +471,8 @@ static bool only_listens(const struct tcp_conn *c)
 
 int tcp_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
+	if (fast_output(env, c, out, now_ns))
+		return 1;
 	if (c->flags & TCP_F_RST)
 		return out_rst(env, c, out, now_ns);
 	if (c->state == TCP_CLOSED)

@@ -10,21 +10,6 @@
  */
 #include "tcp/internal.h"
 
-#define PRESSED_SEGS 4u /* segments that are announced while memory is pressed */
-
-/* Free buffer, less what rounding to the scale may add; little while memory is pressed. */
-uint32_t recvq_window(const struct tcp_env *env, const struct tcp_conn *c)
-{
-	uint32_t slack = c->rcv_wscale ? 1u << c->rcv_wscale : 0;
-	uint32_t used = c->rcvq.len + slack;
-
-	uint32_t wnd = used < c->rcvbuf ? min_u32(c->rcvbuf - used, recvq_window_max(c)) : 0;
-
-	if (mem_pressed(env->mem))
-		wnd = min_u32(wnd, max_u32(PRESSED_SEGS * c->rcv_mss, 1u << c->rcv_wscale));
-	return wnd;
-}
-
 static bool ooo_alloc(struct tcp_env *env, struct tcp_conn *c)
 {
 	if (c->ooo)

@@ -63,6 +63,24 @@ bool ring_reserve(struct tcp_env *env, struct tcp_ring *r, uint32_t keep, uint32
 	return true;
 }
 
+bool ring_take(struct tcp_env *env, struct tcp_ring *r, uint32_t len, unsigned int hint)
+{
+	unsigned int order = mem_order(len);
+
+	if (order < hint)
+		order = hint;
+	if (order < RING_MIN_ORDER)
+		order = RING_MIN_ORDER;
+	if (r->size || !mem_ready(env->mem, order))
+		return false;
+	r->block = mem_alloc(env->mem, order);
+	r->size = order_size(order);
+	r->head = 0;
+	if (len > r->peak)
+		r->peak = len;
+	return true;
+}
+
 void ring_fit(struct tcp_env *env, struct tcp_ring *r)
 {
 	unsigned int order = mem_order(r->len);
@@ -111,21 +129,4 @@ uint32_t ring_spans(struct tcp_env *env, const struct tcp_ring *r, uint32_t off,
 	span[1].data = base;
 	span[1].len = len - first;
 	return 2;
-}
-
-void ring_write(struct tcp_env *env, struct tcp_ring *r, uint32_t off, const uint8_t *data, uint32_t len)
-{
-	uint8_t *base = mem_ptr(env->mem, r->block);
-	uint32_t at = (r->head + off) & (r->size - 1);
-	uint32_t first = min_u32(len, r->size - at);
-
-	memcpy(base + at, data, first);
-	if (len > first)
-		memcpy(base, data + first, len - first);
-}
-
-void ring_drop(struct tcp_ring *r, uint32_t len)
-{
-	r->head = (r->head + len) & (r->size - 1);
-	r->len -= len;
 }
