@@ -28,43 +28,56 @@ static inline void take_timestamp(struct tcp_conn *c, const struct tcp_seg *seg,
 }
 
 /* rcvtune_data(), when it would find nothing to measure. */
-static inline bool nothing_to_tune(const struct tcp_env *env, const struct tcp_conn *c, const struct tcp_seg *seg,
-				   uint64_t now_ns)
+static inline bool nothing_to_tune(const struct tcp_env *env, const struct tcp_conn *c, const struct tcp_rcvtune *t,
+				   uint32_t tsecr, uint64_t now_ns)
 {
-	const struct tcp_rcvtune *t = &tcp_cold_peek(c)->rcvtune;
-
 	if (c->tune & TCP_TUNE_RCVBUF_SET || c->rcvbuf >= env->conf.rcvbuf_max)
 		return true;
-	return t->space && seg->opts.tsecr == t->tsecr && seq_lt(c->rcv_nxt, t->rtt_seq) &&
+	return t->space && tsecr == t->tsecr && seq_lt(c->rcv_nxt, t->rtt_seq) &&
 	       (!t->rtt_us_x8 || tcp_us(now_ns) - t->space_at_us < t->rtt_us_x8 >> 3);
+}
+
+/* ack_window(), with a short cut for the window that is known already, told by the next segment. */
+static inline void take_window(struct tcp_conn *c, const struct tcp_seg *seg)
+{
+	uint32_t wnd = (uint32_t)seg->wnd << c->snd_wscale;
+
+	if (wnd && wnd == c->snd_wnd && seg->ack == c->snd_wl2 && seq_lt(c->snd_wl1, seg->seq)) {
+		c->snd_wl1 = seg->seq;
+		return;
+	}
+	ack_window(c, seg);
+	if (!c->snd_wnd)
+		c->retrans_start = 0;
 }
 
 /* False: nothing has changed. */
 static inline bool take_text(struct tcp_env *env, struct tcp_conn *c, const struct tcp_seg *seg, uint64_t now_ns)
 {
 	uint32_t off = c->rcvq.len, len = seg->len, need = off + len;
+	struct tcp_cold *cold;
 
 	if (seg->ack != c->snd_una || seg->nspans != 1 || len > c->rcv_adv - c->rcv_nxt ||
 	    c->mtu_state == TCP_MTU_PROBING || c->pace & TCP_PACE_WINDOW)
 		return false;
 	if (need > c->rcvq.size && !ring_take(env, &c->rcvq, len, c->rcv_hint))
 		return false;
+	cold = tcp_cold(c);
 	c->segs_in++;
 	c->last_rx_ns = now_ns;
-	account_data(c, now_ns);
 	take_timestamp(c, seg, now_ns);
-	ack_window(c, seg);
-	if (!c->snd_wnd)
-		c->retrans_start = 0;
+	take_window(c, seg);
 	ring_write(env, &c->rcvq, off, seg->span[0].data, len);
 	c->rcvq.peak = max_u32(c->rcvq.peak, need);
 	c->rcvq.len = need;
 	c->rcv_nxt += len;
-	tcp_cold(c)->account.bytes_received += len;
+	cold->account.data_segs_in++;
+	cold->account.data_rx_ms = tcp_ms(now_ns);
+	cold->account.bytes_received += len;
 	tcp_count_n(env, in_bytes, len);
 	c->events |= TCP_EV_READABLE;
-	delack_data(env, c, len, now_ns);
-	if (!nothing_to_tune(env, c, seg, now_ns))
+	delack_text(env, c, &cold->acks, len, now_ns);
+	if (!nothing_to_tune(env, c, &cold->rcvtune, seg->opts.tsecr, now_ns))
 		rcvtune_data(env, c, seg, now_ns);
 	return true;
 }

@@ -5,7 +5,6 @@
 #ifndef TCP_INTERNAL_H
 #define TCP_INTERNAL_H
 
-#include <endian.h>
 #include <linux/errno.h>
 #include <string.h>
 #include "tcp/tcp.h"
@@ -553,14 +552,20 @@ enum {
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);
+static inline void options_put32(uint8_t *p, uint32_t v)
+{
+	p[0] = (uint8_t)(v >> 24);
+	p[1] = (uint8_t)(v >> 16);
+	p[2] = (uint8_t)(v >> 8);
+	p[3] = (uint8_t)v;
+}
 /* Of a connection with timestamps: them alone, padded; nearly every segment. */
 static inline void options_put_ts(const struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns)
 {
-	uint32_t word[3] = { htobe32(OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10), htobe32(tcp_ts_now(c, now_ns)),
-			     htobe32(c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0) };
-
-	memcpy(out->opt, word, sizeof(word));
-	out->opt_len = sizeof(word);
+	options_put32(out->opt, OPT_NOP << 24 | OPT_NOP << 16 | OPT_TS << 8 | 10);
+	options_put32(out->opt + 4, tcp_ts_now(c, now_ns));
+	options_put32(out->opt + 8, c->flags & TCP_F_TS_RECENT ? c->ts_recent : 0);
+	out->opt_len = 12;
 }
 /* Bytes of options that the next data segment carries beyond what mss allows for. */
 uint32_t options_extra(const struct tcp_conn *c);
@@ -571,12 +576,12 @@ void options_agree(const struct tcp_env *env, struct tcp_conn *c, const struct t
 
 /* Text in order, len bytes of it: an ACK is owed, now or later. */
 #define DELACK_QUICK 16u
-static inline void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
+static inline void delack_text(const struct tcp_env *env, struct tcp_conn *c, struct tcp_acks *a, uint32_t len,
+			       uint64_t now_ns)
 {
-	struct tcp_acks *a = &tcp_cold(c)->acks;
 	uint32_t now_ms = tcp_ms(now_ns);
 
-	if (!a->begun || now_ms - a->data_ms > c->rto_us / 1000)
+	if (!a->begun || (now_ms != a->data_ms && now_ms - a->data_ms > c->rto_us / 1000))
 		a->quick = DELACK_QUICK;
 	a->begun = true;
 	a->data_ms = now_ms;
@@ -589,6 +594,10 @@ static inline void delack_data(struct tcp_env *env, struct tcp_conn *c, uint32_t
 		c->flags |= TCP_F_ACK_DELAYED;
 		c->delack_deadline = now_ns + env->conf.delack_ns;
 	}
+}
+static inline void delack_data(const struct tcp_env *env, struct tcp_conn *c, uint32_t len, uint64_t now_ns)
+{
+	delack_text(env, c, &tcp_cold(c)->acks, len, now_ns);
 }
 /* Something out of order or twice: at once, and so the next ones. */
 void delack_quick(struct tcp_conn *c);

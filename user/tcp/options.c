@@ -29,10 +29,7 @@ static uint8_t *put16(uint8_t *p, uint16_t v)
 
 static uint8_t *put32(uint8_t *p, uint32_t v)
 {
-	p[0] = (uint8_t)(v >> 24);
-	p[1] = (uint8_t)(v >> 16);
-	p[2] = (uint8_t)(v >> 8);
-	p[3] = (uint8_t)v;
+	options_put32(p, v);
 	return p + 4;
 }
 
@@ -252,12 +249,13 @@ uint32_t options_extra(const struct tcp_conn *c)
 
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns)
 {
-	uint8_t *p = out->opt, *begin;
+	uint8_t *p, *begin;
 	uint32_t ecn, space = room;
 
+	out->opt_len = 0;
 	if (c->flags & TCP_F_TS)
-		p = put_ts(p, c, now_ns);
-	out->opt_len = (uint8_t)(p - out->opt);
+		options_put_ts(c, out, now_ns);
+	p = out->opt + out->opt_len;
 	if (!c->ooo_count && c->dsack.start == c->dsack.end && c->ecn.mode != TCP_ECN_ACCECN &&
 	    !(c->tune & TCP_TUNE_UTO))
 		return; /* nearly every segment */

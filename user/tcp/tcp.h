@@ -273,8 +273,35 @@ struct tcp_conn {
 	uint16_t rcv_mss;     /* MSS we announced */
 	uint32_t ooo_count;   /* ranges in the out-of-order list */
 	uint32_t cold_at;     /* distance to its struct tcp_cold, in units of TCP_COLD_ALIGN bytes */
-	/* -- second: sending -- */
-	uint32_t cwnd;	   /* bytes */
+	uint32_t rto_us;
+	/* -- second: receiving -- */
+	struct tcp_ring rcvq; /* rcvq.len bytes are readable; rcv_nxt is the byte behind them (before FIN) */
+	uint32_t rcvbuf;      /* what the receive buffer may hold now, bytes; never shrinks (rcvtune.c) */
+	uint32_t snd_wl1;
+	uint32_t snd_wl2;
+	uint16_t rcv_seg_max; /* largest payload received in one segment, at most rcv_mss (delayed ACK) */
+	uint8_t snd_hint;     /* order of the block that sndq needed last time */
+	uint8_t rcv_hint;
+	uint32_t segs_in, segs_out;
+	uint8_t mtu_state; /* enum tcp_mtu_state */
+	uint8_t pace;	   /* TCP_PACE_* */
+	uint8_t probes;	   /* window or keepalive probes unanswered */
+	uint8_t limit;	   /* enum tcp_limit */
+	uint8_t tune;	   /* TCP_TUNE_* */
+	uint8_t tclass;
+	uint8_t ttl;
+	uint8_t fastopen;    /* TCP_FO_* */
+	uint16_t loss_flags; /* TCP_L_* */
+	uint16_t undo_rtx;   /* retransmissions since the reduction that are not known to be needless */
+	uint64_t delack_deadline;
+	/* -- third: both -- */
+	uint64_t last_rx_ns;	/* last segment received (keepalive) */
+	uint64_t ts_recent_ns;	/* when ts_recent was last updated (RFC 7323 5.5) */
+	struct tcp_range dsack; /* received twice, to be reported in the next ACK (RFC 2883); empty: nothing */
+	struct tcp_ring sndq;	/* first byte: sequence number sndq_seq */
+	struct tcp_recs recs;
+	uint32_t cwnd; /* bytes */
+	/* -- fourth: sending -- */
 	uint32_t ssthresh; /* bytes */
 	uint32_t sacked;   /* bytes SACKed (or guessed from duplicate ACKs) */
 	uint32_t lost;	   /* bytes marked lost, not yet retransmitted */
@@ -283,29 +310,18 @@ struct tcp_conn {
 		uint32_t dup_acks;    /* without SACK */
 		uint32_t sacked_segs; /* with SACK: records that are SACKed */
 	};
-	uint32_t snd_wl1;
-	uint32_t snd_wl2;
-	struct tcp_ring sndq; /* first byte: sequence number sndq_seq */
 	uint32_t sndq_seq;
 	uint32_t srtt_us_x8; /* RFC 6298, microseconds * 8; 0: no sample yet */
 	uint32_t rttvar_us_x4;
-	uint32_t rto_us;
-	/* -- third: queues and timers -- */
-	struct tcp_recs recs;
-	struct tcp_ring rcvq; /* rcvq.len bytes are readable; rcv_nxt is the byte behind them (before FIN) */
-	uint32_t ooo;	      /* block with the list of ranges; 0 none */
-	uint16_t rcv_seg_max; /* largest payload received in one segment, at most rcv_mss (delayed ACK) */
-	uint8_t snd_hint;     /* order of the block that sndq needed last time */
-	uint8_t rcv_hint;
+	uint32_t ooo; /* block with the list of ranges; 0 none */
+	struct tcp_ecn ecn;
+	/* -- timers -- */
 	uint64_t rtx_deadline;	 /* retransmission or persist timer */
 	uint64_t probe_deadline; /* RACK's reordering timer, or the loss probe's (TCP_L_PTO) */
-	uint64_t delack_deadline;
-	uint64_t idle_deadline; /* keepalive */
-	uint64_t misc_deadline; /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
+	uint64_t idle_deadline;	 /* keepalive */
+	uint64_t misc_deadline;	 /* FIN-WAIT-2 of an orphan, linger, TIME-WAIT, cork */
 	/* -- the rest is colder -- */
-	uint64_t ts_recent_ns;	/* when ts_recent was last updated (RFC 7323 5.5) */
 	uint64_t retrans_start; /* first of the unanswered retransmissions; 0: none (R1, R2) */
-	uint64_t last_rx_ns;	/* last segment received (keepalive) */
 	uint64_t last_tx_ns;	/* last data sent (restart after idle, RFC 5681 4.1) */
 	uint64_t challenge_ns;	/* start of the current interval of challenge ACKs */
 	uint64_t cc_priv[10];	/* the algorithm's own */
@@ -317,7 +333,6 @@ struct tcp_conn {
 	uint32_t rcv_up;
 	uint32_t max_snd_wnd;	  /* largest window the peer ever offered (SWS avoidance) */
 	uint32_t sndbuf;	  /* what the send buffer may hold now, bytes (sndtune.c) */
-	uint32_t rcvbuf;	  /* what the receive buffer may hold now, bytes; never shrinks (rcvtune.c) */
 	uint32_t rtx_seq;	  /* no record left of it is LOST */
 	uint32_t snd_sml;	  /* right edge of the last partial segment sent (Nagle, Minshall's variant) */
 	uint32_t lost_mark;	  /* records left of it have been judged by loss detection */
@@ -330,7 +345,6 @@ struct tcp_conn {
 	uint32_t prr_delivered;	  /* bytes delivered since */
 	uint32_t prr_out;	  /* bytes sent since */
 	uint32_t dsack_round;	  /* RACK.dsack_round, valid with TCP_L_DSACK_ROUND */
-	struct tcp_range dsack;	  /* received twice, to be reported in the next ACK (RFC 2883); empty: nothing */
 	uint32_t undo_una;	  /* snd_una when the window was last reduced for a loss; with TCP_L_UNDO */
 	uint32_t undo_cwnd;	  /* cwnd before that, bytes */
 	uint32_t undo_ssthresh;	  /* bytes */
@@ -344,30 +358,24 @@ struct tcp_conn {
 	uint16_t keepidle_s, keepintvl_s;
 	uint8_t reo_mult;    /* RACK.reo_wnd_mult - 1 */
 	uint8_t reo_persist; /* RACK.reo_wnd_persist */
-	uint16_t undo_rtx;   /* retransmissions since the reduction that are not known to be needless */
-	uint16_t loss_flags; /* TCP_L_* */
 	uint8_t keepcnt;
-	uint8_t probes;	    /* window or keepalive probes unanswered */
 	uint8_t backoff;    /* doublings of the RTO */
 	uint8_t challenges; /* challenge ACKs in the current interval */
-	uint8_t limit;	    /* enum tcp_limit */
-	uint8_t pace;	    /* TCP_PACE_* */
-	uint8_t mtu_state;  /* enum tcp_mtu_state */
-	uint8_t tclass;
-	uint8_t ttl;
-	uint8_t tune;	   /* TCP_TUNE_* */
-	uint8_t fastopen;  /* TCP_FO_* */
-	uint8_t sig_bytes; /* of options that a signature takes in every segment; 0: not signed (RFC 2385) */
-	uint16_t error;	   /* positive errno that ended the connection */
+	uint8_t sig_bytes;  /* of options that a signature takes in every segment; 0: not signed (RFC 2385) */
+	uint16_t error;	    /* positive errno that ended the connection */
 	uint16_t soft_error;
-	uint32_t segs_in, segs_out, rto_count;
-	struct tcp_ecn ecn;
+	uint32_t rto_count;
 	/* who it is */
 	struct xtcp_addr laddr;
 	struct xtcp_addr raddr;
 	uint16_t lport; /* network order, like rport */
 	uint16_t rport;
 };
+
+/* What a segment in order and its acknowledgement need lies in the first two lines of the cache, but for times and DSACK. */
+_Static_assert(offsetof(struct tcp_conn, rcvq) == 64 && offsetof(struct tcp_conn, last_rx_ns) == 128 &&
+		       offsetof(struct tcp_conn, ssthresh) == 192 && offsetof(struct tcp_conn, probe_deadline) == 256,
+	       "hot fields are not where they should be");
 
 /* ---- what a connection needs only once it has carried data ---- */
 

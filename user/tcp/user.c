@@ -124,8 +124,11 @@ int64_t tcp_peek(struct tcp_env *env, struct tcp_conn *c, struct tcp_span span[2
  */
 static void window_update(const struct tcp_env *env, struct tcp_conn *c)
 {
-	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd = recvq_window(env, c), max = recvq_window_max(c), more;
+	uint32_t left = c->rcv_adv - c->rcv_nxt, wnd, max = recvq_window_max(c), more;
 
+	if (left >= max / 2 && left >= 2u * c->rcv_mss)
+		return;
+	wnd = recvq_window(env, c);
 	if (!tcp_can_receive(c) || wnd <= left)
 		return;
 	more = wnd - left;
@@ -134,7 +137,7 @@ static void window_update(const struct tcp_env *env, struct tcp_conn *c)
 		return;
 	if (more < recvq_window_step(c)) /* announce() would not move it either: a mere duplicate ACK */
 		return;
-	if ((left < max / 2 && more >= max / 4) || left < 2u * c->rcv_mss)
+	if (more >= max / 4 || left < 2u * c->rcv_mss)
 		c->flags |= TCP_F_ACK_NOW;
 }
 
