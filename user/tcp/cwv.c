@@ -75,11 +75,14 @@ static void judge(struct tcp_conn *c, struct tcp_cwv *v, uint32_t now, bool unus
 
 void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited)
 {
-	struct tcp_cwv *v = &tcp_cold(c)->cwv;
+	struct tcp_cwv *v;
 	uint32_t now = ticks(a->now_ns);
 	bool over;
 
-	if (!a->rs.delivered || a->rs.prior_delivered < v->from || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS))
+	if (!a->rs.delivered || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) /* the handshake, before all: nothing to be kept */
+		return;
+	v = &tcp_cold(c)->cwv;
+	if (a->rs.prior_delivered < v->from)
 		return;
 	over = v->pipe.count && seq_geq(c->snd_una, v->round_end);
 	if (over || !v->pipe.count)

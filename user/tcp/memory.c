@@ -12,6 +12,8 @@
  */
 #include "tcp/internal.h"
 
+const struct tcp_cold tcp_cold_zero;
+
 uint64_t tcp_memory(const struct tcp_conn *c)
 {
 	uint64_t bytes = (uint64_t)c->sndq.size + c->rcvq.size;

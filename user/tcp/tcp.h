@@ -394,9 +394,13 @@ static inline struct tcp_cold *tcp_cold(struct tcp_conn *c)
 	return (struct tcp_cold *)((uint8_t *)c + (uint64_t)TCP_COLD_ALIGN * c->cold_at);
 }
 
-/* To look only. */
+extern const struct tcp_cold tcp_cold_zero;
+
+/* To look only; what was never written is not even read, for that would commit its memory too. */
 static inline const struct tcp_cold *tcp_cold_peek(const struct tcp_conn *c)
 {
+	if (!(c->flags & TCP_F_COLD))
+		return &tcp_cold_zero;
 	return (const struct tcp_cold *)((const uint8_t *)c + (uint64_t)TCP_COLD_ALIGN * c->cold_at);
 }
 
