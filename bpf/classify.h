@@ -10,13 +10,19 @@
 #ifndef XTCP_BPF_CLASSIFY_H
 #define XTCP_BPF_CLASSIFY_H
 
-/* 1 if the port is owned on the address with this index. */
-static __always_inline int port_is_owned(const struct xtcp_addr_entry *addr, __be16 port)
+/* The addresses on which the port is owned, a bit for each index. */
+static __always_inline __u64 port_owners(__be16 port)
 {
 	__u32 key = wire_swap16(port);
 	const struct xtcp_port_entry *p = bpf_map_lookup_elem(&ports, &key);
 
-	return p && addr->index < XTCP_MAX_ADDRS && p->owned >> addr->index & 1;
+	return p ? p->owned : 0;
+}
+
+/* 1 if the port is owned on the address with this index. */
+static __always_inline int port_is_owned(const struct xtcp_addr_entry *addr, __be16 port)
+{
+	return addr->index < XTCP_MAX_ADDRS && port_owners(port) >> addr->index & 1;
 }
 
 /* The entry of the frame's destination, if that is ours and the frame was sent to one station only. */
@@ -32,11 +38,37 @@ static __always_inline const struct xtcp_addr_entry *local_addr(const struct pac
 	return bpf_map_lookup_elem(&addrs, &pkt->ip.daddr);
 }
 
+/*
+ * 1 if the whole segment belongs to a connection of ours, then in pkt->conn. That is told without a look for the
+ * addresses: the engine has entered both, and takes the entry out before it gives the port back.
+ */
+static __always_inline int known_flow(struct packet *pkt)
+{
+	const __u8 *mac = pkt->data, *p;
+
+	if (pkt->parsed != WIRE_OK || pkt->ip.fragment || !wire_has_eth(pkt->data, pkt->end) || mac[0] & 1)
+		return 0;
+	if (pkt->ip.family == WIRE_IP6 && wire_addr_is_ip4(&pkt->ip.daddr))
+		return 0;
+	p = packet_at(pkt, pkt->ip.l4_off, 4);
+	if (!p)
+		return 0;
+	pkt->tcp.sport = wire_raw16(p);
+	pkt->tcp.dport = wire_raw16(p + 2);
+	if (!port_owners(pkt->tcp.dport))
+		return 0;
+	pkt->conn = flow_find(pkt);
+	return pkt->conn != 0;
+}
+
 static __always_inline enum xtcp_xdp_stat classify_tcp(struct packet *pkt)
 {
-	const struct xtcp_addr_entry *addr = local_addr(pkt);
+	const struct xtcp_addr_entry *addr;
 	const __u8 *p;
 
+	if (known_flow(pkt))
+		return XTCP_XDP_redirect_tcp;
+	addr = local_addr(pkt);
 	if (!addr)
 		return XTCP_XDP_pass_not_our_addr;
 	if (pkt->ip.fragment == 2)

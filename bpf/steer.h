@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * steer.h - handing a frame to the engine: look for a socket on the receive
- * queue, put struct xtcp_meta in front of the frame, redirect.
+ * steer.h - handing a frame to the engine: redirect to the socket on its receive
+ * queue, put struct xtcp_meta in front of the frame.
  *
  * Invariant: a frame that goes on to the kernel after all carries no metadata
- * (GRO would not merge it), so the socket is looked up before anything is written.
+ * (GRO would not merge it), so nothing is written before there is a socket for it.
  */
 #ifndef XTCP_BPF_STEER_H
 #define XTCP_BPF_STEER_H
@@ -36,14 +36,12 @@ static __always_inline enum xtcp_xdp_stat steer(struct xdp_md *ctx, const struct
 	__u32 queue = ctx->rx_queue_index;
 
 	/* Of a connection that an engine on another queue has: the kernel would reset it. Its sender tries another way. */
-	if (!bpf_map_lookup_elem(&xsks, &queue))
+	if (bpf_redirect_map(&xsks, queue, XDP_PASS) != XDP_REDIRECT)
 		return pkt->conn ? XTCP_XDP_drop_no_socket : XTCP_XDP_pass_no_socket;
 	if (pkt->conn)
 		count(stats, XTCP_XDP_flow_hit);
 	if (!put_meta(ctx, pkt))
 		count(stats, XTCP_XDP_no_meta);
-	if (bpf_redirect_map(&xsks, queue, XDP_PASS) != XDP_REDIRECT)
-		return XTCP_XDP_pass_no_socket;
 	return why;
 }
 

@@ -97,12 +97,13 @@ static __always_inline enum xtcp_xdp_stat validate(struct packet *pkt, struct xt
 		return XTCP_XDP_drop_ip_len;
 	if (pkt->ip.fragment)
 		return XTCP_XDP_drop_fragment;
-	if (wire_source_bad(&pkt->ip))
-		return XTCP_XDP_drop_src_addr;
-	/* The engine opens no connection to ourselves, so a known flow is no LAND: that saves a look-up. */
-	pkt->conn = flow_find(pkt);
-	if (!pkt->conn && bpf_map_lookup_elem(&addrs, &pkt->ip.saddr))
-		return XTCP_XDP_drop_land;
+	/* The engine opens no connection to such an address, nor to ourselves: a known flow (classify.h) needs no look. */
+	if (!pkt->conn) {
+		if (wire_source_bad(&pkt->ip))
+			return XTCP_XDP_drop_src_addr;
+		if (bpf_map_lookup_elem(&addrs, &pkt->ip.saddr))
+			return XTCP_XDP_drop_land;
+	}
 	if (!pkt->tcp.sport)
 		return XTCP_XDP_drop_src_port;
 	if (tcp != WIRE_OK)
