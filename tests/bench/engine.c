@@ -23,6 +23,7 @@
 #include "xtcp/flow.h"
 #include "xtcp/wire.h"
 /* The simulator's port: one file of it, without the rest. */
+#include "sim/simgso.c"
 #include "sim/simport.c"
 
 #define SIZE 64u /* of a request and of its answer */
