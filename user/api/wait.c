@@ -33,6 +33,7 @@
 #include "lib/fail.h"
 
 #define CTL_POLL_NS NS_PER_MS
+#define SPINS 24
 #define WAKE_NS 30000ull     /* what it takes to sleep and be woken, about */
 #define GAP_SHIFT 2	     /* of a mean of gaps a new one is a quarter */
 #define TX_WAIT_NS NS_PER_MS /* first look at frames that the kernel has not sent yet; doubles up to 64 times */
@@ -281,9 +282,16 @@ static bool take_wake(struct xtcp *x)
 	return true;
 }
 
-static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit, bool precise)
+/* Look for frames without a whole turn and a reading of the clock: no longer than such a turn takes. */
+static void spin(struct xtcp *x)
 {
-	uint64_t now = clock_now_ns(), deadline;
+	for (int i = 0; i < SPINS && !x->port->ops->rx_pending(x->port); i++)
+		;
+}
+
+static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t now, uint64_t limit, bool precise)
+{
+	uint64_t deadline;
 	int n, err;
 
 	for (;; now = clock_now_ns()) {
@@ -296,7 +304,11 @@ static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t 
 			return gone(x);
 		if (take_wake(x) || now >= limit)
 			return 0;
-		if (may_spin(x, now) || x->port->ops->rx_pending(x->port))
+		if (may_spin(x, now)) {
+			spin(x);
+			continue;
+		}
+		if (x->port->ops->rx_pending(x->port))
 			continue;
 		deadline = wake_time(x, now);
 		if (too_near(x, now, deadline < limit ? deadline : limit))
@@ -307,16 +319,16 @@ static int wait_events(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t 
 	}
 }
 
-int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
-{
-	uint64_t limit = timeout_ms < 0 ? TCP_NEVER : clock_now_ns() + (uint64_t)timeout_ms * NS_PER_MS;
-
-	return wait_events(x, ev, max, limit, false);
-}
-
 int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t limit)
 {
-	return wait_events(x, ev, max, limit, true);
+	return wait_events(x, ev, max, clock_now_ns(), limit, true);
+}
+
+int xtcp_wait(struct xtcp *x, struct xtcp_event *ev, int max, int timeout_ms)
+{
+	uint64_t now = clock_now_ns(), limit = timeout_ms < 0 ? TCP_NEVER : now + (uint64_t)timeout_ms * NS_PER_MS;
+
+	return wait_events(x, ev, max, now, limit, false);
 }
 
 void xtcp_wake(struct xtcp *x)
