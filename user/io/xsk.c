@@ -33,6 +33,7 @@
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 
+#define RX_AHEAD 6	/* frames whose memory is asked for before it is needed */
 #define REFILL_BATCH 64 /* chunks owed to a fill ring before it is touched */
 
 static inline void put_free(struct io_frames *f, uint32_t chunk)
@@ -133,6 +134,16 @@ static inline bool in_frame(const struct xsk_queue *q, const struct xdp_desc *d)
 	return q->partial.nfrags || (d->options & XDP_PKT_CONTD);
 }
 
+/* Another processor wrote the frame: its metadata and headers have a long way to come. */
+static inline void prefetch_frame(const struct xsk_port *x, const struct xsk_queue *q, uint32_t at)
+{
+	const uint8_t *data = x->port.area + xsk_ring_cons__rx_desc(&q->rx, q->rx.cached_cons + at)->addr;
+
+	__builtin_prefetch(data - sizeof(struct xtcp_meta));
+	__builtin_prefetch(data);
+	__builtin_prefetch(data + 64);
+}
+
 /* Frames of one queue, max at the most. Returns how many. */
 static inline int rx_queue(struct xsk_port *x, struct xsk_queue *q, struct io_pkt *pkts, int max)
 {
@@ -140,10 +151,14 @@ static inline int rx_queue(struct xsk_port *x, struct xsk_queue *q, struct io_pk
 	uint32_t used, single = 0;
 	int n = 0;
 
+	for (used = 0; used < avail && used < RX_AHEAD; used++)
+		prefetch_frame(x, q, used);
 	for (used = 0; used < avail && n < max; used++) {
 		const struct xdp_desc *d = xsk_ring_cons__rx_desc(&q->rx, q->rx.cached_cons + used);
 		struct io_pkt *pkt = &pkts[n];
 
+		if (used + RX_AHEAD < avail)
+			prefetch_frame(x, q, used + RX_AHEAD);
 		if (unlikely(in_frame(q, d))) {
 			n += rx_fragment(x, q, d, pkt);
 			continue;
