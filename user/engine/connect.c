@@ -98,24 +98,31 @@ static bool peer_bad(const struct engine *e, const struct xtcp_addr *a)
 	return addr_is_any(a) || addr_is_multicast(a) || addr_is_loopback(a) || addr_index(e, a) >= 0;
 }
 
+/* With the reason as text; nothing of it is made for a connect that succeeds. */
+static int no_path(const struct xtcp_addr *raddr, int err, const char *why)
+{
+	char text[ADDR_TEXT];
+
+	addr_text(raddr, text);
+	return fail(err, "cannot connect to %s: %s", text, why);
+}
+
 /* Route and source address into *o and *dst. */
 static int find_path(struct engine *e, const struct xtcp_addr *raddr, const struct xtcp_addr *laddr, struct tcp_open *o,
 		     uint32_t *dst)
 {
-	char text[ADDR_TEXT];
 	bool any = !laddr || addr_is_any(laddr);
 	int err;
 
-	addr_text(raddr, text);
 	if (peer_bad(e, raddr))
-		return fail(EINVAL, "cannot connect to %s: not a unicast address of another host", text);
+		return no_path(raddr, EINVAL, "not a unicast address of another host");
 	if (!any && addr_is_v4(laddr) != addr_is_v4(raddr))
-		return fail(EINVAL, "cannot connect to %s: the local address is of another family", text);
+		return no_path(raddr, EINVAL, "the local address is of another family");
 	if (!any && addr_index(e, laddr) < 0)
-		return fail(EADDRNOTAVAIL, "cannot connect to %s: the local address is not of this interface", text);
+		return no_path(raddr, EADDRNOTAVAIL, "the local address is not of this interface");
 	err = dst_get(e, raddr, any ? NULL : laddr, dst);
 	if (err == -ENETUNREACH)
-		return fail(ENETUNREACH, "cannot connect to %s: no route", text);
+		return no_path(raddr, ENETUNREACH, "no route");
 	if (err)
 		return err;
 	o->raddr = *raddr;
