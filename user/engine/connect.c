@@ -4,8 +4,7 @@
  *
  * Ports are reserved in the host one by one; to spare a connect that system call,
  * ports reserved for earlier ones are kept in a pool and serve again for other
- * four-tuples. While the pool is small a new random port is preferred, and a pooled
- * one is picked at random (RFC 6056 3.3.2).
+ * four-tuples. While the pool is small a new random port is preferred.
  */
 #include "engine/private.h"
 
@@ -38,6 +37,17 @@ static bool tuple_free(struct engine *e, const struct tcp_open *o, uint16_t lpor
 	return true;
 }
 
+/*
+ * To one destination the ports of the pool are used in turn, from a secret place on: the port that comes next is the one
+ * that has rested longest, so it has left TIME-WAIT if any has (RFC 6056 3.3.4; the pool is in random order besides).
+ */
+static uint32_t pool_begin(struct engine *e, const struct tcp_open *o)
+{
+	uint32_t hash = demux_hash(e, &o->laddr, &o->raddr, 0, o->rport);
+
+	return hash / REGION_PORT_NEXT + e->r->port_next[hash % REGION_PORT_NEXT]++;
+}
+
 /* A pooled port whose four-tuple is free, with one more reference; 0: none among those tried. */
 static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index, uint32_t tries)
 {
@@ -46,7 +56,7 @@ static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t inde
 
 	if (!n)
 		return 0;
-	at = (uint32_t)((hash_random(&r->random) >> 32) * n >> 32);
+	at = pool_begin(e, o) % n;
 	for (uint32_t i = 0; i < n && i < tries; i++, at = at + 1 == n ? 0 : at + 1) {
 		const struct pooled_port *p = &r->port_pool[at];
 

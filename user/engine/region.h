@@ -17,6 +17,7 @@
 #define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
 #define REGION_VERSION 1
 #define REGION_PORT_POOL 32768 /* local ports kept reserved for coming connects */
+#define REGION_PORT_NEXT 64    /* a power of two */
 #define REGION_PORT_FRESH 64   /* below so many, a new random port is preferred */
 
 /* ---- pools: references are index + 1 ---- */
@@ -167,6 +168,7 @@ struct region {
 	uint32_t ao_keys;		      /* in use */
 	uint32_t pool_ports;		      /* entries of port_pool in use */
 	struct pooled_port port_pool[REGION_PORT_POOL];
+	uint32_t port_next[REGION_PORT_NEXT]; /* where in the pool a connect to such a destination begins (connect.c) */
 	/* memory (pressure.c) */
 	uint64_t mem_pass_ns;  /* not before then again */
 	uint64_t mem_failures; /* failed allocations that have been seen to */
