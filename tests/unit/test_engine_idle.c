@@ -4,7 +4,7 @@
 #include "engine_kit.h"
 
 #define CONNS 4000u
-#define WARM 1000u /* connections after which all that does not grow with them has been touched */
+#define WARM 1000u     /* connections after which all that does not grow with them has been touched */
 #define BYTES_MAX 700u /* of one connection in its engine's region, all tables included */
 
 static int setup(void **state)

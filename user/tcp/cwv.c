@@ -79,7 +79,8 @@ void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited)
 	uint32_t now = ticks(a->now_ns);
 	bool over;
 
-	if (!a->rs.delivered || c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) /* the handshake, before all: nothing to be kept */
+	if (!a->rs.delivered ||
+	    c->flags & (TCP_F_RECOVERY | TCP_F_LOSS)) /* the handshake, before all: nothing to be kept */
 		return;
 	v = &tcp_cold(c)->cwv;
 	if (a->rs.prior_delivered < v->from)
