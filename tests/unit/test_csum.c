@@ -68,6 +68,56 @@ static void test_csum_any_length_and_alignment_matches_naive(void **state)
 	}
 }
 
+static void check_impl(const struct csum_impl *impl, size_t at, size_t len)
+{
+	const struct csum_impl *portable = &csum_impls[csum_impls_n - 1];
+	size_t to = (at * 5 + len) & 63;
+	uint16_t want = csum_fold(portable->partial(data + at, len));
+	uint64_t sum = impl->copy(copy + to, data + at, len);
+
+	assert_int_equal(csum_fold(sum), want);
+	assert_true(sum < 1ull << 33);
+	assert_int_equal(csum_fold(impl->partial(data + at, len)), want);
+	assert_memory_equal(copy + to, data + at, len);
+	assert_int_equal(copy[to + len], 0xa5);
+	if (to)
+		assert_int_equal(copy[to - 1], 0xa5);
+	memset(copy, 0xa5, len + 64);
+}
+
+/* Each one that this processor can run; what cannot run here is said. */
+static void test_csum_every_implementation_equals_the_portable(void **state)
+{
+	size_t len, at;
+
+	assert_string_equal(csum_impls[csum_impls_n - 1].name, "portable");
+	for (unsigned int i = 0; i + 1 < csum_impls_n; i++) {
+		if (!csum_impls[i].usable()) {
+			print_message("%s: compiled, not run: this processor lacks it\n", csum_impls[i].name);
+			continue;
+		}
+		for (int kind = 0; kind < 3; kind++) {
+			fill(kind);
+			memset(copy, 0xa5, sizeof(copy));
+			for (len = 0; len <= 600; len++)
+				for (at = 0; at < 64; at++)
+					check_impl(&csum_impls[i], at, len);
+			for (len = 601; len < MAX - 64; len += len / 7 + 1)
+				for (at = 0; at < 64; at++)
+					check_impl(&csum_impls[i], at, len);
+		}
+	}
+}
+
+static void test_csum_chosen_is_the_first_usable(void **state)
+{
+	unsigned int i = 0;
+
+	while (!csum_impls[i].usable())
+		i++;
+	assert_ptr_equal(csum_chosen(), &csum_impls[i]);
+}
+
 static void test_csum_split_anywhere_equals_whole(void **state)
 {
 	size_t len, cut;
@@ -134,6 +184,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_csum_any_length_and_alignment_matches_naive),
+		cmocka_unit_test(test_csum_every_implementation_equals_the_portable),
+		cmocka_unit_test(test_csum_chosen_is_the_first_usable),
 		cmocka_unit_test(test_csum_split_anywhere_equals_whole),
 		cmocka_unit_test(test_csum_many_large_pieces_do_not_overflow),
 		cmocka_unit_test(test_csum_pseudo_ipv4_equals_rfc9293_header),

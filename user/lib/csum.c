@@ -13,11 +13,14 @@
 #include <netinet/in.h>
 #include "lib/addr.h"
 
-#if defined(__x86_64__)
+#ifdef __x86_64__
 #include <immintrin.h>
-#define CSUM_AVX2 1
-#define WIDE_MIN 128 /* bytes: below this the wide loop does not pay */
 #endif
+#ifdef __aarch64__
+#include <arm_neon.h>
+#endif
+
+#define WIDE_MIN 128 /* bytes: below this the wide loop does not pay */
 
 static inline uint64_t load64(const uint8_t *p)
 {
@@ -91,7 +94,24 @@ static inline __attribute__((always_inline)) uint64_t sum_words(uint8_t *dst, co
 	return a + b + tail(dst, src, len & 7);
 }
 
-#ifdef CSUM_AVX2
+/* --- One implementation for each instruction set: whole steps wide, the rest in words; dst NULL: sum only --- */
+
+static uint64_t portable_partial(const void *src, size_t len)
+{
+	return halves(sum_words(NULL, src, len));
+}
+
+static uint64_t portable_copy(void *dst, const void *src, size_t len)
+{
+	return halves(sum_words(dst, src, len));
+}
+
+static bool always(void)
+{
+	return true;
+}
+
+#ifdef __x86_64__
 static inline __attribute__((target("avx2"), always_inline)) __m256i add_halves(__m256i acc, __m256i v, __m256i low)
 {
 	acc = _mm256_add_epi64(acc, _mm256_and_si256(v, low));
@@ -105,8 +125,7 @@ static inline __attribute__((target("avx2"), always_inline)) uint64_t lanes(__m2
 	return (uint64_t)_mm_extract_epi64(s, 0) + (uint64_t)_mm_extract_epi64(s, 1);
 }
 
-/* The same, 64 bytes a step. */
-static inline __attribute__((target("avx2"), always_inline)) uint64_t sum_wide(uint8_t *dst, const uint8_t *src,
+static inline __attribute__((target("avx2"), always_inline)) uint64_t sum_avx2(uint8_t *dst, const uint8_t *src,
 									       size_t len)
 {
 	const __m256i low = _mm256_set1_epi64x(0xffffffff);
@@ -124,43 +143,136 @@ static inline __attribute__((target("avx2"), always_inline)) uint64_t sum_wide(u
 			dst += 64;
 		}
 	}
-	return lanes(_mm256_add_epi64(a, b)) + sum_words(dst, src, len);
+	return halves(lanes(_mm256_add_epi64(a, b)) + sum_words(dst, src, len));
 }
 
-static __attribute__((target("avx2"), noinline)) uint64_t partial_wide(const uint8_t *src, size_t len)
+static __attribute__((target("avx2"))) uint64_t avx2_partial(const void *src, size_t len)
 {
-	return sum_wide(NULL, src, len);
+	return sum_avx2(NULL, src, len);
 }
 
-static __attribute__((target("avx2"), noinline)) uint64_t copy_wide(uint8_t *dst, const uint8_t *src, size_t len)
+static __attribute__((target("avx2"))) uint64_t avx2_copy(void *dst, const void *src, size_t len)
 {
-	return sum_wide(dst, src, len);
+	return sum_avx2(dst, src, len);
 }
 
-static inline int wide_ok(size_t len)
+static bool has_avx2(void)
 {
-	return len >= WIDE_MIN && __builtin_cpu_supports("avx2");
+	return __builtin_cpu_supports("avx2");
 }
-#else
-static inline int wide_ok(size_t len)
+
+static inline __attribute__((target("avx512f"), always_inline)) __m512i add_halves_512(__m512i acc, __m512i v,
+										       __m512i low)
 {
-	(void)len;
-	return 0;
+	acc = _mm512_add_epi64(acc, _mm512_and_si512(v, low));
+	return _mm512_add_epi64(acc, _mm512_srli_epi64(v, 32));
 }
-#define partial_wide(src, len) 0
-#define copy_wide(dst, src, len) 0
+
+static inline __attribute__((target("avx512f"), always_inline)) uint64_t sum_avx512(uint8_t *dst, const uint8_t *src,
+										    size_t len)
+{
+	const __m512i low = _mm512_set1_epi64(0xffffffff);
+	__m512i a = _mm512_setzero_si512(), b = a;
+
+	for (; len >= 128; len -= 128, src += 128) {
+		__m512i v = _mm512_loadu_si512(src), w = _mm512_loadu_si512(src + 64);
+
+		a = add_halves_512(a, v, low);
+		b = add_halves_512(b, w, low);
+		if (dst) {
+			_mm512_storeu_si512(dst, v);
+			_mm512_storeu_si512(dst + 64, w);
+			dst += 128;
+		}
+	}
+	return halves((uint64_t)_mm512_reduce_add_epi64(_mm512_add_epi64(a, b)) + sum_words(dst, src, len));
+}
+
+static __attribute__((target("avx512f"))) uint64_t avx512_partial(const void *src, size_t len)
+{
+	return sum_avx512(NULL, src, len);
+}
+
+static __attribute__((target("avx512f"))) uint64_t avx512_copy(void *dst, const void *src, size_t len)
+{
+	return sum_avx512(dst, src, len);
+}
+
+static bool has_avx512(void)
+{
+	return __builtin_cpu_supports("avx512f");
+}
 #endif
+
+#ifdef __aarch64__
+/* NEON is part of the architecture. vpadalq adds both halves of each pair to a 64-bit lane. */
+static inline __attribute__((always_inline)) uint64_t sum_neon(uint8_t *dst, const uint8_t *src, size_t len)
+{
+	uint64x2_t a = vdupq_n_u64(0), b = a;
+
+	for (; len >= 32; len -= 32, src += 32) {
+		uint8x16_t v = vld1q_u8(src), w = vld1q_u8(src + 16);
+
+		a = vpadalq_u32(a, vreinterpretq_u32_u8(v));
+		b = vpadalq_u32(b, vreinterpretq_u32_u8(w));
+		if (dst) {
+			vst1q_u8(dst, v);
+			vst1q_u8(dst + 16, w);
+			dst += 32;
+		}
+	}
+	return halves(vaddvq_u64(vaddq_u64(a, b)) + sum_words(dst, src, len));
+}
+
+static uint64_t neon_partial(const void *src, size_t len)
+{
+	return sum_neon(NULL, src, len);
+}
+
+static uint64_t neon_copy(void *dst, const void *src, size_t len)
+{
+	return sum_neon(dst, src, len);
+}
+#endif
+
+const struct csum_impl csum_impls[] = {
+#ifdef __x86_64__
+	{ "avx512", has_avx512, avx512_partial, avx512_copy },
+	{ "avx2", has_avx2, avx2_partial, avx2_copy },
+#endif
+#ifdef __aarch64__
+	{ "neon", always, neon_partial, neon_copy },
+#endif
+	{ "portable", always, portable_partial, portable_copy },
+};
+const unsigned int csum_impls_n = sizeof(csum_impls) / sizeof(csum_impls[0]);
+
+static uint8_t best; /* index; set before main() */
+
+static __attribute__((constructor)) void choose(void)
+{
+#ifdef __x86_64__
+	__builtin_cpu_init();
+#endif
+	while (!csum_impls[best].usable())
+		best++;
+}
+
+const struct csum_impl *csum_chosen(void)
+{
+	return &csum_impls[best];
+}
 
 uint64_t csum_partial(const void *data, size_t len)
 {
-	return halves(wide_ok(len) ? partial_wide(data, len) : sum_words(NULL, data, len));
+	return len < WIDE_MIN ? halves(sum_words(NULL, data, len)) : csum_impls[best].partial(data, len);
 }
 
 uint64_t csum_copy(void *dst, const void *src, size_t len)
 {
 	if (!len)
 		return 0;
-	return halves(wide_ok(len) ? copy_wide(dst, src, len) : sum_words(dst, src, len));
+	return len < WIDE_MIN ? halves(sum_words(dst, src, len)) : csum_impls[best].copy(dst, src, len);
 }
 
 uint64_t csum_pseudo(const uint8_t saddr[16], const uint8_t daddr[16], uint8_t proto, uint32_t len)

@@ -3,11 +3,12 @@
  * csum.h - the Internet checksum (RFC 1071), alone and while copying. Sums are
  * 64-bit accumulators of 16-bit words in memory order: add pieces, fold once.
  * A piece that starts at an odd offset of the whole is added with csum_add_odd().
- * Pure: used by the core's callers and tests; no global, no system call.
+ * No system call; how it is done is chosen by what the processor has, once, before main().
  */
 #ifndef LIB_CSUM_H
 #define LIB_CSUM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,18 @@
 uint64_t csum_partial(const void *data, size_t len);
 /* The same while copying; the regions do not overlap. */
 uint64_t csum_copy(void *dst, const void *src, size_t len);
+
+/* An implementation; all give the same bytes, and sums that fold to the same. Best first, the portable one last. */
+struct csum_impl {
+	const char *name;
+	bool (*usable)(void); /* on this processor */
+	uint64_t (*partial)(const void *data, size_t len);
+	uint64_t (*copy)(void *dst, const void *src, size_t len);
+};
+extern const struct csum_impl csum_impls[];
+extern const unsigned int csum_impls_n;
+/* The one that csum_partial() and csum_copy() use for all but the shortest. */
+const struct csum_impl *csum_chosen(void);
 
 /* Add the partial sum of a piece that begins at an odd byte of the whole. */
 static inline uint64_t csum_shift(uint64_t sum)
