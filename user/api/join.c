@@ -46,31 +46,23 @@ static int next_queue(struct xtcp_conf *c, const struct xtcp *first)
 
 int xtcp_join(struct xtcp **out, struct xtcp *first, const struct xtcp_conf *conf)
 {
-	struct xtcp_conf c = XTCP_CONF_INIT;
-	bool any = false;
+	struct xtcp_conf c = XTCP_CONF_INIT, given = XTCP_CONF_INIT;
+	bool any = !conf;
 	int err;
 
 	if (conf) {
-		struct xtcp_conf given = XTCP_CONF_INIT;
-
-		if (conf->size >= offsetof(struct xtcp_conf, mode))
-			memcpy(&given, conf, conf->size < sizeof(given) ? conf->size : sizeof(given));
-		given.size = conf->size;
-		if (!given.ifname)
-			given.ifname = ctl_link(first->ctl)->name;
+		memcpy(&given, conf, conf->size < sizeof(given) ? conf->size : sizeof(given));
 		any = given.first_queue == XTCP_QUEUE_ANY;
-		if (any)
-			given.first_queue = 0;
-		if (!given.queues)
-			given.queues = 1;
-		err = api_copy_conf(&c, &given);
-		if (!err)
-			err = check_same(&c, first);
-	} else {
-		c.ifname = ctl_link(first->ctl)->name;
-		any = true;
-		err = api_copy_conf(&c, &c);
 	}
+	if (!given.ifname)
+		given.ifname = ctl_link(first->ctl)->name;
+	if (any)
+		given.first_queue = 0;
+	if (!given.queues)
+		given.queues = 1;
+	err = api_copy_conf(&c, &given);
+	if (!err)
+		err = check_same(&c, first);
 	if (!err && any)
 		err = next_queue(&c, first);
 	return err ? err : api_open(out, &c, first);

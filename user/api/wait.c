@@ -110,7 +110,7 @@ static void learn_gap(struct xtcp *x, uint64_t now, bool received)
 static void look_at_frames(struct xtcp *x, uint64_t now)
 {
 	const uint64_t *stats = engine_stats(x->engine);
-	uint64_t rx = stats[XTCP_USER_rx_frames], tx = stats[XTCP_USER_tx_frames];
+	uint64_t rx = stats[XTCP_USER_rx_frames] + stats[XTCP_USER_in_handed_over], tx = stats[XTCP_USER_tx_frames];
 
 	if (rx == x->rx_seen && tx == x->tx_seen)
 		return;
