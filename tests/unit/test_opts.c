@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "cli/cpus.c"
 #include "cli/opts.c" /* before cmocka.h, which has a macro fail() */
 #include <cmocka.h>
 
@@ -22,7 +23,7 @@ static const struct opts_use listen_use = { .name = "listen",
 					    .max_args = 1,
 					    .data_on_stdout = true };
 static const struct opts_use echo_use = { .name = "echo",
-					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR,
+					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_QUEUES,
 					  .needs = OPT_INTERFACE | OPT_PORT };
 
 static const struct opts_use bench_use = { .name = "bench",
@@ -282,6 +283,56 @@ static void test_parse_bad_load_is_one_line_and_exit_2(void **state)
 	}
 }
 
+static void test_parse_queues_and_cpus(void **state)
+{
+	static const struct {
+		const char *option, *want;
+	} bad[] = {
+		{ "--queues 0", "--queues: '0' is no number from 1 to 64" },
+		{ "--queues 65", "--queues: '65' is no number" },
+		{ "--queues two", "--queues: 'two' is no number" },
+		{ "--cpus=", "--cpus: '' is no list of CPUs like 0,2-3" },
+		{ "--cpus 0,", "--cpus: '0,' is no list" },
+		{ "--cpus 0,,1", "is no list" },
+		{ "--cpus 1-0", "is no list" },
+		{ "--cpus 0-", "is no list" },
+		{ "--cpus -1", "is no list" },
+		{ "--cpus 0x1", "is no list" },
+		{ "--cpus all", "is no list" },
+		{ "--cpus 0,0", "--cpus: CPU 0 is named twice" },
+		{ "--cpus 0-1023", "is not there, or not for this process; there are 0" },
+		{ "--cpus 99999999999999999999", "is not there" },
+		{ "--queues 2 --cpus 0", "--cpus: 1 CPU for 2 engines; give as many as --queues" },
+		{ "--queues 2 --pcap -", "--pcap -: several engines need a file each" },
+	};
+	char line[128];
+	struct opts o;
+	cpu_set_t before, one;
+
+	assert_int_equal(sched_getaffinity(0, sizeof(before), &before), 0);
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	if (sched_setaffinity(0, sizeof(one), &one))
+		skip();
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7"), OPTS_GO);
+	assert_int_equal(o.engines, 1);
+	assert_int_equal(o.cpus, 0);
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7 --queues 64"), OPTS_GO);
+	assert_int_equal(o.engines, 64);
+	assert_int_equal(parse(&echo_use, &o, "-i vb -p 7 --cpus 0"), OPTS_GO);
+	assert_int_equal(o.cpus, 1);
+	assert_int_equal(o.cpu_list[0], 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		snprintf(line, sizeof(line), "-i vb -p 7 %s", bad[i].option);
+		assert_int_equal(parse(&echo_use, &o, line), EXIT_USAGE);
+		if (strncmp(said, "xtcp: echo: ", 12) || !strstr(said, bad[i].want))
+			fail_msg("'%s' said '%s'", line, said);
+		assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1);
+	}
+	assert_int_equal(parse(&listen_use, &o, "-i vb 7 --queues 2"), EXIT_USAGE); /* one connection has one engine */
+	sched_setaffinity(0, sizeof(before), &before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +345,7 @@ int main(void)
 		cmocka_unit_test(test_parse_help_lists_what_applies),
 		cmocka_unit_test(test_parse_load_of_bench),
 		cmocka_unit_test(test_parse_bad_load_is_one_line_and_exit_2),
+		cmocka_unit_test(test_parse_queues_and_cpus),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

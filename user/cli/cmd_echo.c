@@ -9,12 +9,13 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/queue.h>
 
+#include "cli/engines.h"
 #include "cli/opts.h"
 #include "cli/pool.h"
 #include "cli/report.h"
-#include "cli/start.h"
 #include "cli/stop.h"
 
 struct echo_conn {
@@ -28,11 +29,12 @@ struct echo {
 	struct pool pool;
 	LIST_HEAD(echo_list, echo_conn) open;
 	struct report_server sum;
+	char buf[64 * 1024];
 };
 
 static const struct opts_use use = {
 	.name = "echo",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES,
 	.needs = OPT_INTERFACE | OPT_PORT,
 };
 
@@ -45,13 +47,11 @@ static void drop(struct echo *e, struct echo_conn *ec)
 
 static void echo_data(struct echo *e, struct echo_conn *ec)
 {
-	static char buf[64 * 1024];
-
 	for (;;) {
 		struct iovec iov[2];
 		/* Asked this way, a full buffer is one that XTCP_EV_WRITABLE tells about. */
-		ssize_t room = xtcp_reserve(e->x, ec->c, sizeof(buf), iov);
-		ssize_t n = room <= 0 ? -EAGAIN : xtcp_recv(e->x, ec->c, buf, (size_t)room);
+		ssize_t room = xtcp_reserve(e->x, ec->c, sizeof(e->buf), iov);
+		ssize_t n = room <= 0 ? -EAGAIN : xtcp_recv(e->x, ec->c, e->buf, (size_t)room);
 
 		if (n == -EAGAIN && (room > 0 || room == -EAGAIN))
 			return;
@@ -62,7 +62,7 @@ static void echo_data(struct echo *e, struct echo_conn *ec)
 			return;
 		}
 		e->sum.bytes_in += (uint64_t)n;
-		n = xtcp_send(e->x, ec->c, buf, (size_t)n, 0);
+		n = xtcp_send(e->x, ec->c, e->buf, (size_t)n, 0);
 		if (n > 0)
 			e->sum.bytes_out += (uint64_t)n;
 	}
@@ -135,27 +135,52 @@ static void wind_up(struct echo *e)
 	xtcp_drain(e->x, STOP_MS);
 }
 
+static int work(struct engine_slot *slot, void *arg)
+{
+	struct echo *e = (struct echo *)arg + slot->number;
+	int rc;
+
+	e->x = slot->s.x;
+	e->l = slot->l;
+	e->pool.size = sizeof(struct echo_conn);
+	rc = serve_until_stopped(e);
+	if (rc == EXIT_DONE)
+		wind_up(e);
+	return rc;
+}
+
+static void summary(const struct opts *o, const struct engines *g, const struct echo *e)
+{
+	struct report_server sum = { .engines = engines_json(g) };
+
+	for (uint32_t i = 0; i < g->n; i++)
+		report_server_add(&sum, &e[i].sum);
+	report_server_json(report_summary_to(&o->conf), &sum);
+}
+
 int cmd_echo(int argc, char **argv)
 {
 	struct opts o;
-	struct session s;
-	struct echo e = { .pool = { .size = sizeof(struct echo_conn) } };
+	struct engines g;
+	struct echo *e;
 	int rc = opts_parse(&o, &use, argc, argv);
 
 	if (rc != OPTS_GO)
 		return rc;
-	rc = start_engine(&s, &o);
-	if (rc != EXIT_DONE)
-		return rc;
-	e.x = s.x;
-	rc = start_listening(&s, o.has_addr ? &o.addr : NULL, o.port, &e.l);
+	e = calloc(o.engines, sizeof(*e));
+	if (!e)
+		return report_fail("out of memory");
+	rc = engines_open(&g, &o);
 	if (rc == EXIT_DONE)
-		rc = serve_until_stopped(&e);
-	if (rc == EXIT_DONE)
-		wind_up(&e);
-	if (o.json)
-		report_server_json(report_summary_to(&o.conf), &e.sum);
-	start_undo(&s);
-	pool_fini(&e.pool);
+		rc = engines_listen(&g, o.has_addr ? &o.addr : NULL, o.port);
+	if (rc == EXIT_DONE) {
+		rc = engines_run(&g, work, e);
+		if (o.json)
+			summary(&o, &g, e);
+	}
+	engines_close(&g);
+	for (uint32_t i = 0; i < o.engines; i++)
+		pool_fini(&e[i].pool);
+	free(e);
 	return rc;
 }

@@ -3,10 +3,11 @@
 #include "cli/cli.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 
+#include "cli/engines.h"
 #include "cli/opts.h"
-#include "cli/start.h"
 #include "cli/stop.h"
 #include "cli/web.h"
 #include "lib/fail.h"
@@ -17,7 +18,7 @@
 
 static const struct opts_use use = {
 	.name = "serve",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES,
 	.needs = OPT_INTERFACE | OPT_PORT,
 	.min_args = 1,
 	.max_args = 1,
@@ -82,12 +83,45 @@ static int serve_until_stopped(struct web *w, xtcp_listener l)
 	return rc;
 }
 
+static int work(struct engine_slot *slot, void *arg)
+{
+	struct web *w = (struct web *)arg + slot->number;
+
+	w->x = slot->s.x;
+	return serve_until_stopped(w, slot->l);
+}
+
+static void summary(const struct opts *o, const struct engines *g, const struct web *w)
+{
+	struct report_server sum = { .engines = engines_json(g) };
+
+	for (uint32_t i = 0; i < g->n; i++)
+		report_server_add(&sum, &w[i].sum);
+	report_server_json(report_summary_to(&o->conf), &sum);
+}
+
+static int serve(const struct opts *o, struct web *w)
+{
+	struct engines g;
+	int rc = engines_open(&g, o);
+
+	if (rc == EXIT_DONE)
+		rc = engines_listen(&g, o->has_addr ? &o->addr : NULL, o->port);
+	if (rc == EXIT_DONE) {
+		rc = engines_run(&g, work, w);
+		if (o->json)
+			summary(o, &g, w);
+	}
+	for (uint32_t i = 0; i < o->engines; i++)
+		web_fini(&w[i]);
+	engines_close(&g);
+	return rc;
+}
+
 int cmd_serve(int argc, char **argv)
 {
-	static struct web w;
 	struct opts o;
-	struct session s;
-	xtcp_listener l;
+	struct web *w;
 	int rc = opts_parse(&o, &use, argc, argv);
 
 	if (rc != OPTS_GO)
@@ -97,19 +131,16 @@ int cmd_serve(int argc, char **argv)
 	if (!(o.given & OPT_SNDBUF))
 		o.conf.sndbuf_max = SNDBUF;
 	raise_file_limit();
-	if (web_init(&w, o.argv[0]))
+	w = calloc(o.engines, sizeof(*w));
+	if (!w)
+		return report_fail("out of memory");
+	for (uint32_t i = 0; i < o.engines; i++) {
+		if (!web_init(&w[i], o.argv[0]))
+			continue;
+		free(w);
 		return report_fail("%s", fail_text());
-	rc = start_engine(&s, &o);
-	if (rc != EXIT_DONE)
-		goto out;
-	w.x = s.x;
-	rc = start_listening(&s, o.has_addr ? &o.addr : NULL, o.port, &l);
-	if (rc == EXIT_DONE)
-		rc = serve_until_stopped(&w, l);
-	if (o.json)
-		report_server_json(report_summary_to(&o.conf), &w.sum);
-out:
-	web_fini(&w);
-	start_undo(&s);
+	}
+	rc = serve(&o, w);
+	free(w);
 	return rc;
 }

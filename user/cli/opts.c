@@ -352,6 +352,26 @@ static int set_wait(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_queues(struct opts *o, const char *arg)
+{
+	uint64_t n;
+
+	if (number(arg, CPUS_MAX, &n) || !n)
+		return fail(EINVAL, "--queues: '%s' is no number from 1 to %d", arg, CPUS_MAX);
+	o->engines = (uint32_t)n;
+	return 0;
+}
+
+static int set_cpus(struct opts *o, const char *arg)
+{
+	int n = cpus_parse(arg, o->cpu_list);
+
+	if (n < 0)
+		return n;
+	o->cpus = (uint32_t)n;
+	return 0;
+}
+
 static const struct row rows[] = {
 	{ OPT_INTERFACE, 'i', "interface", "IFACE", "network interface to use", set_interface },
 	{ OPT_PORT, 'p', "port", "PORT", "port to listen on", set_port },
@@ -393,6 +413,8 @@ static const struct row rows[] = {
 	{ OPT_LOAD, 0, "cpu", "N", "run on this processor only", set_cpu },
 	{ OPT_LOAD, 0, "limit", "S", "give up when all is not done after S seconds", set_limit },
 	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },
+	{ OPT_QUEUES, 0, "queues", "N", "engines, which share the receive queues of IFACE (default 1)", set_queues },
+	{ OPT_QUEUES, 0, "cpus", "LIST", "run the engines on these CPUs, one each: 0,2-3", set_cpus },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
 	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
 };
@@ -507,6 +529,11 @@ static int check(const struct opts *o, const struct opts_use *use)
 		return opts_bad(use, "too many arguments: '%s'", o->argv[use->max_args]);
 	if (use->data_on_stdout && o->conf.pcap && !strcmp(o->conf.pcap, "-"))
 		return opts_bad(use, "--pcap -: stdout carries the data of the connection; give a file");
+	if (o->cpus && o->cpus != o->engines)
+		return opts_bad(use, "--cpus: %u CPU%s for %u engine%s; give as many as --queues", o->cpus,
+				o->cpus == 1 ? "" : "s", o->engines, o->engines == 1 ? "" : "s");
+	if (o->engines > 1 && o->conf.pcap && !strcmp(o->conf.pcap, "-"))
+		return opts_bad(use, "--pcap -: several engines need a file each; give a name");
 	return OPTS_GO;
 }
 
@@ -529,6 +556,7 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 			    .seconds = 5,
 			    .warmup_s = 1,
 			    .connections = 1,
+			    .engines = 1,
 			    .size = 64,
 			    .pipeline = 1,
 			    .ports = 1,

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "cli/cli.h"
+#include "cli/cpus.h"
 #include "lib/addr.h"
 
 /* -h is always taken. */
@@ -51,6 +52,7 @@
 #define OPT_MSS_MIN (1u << 28)	   /* --mss-min BYTES -> conf.mss_min */
 #define OPT_PACING (1u << 16)	   /* --pacing -> conf.pacing */
 #define OPT_AO (1u << 19)	   /* --ao ADDR[/LEN][,NAME=VALUE]...=FILE, again and again */
+#define OPT_QUEUES (1u << 29)	   /* --queues N, --cpus LIST */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
@@ -92,8 +94,11 @@ struct opts {
 	uint32_t md5s;
 	const char *ao[OPTS_MD5_MAX]; /* ADDR[/LEN][,NAME=VALUE]...=FILE, as given */
 	uint32_t aos;
-	uint32_t given; /* OPT_* seen */
-	int argc;	/* positional arguments */
+	uint32_t engines;	     /* --queues: engines, which share the interface's receive queues */
+	uint32_t cpus;		     /* --cpus: how many; 0: any */
+	uint16_t cpu_list[CPUS_MAX]; /* engine i runs on the i-th */
+	uint32_t given;		     /* OPT_* seen */
+	int argc;		     /* positional arguments */
 	char **argv;
 };
 

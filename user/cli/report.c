@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <jansson.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -24,8 +25,12 @@ int report_engine(struct xtcp *x, int err)
 {
 	struct xtcp_engine_info i;
 
+	static atomic_flag told = ATOMIC_FLAG_INIT; /* every engine of the interface notices */
+
 	if (err != -ENODEV)
 		return report_fail("%s", *xtcp_errmsg() ? xtcp_errmsg() : strerror(-err));
+	if (atomic_flag_test_and_set(&told))
+		return EXIT_FAILED;
 	memset(&i, 0, sizeof(i));
 	xtcp_engine_info(x, &i);
 	return report_fail("%s: %s", i.ifname, report_error(ENODEV));
@@ -147,12 +152,24 @@ FILE *report_summary_to(const struct xtcp_conf *conf)
 	return conf->pcap && !strcmp(conf->pcap, "-") ? stderr : stdout;
 }
 
+void report_server_add(struct report_server *sum, const struct report_server *one)
+{
+	sum->conns += one->conns;
+	sum->errors += one->errors;
+	sum->bytes_in += one->bytes_in;
+	sum->bytes_out += one->bytes_out;
+	sum->requests += one->requests;
+	sum->http = one->http;
+}
+
 void report_server_json(FILE *to, const struct report_server *s)
 {
 	json_t *o = json_pack("{s:I, s:I, s:I, s:I}", "connections", (json_int_t)s->conns, "errors",
 			      (json_int_t)s->errors, "bytes_in", (json_int_t)s->bytes_in, "bytes_out",
 			      (json_int_t)s->bytes_out);
 
+	if (o && s->engines)
+		json_object_set_new(o, "engines", s->engines);
 	if (o && s->http)
 		json_object_set_new(o, "requests", json_integer((json_int_t)s->requests));
 	report_json(to, o);

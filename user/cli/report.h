@@ -40,7 +40,10 @@ struct report_server {
 	uint64_t conns, errors, bytes_in, bytes_out;
 	uint64_t requests; /* HTTP only */
 	bool http;
+	struct json_t *engines; /* what engines_json() tells; NULL: nothing */
 };
+/* What several did together. */
+void report_server_add(struct report_server *sum, const struct report_server *one);
 /* Where a server's summary goes: stdout, unless the capture has it. */
 FILE *report_summary_to(const struct xtcp_conf *conf);
 void report_server_json(FILE *to, const struct report_server *s);

@@ -44,14 +44,14 @@ static int add_keys(struct xtcp *x, const struct opts *o)
 	return EXIT_DONE;
 }
 
-int start_engine(struct session *s, const struct opts *o)
+int start_engine_beside(struct session *s, const struct opts *o, struct xtcp *first)
 {
 	int err = stop_install();
 
 	*s = (struct session){ .opts = o };
 	if (err)
 		return report_fail("cannot take signals: %s", strerror(-err));
-	if (xtcp_open(&s->x, &o->conf) < 0)
+	if ((first ? xtcp_join(&s->x, first, &o->conf) : xtcp_open(&s->x, &o->conf)) < 0)
 		return report_fail("%s", xtcp_errmsg());
 	err = add_keys(s->x, o);
 	if (err) {
@@ -59,7 +59,8 @@ int start_engine(struct session *s, const struct opts *o)
 		return err;
 	}
 	stop_wakes(s->x);
-	tell_mode(s->x, o->verbose, o->conf.prefer == XTCP_PREFER_BULK);
+	if (!first || o->verbose)
+		tell_mode(s->x, o->verbose, o->conf.prefer == XTCP_PREFER_BULK);
 	if (o->trace) {
 		trace_init(&s->trace);
 		xtcp_set_trace(s->x, trace_segment, &s->trace);
@@ -67,22 +68,43 @@ int start_engine(struct session *s, const struct opts *o)
 	return EXIT_DONE;
 }
 
-int start_listening(struct session *s, const struct xtcp_addr *addr, uint16_t port, xtcp_listener *out)
+int start_engine(struct session *s, const struct opts *o)
 {
-	static const struct xtcp_addr any;
+	return start_engine_beside(s, o, NULL);
+}
+
+static const struct xtcp_addr any;
+
+int start_listening_quietly(struct session *s, const struct xtcp_addr *addr, uint16_t port, xtcp_listener *out)
+{
 	struct sockaddr_storage ss = report_sockaddr(addr ? addr : &any, port);
 	struct xtcp_listen_opts lo = { .size = sizeof(lo), .fastopen = s->opts->fastopen ? FASTOPEN_PENDING : 0 };
-	char text[ADDR_TEXT];
 
 	if (xtcp_listen(s->x, addr ? (struct sockaddr *)&ss : NULL, port, &lo, out) < 0)
 		return report_fail("%s", xtcp_errmsg());
-	fprintf(stderr, "xtcp: listening on %s, %s\n", s->opts->conf.ifname, report_addr(&ss, text));
 	return EXIT_DONE;
+}
+
+void start_tell_listening(const struct session *s, const struct xtcp_addr *addr, uint16_t port)
+{
+	struct sockaddr_storage ss = report_sockaddr(addr ? addr : &any, port);
+	char text[ADDR_TEXT];
+
+	fprintf(stderr, "xtcp: listening on %s, %s\n", s->opts->conf.ifname, report_addr(&ss, text));
+}
+
+int start_listening(struct session *s, const struct xtcp_addr *addr, uint16_t port, xtcp_listener *out)
+{
+	int rc = start_listening_quietly(s, addr, port, out);
+
+	if (rc == EXIT_DONE)
+		start_tell_listening(s, addr, port);
+	return rc;
 }
 
 void start_undo(struct session *s)
 {
-	stop_wakes(NULL);
+	stop_forgets(s->x);
 	xtcp_destroy(s->x);
 	s->x = NULL;
 }

@@ -19,10 +19,11 @@
 #include "cli/cli.h"
 
 #define SAME_MS 50
+#define ENGINES 64
 
 static atomic_llong asked_ms; /* time of the first signal; 0 none */
 static int wake_fd = -1;
-static _Atomic(struct xtcp *) engine;
+static _Atomic(struct xtcp *) engine[ENGINES];
 static void (*_Atomic restore)(void);
 
 static long long now_ms(void)
@@ -33,11 +34,24 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000 + 1;
 }
 
-static void on_signal(int sig)
+static void wake_all(void)
 {
 	static const uint64_t one = 1;
+
+	if (write(wake_fd, &one, sizeof(one)) < 0) {
+		/* The flag is set all the same, and poll() was interrupted. */
+	}
+	for (int i = 0; i < ENGINES; i++) {
+		struct xtcp *x = atomic_load(&engine[i]);
+
+		if (x)
+			xtcp_wake(x);
+	}
+}
+
+static void on_signal(int sig)
+{
 	int keep = errno;
-	struct xtcp *x = atomic_load(&engine);
 	long long now = now_ms(), first = 0;
 
 	(void)sig;
@@ -51,11 +65,7 @@ static void on_signal(int sig)
 			fn();
 		_exit(EXIT_FAILED);
 	}
-	if (write(wake_fd, &one, sizeof(one)) < 0) {
-		/* The flag is set all the same, and poll() was interrupted. */
-	}
-	if (x)
-		xtcp_wake(x);
+	wake_all();
 out:
 	errno = keep;
 }
@@ -90,9 +100,32 @@ int stop_fd(void)
 	return wake_fd;
 }
 
+void stop_ask(void)
+{
+	long long first = 0;
+
+	if (atomic_compare_exchange_strong(&asked_ms, &first, now_ms()))
+		wake_all();
+}
+
+static void replace(struct xtcp *from, struct xtcp *to)
+{
+	for (int i = 0; i < ENGINES; i++) {
+		struct xtcp *old = from;
+
+		if (atomic_compare_exchange_strong(&engine[i], &old, to))
+			return;
+	}
+}
+
 void stop_wakes(struct xtcp *x)
 {
-	atomic_store(&engine, x);
+	replace(NULL, x);
+}
+
+void stop_forgets(struct xtcp *x)
+{
+	replace(x, NULL);
 }
 
 void stop_restores(void (*fn)(void))

@@ -14,8 +14,11 @@ int stop_install(void);
 bool stop_asked(void);
 /* Polls readable once a signal came. */
 int stop_fd(void);
-/* The engine whose xtcp_wait() a signal ends; NULL before it is destroyed. */
+/* What a first signal does, without one. */
+void stop_ask(void);
+/* A signal ends the xtcp_wait() of this engine too, of at most 64; not any more, before it is destroyed. */
 void stop_wakes(struct xtcp *x);
+void stop_forgets(struct xtcp *x);
 /* Run fn before ending at once; fn must be async-signal-safe. */
 void stop_restores(void (*fn)(void));
 

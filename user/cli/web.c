@@ -124,7 +124,7 @@ static int discard(struct web *w, struct web_conn *wc, uint32_t *max)
 /* The request at the front: where it is whole. Its length, 0 incomplete, -1 closed or failed, else -status. */
 static ssize_t next_request(struct web *w, struct web_conn *wc, const char **at)
 {
-	static char joined[HTTP_HEAD_MAX];
+	static __thread char joined[HTTP_HEAD_MAX];
 	struct iovec iov[2] = { 0 };
 	ssize_t have = xtcp_peek(w->x, wc->c, iov);
 	size_t first, len;

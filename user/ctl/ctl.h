@@ -68,6 +68,9 @@ void ctl_close(struct ctl *ctl);
 int ctl_claim_queues(struct ctl *ctl, uint32_t first, uint32_t n);
 int ctl_free_queue(struct ctl *ctl); /* the first that nobody has claimed; 64: there is none */
 
+/* Receive queues of an interface, as many as can be served; -ENODEV with fail(). Needs no struct ctl. */
+int ctl_link_queues(const char *ifname);
+
 const struct ctl_link *ctl_link(const struct ctl *ctl);
 enum ctl_mode ctl_mode(const struct ctl *ctl);	 /* what was got: NATIVE or GENERIC */
 const char *ctl_mode_why(const struct ctl *ctl); /* why auto took generic; "" when it did not */

@@ -132,6 +132,19 @@ int link_by_name(struct nl *nl, const char *ifname, struct ctl_link *out)
 	return 0;
 }
 
+int ctl_link_queues(const char *ifname)
+{
+	struct ctl_link link;
+	struct nl nl;
+	int err = nl_open(&nl, false);
+
+	if (err)
+		return err;
+	err = link_by_name(&nl, ifname, &link);
+	nl_close(&nl);
+	return err ? err : (int)(link.queues < XTCP_MAX_QUEUES ? link.queues : XTCP_MAX_QUEUES);
+}
+
 int link_refresh(struct nl *nl, struct ctl_link *link)
 {
 	struct ctl_link fresh = *link;
