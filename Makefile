@@ -191,7 +191,7 @@ $(BENCH_BIN): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(LIBA)
 
 # Programs that use the library name it here; the others are built even when the library does not build.
 $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_check \
-	$(O)/tests/netns/steps_check: $(LIBA)
+	$(O)/tests/netns/steps_check $(O)/tests/netns/queues_check: $(LIBA)
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
 

@@ -269,10 +269,11 @@ ns_address() {
 }
 
 ns_pair() {
-	local mtu=${1:-1500}
+	local mtu=${1:-1500} q=${QUEUES:-1}
 	ns_new "$NS_A"
 	ns_new "$NS_B"
-	ip link add va mtu "$mtu" netns "$NS_A" type veth peer name vb mtu "$mtu" netns "$NS_B" || skip "no veth here"
+	ip link add va numrxqueues "$q" numtxqueues "$q" mtu "$mtu" netns "$NS_A" type veth \
+		peer name vb numrxqueues "$q" numtxqueues "$q" mtu "$mtu" netns "$NS_B" || skip "no veth here"
 	ns_address "$NS_A" va "$A4" "$A6"
 	ns_address "$NS_B" vb "$B4" "$B6"
 }

@@ -11,6 +11,7 @@ peer.py serve ADDR PORT [IN [OUT]]  accept one; IN is sent, what comes goes to O
 peer.py ip-options ADDR PORT      as echo with one connection, whose packets carry IPv4 options or IPv6 destination options
 peer.py throttle FILE BYTES_PER_S  FILE to stdout, slowly
 peer.py echo ADDR PORT CONNS BYTES [HOLD_S]  so many connections at once, random data both ways, compared
+peer.py echo-server ADDR PORT     sends back what comes, on any number of connections
 peer.py http ADDR PORT PATH CONNS  so many GETs on so many connections, all open before the first is sent
 peer.py udp-server ADDR PORT | udp ADDR PORT TEXT
 peer.py bind ADDR PORT            bind and listen; the errno's name if it cannot
@@ -250,6 +251,20 @@ class HttpConn(EchoConn):
             raise ValueError("closed before it was open")
         else:
             self.finish()
+
+
+def cmd_echo_server(addr, port):
+    def one(c):
+        with c:
+            try:
+                while data := c.recv(65536):
+                    c.sendall(data)
+            except OSError:
+                pass
+
+    s = serve(addr, port)
+    while True:
+        threading.Thread(target=one, args=(s.accept()[0],), daemon=True).start()
 
 
 def cmd_http(addr, port, path, conns):

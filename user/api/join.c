@@ -52,6 +52,7 @@ int xtcp_join(struct xtcp **out, struct xtcp *first, const struct xtcp_conf *con
 
 	if (conf) {
 		memcpy(&given, conf, conf->size < sizeof(given) ? conf->size : sizeof(given));
+		given.size = conf->size;
 		any = given.first_queue == XTCP_QUEUE_ANY;
 	}
 	if (!given.ifname)
