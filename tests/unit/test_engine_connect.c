@@ -244,6 +244,45 @@ static void test_connect_pool_is_of_one_address(void **state)
 
 #define MANY(f) cmocka_unit_test_setup_teardown(f, many_setup, kit_teardown)
 
+static bool odd_ports(void *host, const struct xtcp_addr *l, const struct xtcp_addr *r, uint16_t lport, uint16_t rport)
+{
+	assert_true(addr_eq(l, kit_addr(0, 0)));
+	assert_true(addr_eq(r, kit_addr(1, 0)));
+	assert_int_equal(rport, wire_swap16(80));
+	return wire_swap16(lport) & 1;
+}
+
+static bool no_port(void *host, const struct xtcp_addr *l, const struct xtcp_addr *r, uint16_t lport, uint16_t rport)
+{
+	return false;
+}
+
+/* With several engines the answers should come to this one's queue: of the ports only those that fit are used. */
+static void test_connect_port_fits_the_queue(void **state)
+{
+	struct host_ops ops = *eng(0)->ops;
+
+	ops.own_queue = odd_ports;
+	eng(0)->ops = &ops;
+	for (int i = 0; i < 40; i++) {
+		uint64_t c;
+
+		assert_int_equal(engine_connect(eng(0), kit_addr(1, 0), 80, NULL, 0, 0, &c), 0);
+		assert_int_equal(wire_swap16(engine_conn(eng(0), c)->lport) & 1, 1);
+	}
+	ops.own_queue = no_port; /* none does: then any */
+	for (int i = 0; i < 10; i++) {
+		uint64_t c;
+
+		assert_int_equal(engine_connect(eng(0), kit_addr(1, 0), 80, NULL, 0, 0, &c), 0);
+	}
+	assert_null(engine_check(eng(0)));
+	engine_abort_all(eng(0));
+	pair_settle(kp);
+	port_pool_clear(eng(0), UINT64_MAX); /* with the ops that are about to go */
+	eng(0)->ops = eng(1)->ops;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +300,7 @@ int main(void)
 		MANY(test_connect_pooled_port_is_picked_at_random),
 		MANY(test_connect_host_out_of_ports_uses_every_pooled_one),
 		MANY(test_connect_pool_is_of_one_address),
+		TEST(test_connect_port_fits_the_queue),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -24,6 +24,7 @@ const struct host_ops ctl_host_ops = {
 	.reserve = reserve_port,
 	.release = reserve_release,
 	.steer = steer_port,
+	.own_queue = rss_own_queue,
 };
 
 /* A dead predecessor's link may take a moment to go: how often to look again, and how long between. */

@@ -141,6 +141,8 @@ int ctl_claim_queues(struct ctl *ctl, uint32_t first, uint32_t n)
 		ctl->queues |= want;
 	}
 	pthread_mutex_unlock(&g->lock);
+	if (!taken)
+		rss_ask(ctl);
 	return taken ? fail(EBUSY, "receive queue %d of %s is served by another engine of this program already",
 			    __builtin_ctzll(taken), ctl->link.name)
 		     : 0;

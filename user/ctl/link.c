@@ -32,7 +32,7 @@ static bool is_virtual(const char *driver)
 	return false;
 }
 
-static int ethtool(const char *ifname, void *cmd)
+int link_ethtool(const char *ifname, void *cmd)
 {
 	struct ifreq ifr = { .ifr_data = cmd };
 	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -51,7 +51,7 @@ static void ask_tso(struct ctl_link *link)
 {
 	struct ethtool_value v = { .cmd = ETHTOOL_GTSO };
 
-	link->tso = !ethtool(link->name, &v) && v.data;
+	link->tso = !link_ethtool(link->name, &v) && v.data;
 }
 
 static void ask_driver(struct ctl_link *link)
@@ -59,10 +59,10 @@ static void ask_driver(struct ctl_link *link)
 	struct ethtool_drvinfo info = { .cmd = ETHTOOL_GDRVINFO };
 	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 
-	if (!ethtool(link->name, &info))
+	if (!link_ethtool(link->name, &info))
 		memcpy(link->driver, info.driver, sizeof(link->driver) - 1);
 	link->virtual_link = is_virtual(link->driver);
-	if (!ethtool(link->name, &ch)) {
+	if (!link_ethtool(link->name, &ch)) {
 		if (ch.rx_count + ch.combined_count)
 			link->queues = ch.rx_count + ch.combined_count;
 		link->tx_queues = ch.tx_count + ch.combined_count;

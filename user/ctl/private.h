@@ -9,6 +9,7 @@
 #include "ctl/half.h"
 #include "ctl/nl.h"
 #include "ctl/pin.h"
+#include "lib/toeplitz.h"
 
 /* One address of the interface, in the slot of its index. */
 struct addr_slot {
@@ -43,6 +44,16 @@ struct reservation {
 #define RESERVE_BUCKETS 4096
 #define RESERVE_NOFILE 131072 /* descriptors: more than there are ports */
 
+/* How the card chooses a receive queue (rss.c). */
+#define RSS_TABLE_MAX 2048 /* entries */
+struct rss {
+	bool known[2]; /* of IPv4, of IPv6 */
+	bool ports[2]; /* it looks at the ports too */
+	uint8_t key[TOEPLITZ_KEY_MAX];
+	uint32_t entries;
+	uint16_t table[RSS_TABLE_MAX];
+};
+
 /*
  * What the engines of one interface share: the XDP half, its pins, the lock of the interface, reserved ports, and which
  * address has which index. Each engine has a struct ctl of its own, with its own netlink sockets and its own view of
@@ -74,6 +85,7 @@ struct ctl {
 	struct nl nl;
 	bool routes_dirty; /* routes_changed is owed */
 	uint64_t queues;   /* its own of group->queues */
+	struct rss rss;
 	struct addr_slot addrs[XTCP_MAX_ADDRS];
 	struct neigh neighs[NEIGH_MAX];
 	uint16_t neigh_bucket[NEIGH_BUCKETS]; /* index + 1 */
@@ -92,6 +104,8 @@ void group_addr_give(struct ctl *ctl, uint32_t index);
 
 /* link.c */
 int link_by_name(struct nl *nl, const char *ifname, struct ctl_link *out);
+/* SIOCETHTOOL; 0 or -errno. */
+int link_ethtool(const char *ifname, void *cmd);
 /* Ask again; -ENODEV when it is gone. */
 int link_refresh(struct nl *nl, struct ctl_link *link);
 /* RTM_NEWLINK or RTM_DELLINK. */
@@ -104,6 +118,11 @@ void addrs_news(struct ctl *ctl, const struct nlmsghdr *nlh);
 bool addrs_has(const struct ctl *ctl, const struct xtcp_addr *addr);
 /* Some address of the family of like, of the same scope where possible; NULL: none. */
 const struct xtcp_addr *addrs_pick(const struct ctl *ctl, const struct xtcp_addr *like);
+
+/* rss.c: what the card says of itself; rss_own_queue() is for struct host_ops. */
+void rss_ask(struct ctl *ctl);
+bool rss_own_queue(void *host, const struct xtcp_addr *laddr, const struct xtcp_addr *raddr, uint16_t lport,
+		   uint16_t rport);
 
 /* route.c, neigh.c, reserve.c, steer.c: struct host_ops. */
 int route_lookup(void *host, const struct xtcp_addr *dst, const struct xtcp_addr *src, struct host_route *out);

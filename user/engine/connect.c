@@ -13,6 +13,7 @@
 
 #define TW_REUSE_NS 1000000000ull /* as Linux's tcp_tw_reuse has it */
 #define POOL_TRIES 8		  /* pooled ports looked at before a new one is reserved */
+#define FRESH_TRIES 32		  /* new ones reserved for one whose answers come to our queue */
 
 /*
  * May a connection have this four-tuple? One that waits in TIME-WAIT gives way after a second if it had timestamps: ours
@@ -48,8 +49,14 @@ static uint32_t pool_begin(struct engine *e, const struct tcp_open *o)
 	return hash / REGION_PORT_NEXT + e->r->port_next[hash % REGION_PORT_NEXT]++;
 }
 
+/* Would the answers come to our queue? */
+static bool fits(const struct engine *e, const struct tcp_open *o, uint16_t lport)
+{
+	return !e->ops->own_queue || e->ops->own_queue(e->host, &o->laddr, &o->raddr, wire_swap16(lport), o->rport);
+}
+
 /* A pooled port whose four-tuple is free, with one more reference; 0: none among those tried. */
-static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index, uint32_t tries)
+static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index, uint32_t tries, bool must_fit)
 {
 	struct region *r = e->r;
 	uint32_t n = r->pool_ports, at;
@@ -60,11 +67,26 @@ static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t inde
 	for (uint32_t i = 0; i < n && i < tries; i++, at = at + 1 == n ? 0 : at + 1) {
 		const struct pooled_port *p = &r->port_pool[at];
 
-		if (p->addr_index != index || !tuple_free(e, o, p->port))
+		if (p->addr_index != index || (must_fit && !fits(e, o, p->port)) || !tuple_free(e, o, p->port))
 			continue;
 		return port_take(e, index, p->port) ? 0 : p->port;
 	}
 	return 0;
+}
+
+/* A port not in the pool, which it enters. One that does not fit stays there, for other peers; the last is as good as none. */
+static int fresh_port(struct engine *e, const struct tcp_open *o, uint32_t index)
+{
+	for (int tries = FRESH_TRIES;; tries--) {
+		int port = port_take_any(e, index);
+
+		if (port <= 0)
+			return port;
+		port_pool_add(e, index, (uint16_t)port);
+		if (tries == 1 || fits(e, o, (uint16_t)port))
+			return port;
+		port_give(e, index, (uint16_t)port);
+	}
 }
 
 static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t index)
@@ -73,15 +95,15 @@ static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t inde
 	int fresh = -EAGAIN;
 
 	if (e->r->pool_ports >= REGION_PORT_FRESH)
-		port = pooled(e, o, index, POOL_TRIES);
+		port = pooled(e, o, index, POOL_TRIES, true);
 	if (port)
 		return port;
-	fresh = port_take_any(e, index);
-	if (fresh > 0) {
-		port_pool_add(e, index, (uint16_t)fresh);
+	fresh = fresh_port(e, o, index);
+	if (fresh > 0)
 		return fresh;
-	}
-	port = pooled(e, o, index, UINT32_MAX);
+	port = pooled(e, o, index, UINT32_MAX, true);
+	if (!port)
+		port = pooled(e, o, index, UINT32_MAX, false);
 	if (port)
 		return port;
 	return fail(EAGAIN, "no free local port: %s", strerror(-fresh));

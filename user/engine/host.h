@@ -44,6 +44,12 @@ struct host_ops {
 	void (*release)(void *host, const struct xtcp_addr *addr, uint16_t port);
 	/* Tell the XDP half that the address with this index owns (or no longer owns) the port. Plain stores. */
 	void (*steer)(void *host, uint32_t addr_index, uint16_t port, bool owned, bool listening);
+	/*
+	 * Will what the peer sends on such a connection arrive at this engine's queue? True also when nobody can tell.
+	 * Ports in network order. NULL: always.
+	 */
+	bool (*own_queue)(void *host, const struct xtcp_addr *laddr, const struct xtcp_addr *raddr, uint16_t lport,
+			  uint16_t rport);
 };
 
 #endif
