@@ -125,7 +125,7 @@ static void host_steer(void *host, uint32_t index, uint16_t port, bool owned, bo
 {
 }
 
-static const struct host_ops host_ops = { host_route, host_neigh, host_reserve, host_release, host_steer };
+static const struct host_ops host_ops = { host_route, host_neigh, host_reserve, host_release, host_steer, NULL };
 
 /* ---- the two halves ---- */
 
