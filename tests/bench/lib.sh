@@ -93,8 +93,9 @@ xtcp_command() {
 
 # command_of WHO ROLE va|vb: the command line, in the array cmd.
 command_of() {
-	local who=$1 role=$2 dev=$3 cpu=$cpu_a spin=() at host=$addr_b
-	[ "$dev" = va ] || cpu=$cpu_b
+	local who=$1 role=$2 dev=$3 cpu=$cpu_a limit=$limit spin=() at host=$addr_b
+	# The server outlives its client, which has the better reason to tell.
+	[ "$dev" = va ] || cpu=$cpu_b limit=$((limit + 5))
 	at=(--addr "$addr_b" --port "$port" --conns "${want[conns]}" --size "${want[size]}" --ports "${want[ports]:-1}"
 		--cpu "$cpu" --limit "$limit" --seconds "${want[seconds]}" --warmup "$warmup")
 	[[ $who != kernel-* ]] || spin=("--${who#kernel-}")
@@ -247,7 +248,11 @@ prepare() {
 	[ "$family" = 4 ] || addr_b=$B6
 	sources "${2:-0}" | tr ',' '\n' | sed -E "/./s,(.*),address add \\1/$([ "$family" = 4 ] && echo 24 || echo '64 nodad') dev va," |
 		sed 's/\(.*\) nodad dev va/\1 dev va nodad/' >"$batch"
-	[ ! -s "$batch" ] || in_a ip -batch "$batch"
+	if [ -s "$batch" ]; then
+		in_a ip -batch "$batch"
+		# Few local ports, each used towards many ports: every one is held in the kernel by a descriptor, and there may be 20,000.
+		in_a sysctl -qw net.ipv4.ip_local_port_range='10000 17999'
+	fi
 	if [ "${3:-1}" -gt 1 ]; then
 		in_a ethtool -L va rx "$3" tx "$3" && in_b ethtool -L vb rx "$3" tx "$3"
 	fi
