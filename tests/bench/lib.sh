@@ -68,17 +68,18 @@ words_of() {
 
 # xtcp_command WHO ROLE DEV CPU
 xtcp_command() {
-	local opts words to=$addr_b
+	local opts words to=$addr_b on=$4
 	[ "$family" = 4 ] || to="[$addr_b]"
 	if [ "$2" = web ]; then
 		xtcp_options "$1" serve || return 1
-		cmd=(taskset -c "$4" "$XTCP" serve -i "$3" -p "$port" "${opts[@]}" "$LOGS/www")
+		# Several engines have processors of their own.
+		[[ $1 != *+engines=* ]] || on=$cpu_a,$cpu_b
+		cmd=(taskset -c "$on" "$XTCP" serve -i "$3" -p "$port" "${opts[@]}" "$LOGS/www")
 		return
 	fi
 	xtcp_options "$1" bench || return 1
 	words_of
-	cmd=("$XTCP" bench -i "$3" --json --verbose "${opts[@]}" --limit "$limit")
-	[[ $1 == *+engines=* ]] || cmd+=(--cpu "$4")
+	cmd=("$XTCP" bench -i "$3" --json --verbose "${opts[@]}" --limit "$limit" --cpu "$4")
 	case $2 in
 	# The bulk roles know these words only. The source lives until its sink has seen enough.
 	source) cmd+=(source "$to:$port" --connections "${want[conns]}" --warmup 0 --seconds "$limit") ;;
@@ -124,11 +125,12 @@ command_of() {
 
 # --- One measurement ---
 
-# The reason why a measurement failed.
+# The reason why a measurement failed: what each end said last, but for what is news and no complaint.
 why() {
 	local text
-	text=$(cat "$LOGS"/cli.err "$LOGS"/srv.err 2>/dev/null | grep -avE '^(xdp|engine) | XDP, |^xtcp: listening|^ |^$' |
-		tr -cd '\11\12\40-\176' | head -n 2 | tr '\n' ';')
+	text=$(for i in cli srv; do
+		grep -avE '^(xdp|engine) | XDP|super-segments|^xtcp: listening|^ |^$' "$LOGS/$i.err" 2>/dev/null | tr -cd '\11\12\40-\176' | tail -n 1
+	done | paste -sd ';')
 	echo "${text:-no result}"
 }
 
