@@ -146,6 +146,17 @@ heading() {
 	printf '%-46s %-13s %9s %9s  %-34s %6s  %-12s %-9s\n' row unit xtcp other against ratio range goal
 }
 
+# How long processes waited for a processor so far, us; how much the host took of the processors, and all there was, ticks.
+disturbance() {
+	echo "${EPOCHREALTIME/./} $(stalled) $(awk '/^cpu / { print $9 + 0, $2 + $3 + $4 + $5 + $6 + $7 + $8 + $9 }' /proc/stat)"
+}
+
+# disturbed BEFORE: what stood in the way of the measurements. Ends that are pinned to a processor each wait little by themselves.
+disturbed() {
+	echo "$1 $(disturbance)" | awk '{ printf "%s: some process waited for a processor in %.0f %% of the time, the host took %.1f %% of the processors\n",
+		"disturbance", 100 * ($6 - $2) / ($5 - $1), 100 * ($7 - $3) / ($8 - $4) }'
+}
+
 # The two files, each at once or not at all.
 write_files() {
 	printf '%s\n' "${objects[@]}" | jq -s . >"$LOGS/json" && mv "$LOGS/json" "$JSON" || return 1

@@ -93,11 +93,13 @@ mkdir -p "$LOGS/www"
 printf ok >"$LOGS/www/index.html"
 
 heading
+before=$(disturbance)
 rows
 [ -n "$shown" ] && [ ${#objects[@]} -gt 0 ] || die "no row matches '$filter'; see --list"
 write_files || die "cannot write $JSON and $SVG"
 echo
 [ ${#modes[@]} = 0 ] || echo "xtcp ran in: $(IFS=';'; echo "${!modes[*]}")"
+disturbed "$before"
 echo "${#objects[@]} comparisons: $missed goals missed, $unmeasured not measured, $skipped skipped; took $SECONDS s"
 echo "written: $JSON, $SVG"
 n_ok=1

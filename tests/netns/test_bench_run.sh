@@ -38,6 +38,7 @@ is "a goal is met or not" 'all((.goal | test("^[<>]=? [0-9.]+$")) and (.met == (
 is "one is against the raw loop, one against the kernel" '[.[].against] | any(. == "raw AF_XDP") and any(startswith("kernel ("))'
 match "the table says what it ran on" "$(cat "$LOGS/bench.out")" '^machine: .*kernel '"$(uname -r)"
 match "and in what mode" "$(cat "$LOGS/bench.out")" '^xtcp ran in: (native|generic) XDP'
+match "and how much else was going on" "$(cat "$LOGS/bench.out")" '^disturbance: some process waited .* in [0-9]+ % of the time, .* [0-9.]+ % of'
 ok "the chart is SVG with bars" svg_is rect
 
 # --- What cannot be measured ---
