@@ -9,6 +9,7 @@
 #				+native in that mode, with +bulk opened with --prefer bulk, with +engines=N on N queues
 #	raw			raw_xsk: the same frames without any protocol
 #	kernel[-spin|-direct]	kernel_tcp, sleeping in epoll, asking it without sleeping, reading without it
+#	api[-zc]		api.c, which makes and looks at every byte; by peek/consume and reserve/commit
 #	wrk			client of the kind web; feed: of the kind fed
 #	peer			server of the kind web: the command given with --peer
 #
@@ -111,6 +112,13 @@ command_of() {
 	raw:*) cmd=("$BIN/raw_xsk" "$role" --iface "$dev" --mode "$mode" "${at[@]}") ;;
 	kernel*:web) cmd=("$BIN/kernel_http" serve "${spin[@]}" "${at[@]}") ;;
 	kernel*) cmd=("$BIN/kernel_tcp" "$role" "${spin[@]}" "${at[@]}") ;;
+	api*)
+		[ -x "$BIN/api" ] || { reason="$BIN/api is not there"; return 1; }
+		[ "$who" = api ] || spin=(--zero-copy)
+		cmd=("$BIN/api" "$role" --iface "$dev" --mode "$mode" "${spin[@]}" "${at[@]}")
+		# Its source must not be done before the sink.
+		[ "$role" = sink ] || cmd+=(--seconds "$limit")
+		;;
 	feed:*) cmd=("$BIN/kernel_tcp" feed "${at[@]}") ;;
 	peer:web) cmd=(env "ADDR=$addr_b" "PORT=$port" "DIR=$LOGS/www" taskset -c "$cpu" sh -c "$peer") ;;
 	wrk:*)

@@ -144,6 +144,10 @@ rows_choices() {
 	if row engines 1500 web 'conns=64 engines=2' wrk:xtcp+balanced+engines=2 wrk:xtcp+balanced; then
 		compare 'HTTP to wrk, 2 engines on 2 queues' requests/s .rate wrk:xtcp+balanced+engines=2 '1 engine' '' wrk:xtcp+balanced
 	fi
+	if row api 1500 bulk "size=$(payload 1500)" api:api api:api-zc api-zc:api; then
+		compare 'bulk, every byte used, peek/consume' Gbit/s .gbps api:api-zc 'recv' '' api:api
+		compare 'bulk, every byte made, reserve/commit' Gbit/s .gbps api-zc:api 'send' '' api:api
+	fi
 	if wanted zero-copy; then
 		if n=$(bash "$here/zc_probe.sh" 2>/dev/null) && [ -n "$n" ]; then
 			skip_row "$(jq -r .row <<<"$n")" Gbit/s "$(jq -r .skip <<<"$n")"
