@@ -35,13 +35,14 @@ ok 'the other end lets go of it' in_b "$XTCP" detach -i vb
 send 'with TSO again' -4 "$B4" 7004
 le 'with TSO again: super-segments were sent' 20 "$(counted tx_supers)"
 
-# take WHAT OPTION...: from B's kernel to xtcp in A
+# take WHAT OPTION...: from B's kernel to xtcp in A, at $to
+to=$A4
 take() {
 	local what=$1
 	shift
 	spawn lis in_a "$XTCP" listen -i va --json -v "$@" 7005
 	wait_line "$LOGS/lis.err" listening 5
-	nc_send snd in_b "$A4" 7005 "$LOGS/data"
+	nc_send snd in_b "$to" 7005 "$LOGS/data"
 	wait_exit lis 10
 	eq "$what: xtcp listen succeeds" $? 0
 	wait_exit snd 5
@@ -53,6 +54,10 @@ take() {
 take 'preferring bulk' --prefer bulk
 match 'preferring bulk: generic XDP, and why' "$(cat "$LOGS/lis.err")" 'chose generic XDP: .*super-segments'
 le 'preferring bulk: super-segments arrive whole' "$(counted rx_frames)" 2500
+to=$A6
+take 'preferring bulk, IPv6' --prefer bulk
+le 'preferring bulk, IPv6: super-segments arrive whole' "$(counted rx_frames)" 2500
+to=$A4
 take 'preferring latency'
 match 'preferring latency: native XDP' "$(cat "$LOGS/lis.err")" 'native XDP'
 le 'preferring latency: every segment is a frame' 5500 "$(counted rx_frames)"
@@ -60,3 +65,11 @@ in_a "$XTCP" doctor -i va >"$LOGS/doctor"
 match 'the doctor tells what bulk takes' "$(grep 'auto, bulk' "$LOGS/doctor")" 'generic XDP: .*super-segments'
 match 'the doctor tells how bulk is sent' "$(grep '^ok *super-segments' "$LOGS/doctor")" 'past AF_XDP: TSO is on'
 not_ok 'what is neither is refused' in_a "$XTCP" listen -i va --prefer speed 7006
+
+for end in a b; do
+	"in_$end" ip link set "v$end" mtu 1400
+done
+send 'MTU 1400, IPv4' -4 "$B4" 7007
+le 'MTU 1400, IPv4: super-segments were sent' 20 "$(counted tx_supers)"
+send 'MTU 1400, IPv6' -6 "[$B6]" 7008
+le 'MTU 1400, IPv6: super-segments were sent' 20 "$(counted tx_supers)"
