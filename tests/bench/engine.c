@@ -105,7 +105,7 @@ static void host_steer(void *host, uint32_t addr_index, uint16_t port, bool owne
 	(void)listening;
 }
 
-static const struct host_ops ops = { host_route, host_neigh, host_reserve, host_release, host_steer };
+static const struct host_ops ops = { host_route, host_neigh, host_reserve, host_release, host_steer, NULL };
 
 /* ---- what lies between: what the XDP half says of a frame ---- */
 
