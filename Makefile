@@ -143,14 +143,15 @@ $(O)/obj/tests/%.o: tests/%.c Makefile
 $(O)/lib.list: FORCE
 	@mkdir -p $(@D); echo '$(LIB_OBJ)' | cmp -s - $@ || echo '$(LIB_OBJ)' > $@
 
+# Without what the link-time optimiser wants, which who links it would be made to use.
 $(LIBA): $(LIB_OBJ) $(O)/lib.list
 	$(call say,AR,$@)
-	$(Q)rm -f $@.$$$$; ar rcsD $@.$$$$ $(LIB_OBJ) && mv $@.$$$$ $@
+	$(Q)rm -f $@.$$$$; ar rcsD $@.$$$$ $(LIB_OBJ) && objcopy -D -w -R '.gnu.lto_*' -R '.gnu.debuglto_*' $@.$$$$ && mv $@.$$$$ $@
 
-# What is linked from, and the optimiser's flags: $(LTO_LDFLAGS), or nothing.
+# What it is made of, and the optimiser's flags: $(LTO_LDFLAGS), or nothing.
 define link
 $(call say,LD,$@)
-$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(or $(2),-fno-lto) -o $@.$$$$ $(1) && mv $@.$$$$ $@
+$(Q)mkdir -p $(@D) && $(CC) $(LDFLAGS) $(2) -o $@.$$$$ $(1) && mv $@.$$$$ $@
 endef
 
 $(LIBSO): $(LIB_OBJ) $(O)/lib.list user/api/libxtcp.map
@@ -163,8 +164,8 @@ $(O)/libxtcp-preload.so: $(PRELOAD_OBJ) $(LIBA) $(wildcard user/api/preload.map)
 	$(call link,-shared -Wl$(comma)--exclude-libs$(comma)ALL \
 		$(addprefix -Wl$(comma)--version-script=,$(wildcard user/api/preload.map)) $(PRELOAD_OBJ) $(LIBA) $(LDLIBS) -ldl)
 
-$(O)/xtcp: $(CLI_OBJ) $(LIBA)
-	$(call link,$(CLI_OBJ) $(LIBA) $(LDLIBS),$(LTO_LDFLAGS))
+$(O)/xtcp: $(CLI_OBJ) $(LIB_OBJ) $(O)/lib.list
+	$(call link,$(CLI_OBJ) $(LIB_OBJ) $(LDLIBS),$(LTO_LDFLAGS))
 
 comma := ,
 
@@ -186,8 +187,8 @@ $(BPFTEST_BIN): $(O)/tests/bpf/%: $(O)/obj/tests/bpf/%.o $(bpf_common) $(LIBA)
 $(SIM_BIN): $(call obj,$(SIM_SRC)) $(LIBA)
 	$(call link,$(filter %.o,$^) $(LIBA) $(LDLIBS))
 
-$(BENCH_BIN): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(LIBA)
-	$(call link,$< $(LIBA) $(LDLIBS),$(LTO_LDFLAGS))
+$(BENCH_BIN): $(O)/tests/bench/%: $(O)/obj/tests/bench/%.o $(LIB_OBJ) $(O)/lib.list
+	$(call link,$< $(LIB_OBJ) $(LDLIBS),$(LTO_LDFLAGS))
 
 # Programs that use the library name it here; the others are built even when the library does not build.
 $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_check \

@@ -5,7 +5,7 @@
  * while; when the port has no room left the pass ends and goes on next turn.
  *
  * An ACK alone, for something that the application is about to be told, waits until the next turn: by then the
- * application has answered or closed, and the ACK goes along. So a handshake, a request and a close cost no
+ * application has answered or closed, and the ACK goes along. So a request and a close cost no
  * frame of their own for it. It waits no longer: an application that says nothing costs it one turn.
  */
 #include "engine/private.h"
@@ -82,11 +82,14 @@ static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
 	return tcp_output_pending(&c->tcp) ? SENT_MORE : SENT_ALL;
 }
 
-/* Does the ACK that is all it has to send wait for the application? */
+/*
+ * Does the ACK that is all it has to send wait for the application? That of the handshake does not: three segments are what
+ * everybody expects to see, and the peer's application is told the sooner.
+ */
 static bool ack_waits(const struct conn *c)
 {
-	return c->tcp.events && (c->life & (CONN_APP | CONN_QUEUED)) && !(c->life & CONN_WAITED) &&
-	       tcp_ack_can_wait(&c->tcp);
+	return c->tcp.events && !(c->tcp.events & TCP_EV_OPEN) && (c->life & (CONN_APP | CONN_QUEUED)) &&
+	       !(c->life & CONN_WAITED) && tcp_ack_can_wait(&c->tcp);
 }
 
 static void append(struct engine *e, struct list *l, uint32_t ref)

@@ -19,7 +19,7 @@
 #include "lib/fail.h"
 #include "xtcp/wire.h"
 
-#define SNAPLEN 262144	/* bytes, libpcap's usual maximum */
+#define SNAPLEN 262144 /* bytes, libpcap's usual maximum */
 
 struct pcap_tap {
 	pcap_t *dead;

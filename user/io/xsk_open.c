@@ -271,9 +271,8 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	if (conf->gso && !x->zero_copy) /* without it every segment is a frame of its own */
 		x->gso_fd = gso_open(conf->ifname, conf->ifindex);
 	if (info)
-		*info = (struct xsk_info){
-			x->zero_copy, x->multi_buffer, true, conf->queue, conf->queues, x->gso_fd >= 0
-		};
+		*info = (struct xsk_info){ x->zero_copy, x->multi_buffer, true,
+					   conf->queue,	 conf->queues,	  x->gso_fd >= 0 };
 	*out = &x->port;
 	return 0;
 

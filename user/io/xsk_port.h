@@ -42,7 +42,7 @@ struct xsk_port {
 	bool multi_buffer;
 	struct xsk_ring_prod tx; /* of queue 0 */
 	struct xsk_ring_cons comp;
-	int gso_fd;	    /* super-segments leave by it; -1: none do */
+	int gso_fd;	      /* super-segments leave by it; -1: none do */
 	uint64_t rx_too_long; /* frames of more than IO_MAX_FRAGS fragments, dropped */
 	struct xsk_umem *umem;
 	struct xsk_queue q[];
