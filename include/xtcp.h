@@ -263,6 +263,10 @@ struct xtcp_event {
  * One turn without waiting: receive a burst, run input, timers, output, transmit. Returns the number
  * of events now ready, or -ENODEV when the interface has been removed. A link that is
  * down is no error: it is waited for.
+ *
+ * An acknowledgement with nothing else to send, of text or a FIN that an event has just told of, waits until the next turn, so that
+ * the answer can carry it: who takes long over his events delays it by as much. Holes, every second full segment, and the
+ * handshake are acknowledged at once.
  */
 int xtcp_turn(struct xtcp *x);
 

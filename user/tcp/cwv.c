@@ -73,6 +73,15 @@ static void judge(struct tcp_conn *c, struct tcp_cwv *v, uint32_t now, bool unus
 	pacer_choose(c);
 }
 
+/*
+ * The phase goes on: no larger sample has come since it was last judged, cwnd has at most grown, and it is not time to age. What
+ * makes cwnd smaller ends the phase itself.
+ */
+static bool goes_on(const struct tcp_cwv *v, uint32_t now)
+{
+	return v->unvalidated && now - v->since <= NVP_TICKS;
+}
+
 void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited)
 {
 	struct tcp_cwv *v;
@@ -90,6 +99,8 @@ void cwv_ack(struct tcp_conn *c, const struct ack_info *a, bool app_limited)
 		v->round_end = c->snd_nxt;
 	if (!peak_stays(&v->pipe, now, period(c), a->rs.delivered))
 		peak_put(&v->pipe, now, period(c), a->rs.delivered);
+	else if (goes_on(v, now))
+		return;
 	if (v->unvalidated || (over && app_limited)) /* nothing else ends the validated phase */
 		judge(c, v, now, over && app_limited, now);
 }
@@ -100,7 +111,8 @@ bool cwv_restart(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 
 	if (env->conf.idle_restart || !v->pipe.count)
 		return tcp_restart_window(c, now_ns);
-	judge(c, v, ticks(now_ns), true, ticks(c->last_tx_ns));
+	if (!goes_on(v, ticks(now_ns)))
+		judge(c, v, ticks(now_ns), true, ticks(c->last_tx_ns));
 	if (v->unvalidated)
 		pacer_credit(c, tcp_initial_window(c->mss));
 	return false;
