@@ -311,23 +311,30 @@ static void put_back(struct raw *r, uint64_t addr)
 /* --- Roles --- */
 
 /* Frames go out again from the chunks in which they came. */
-static int run_echo(struct raw *r)
+/* Every frame is answered in its own chunk, until told to stop; answer: true if it put one into the ring. */
+static int run_answering(struct raw *r, bool (*answer)(struct raw *r, const struct got *got))
 {
 	struct got got[BURST];
-	uint32_t i, n;
+	uint32_t i, n, sent;
 
 	bench_ready();
 	while (!bench_stop) {
 		n = RING - r->in_tx < BURST ? 0 : rx_burst(r, got, BURST);
-		for (i = 0; i < n; i++)
-			tx_desc(r, got[i].addr, got[i].len, got[i].contd ? XDP_PKT_CONTD : 0);
-		if (n)
-			xsk_ring_prod__submit(&r->tx, n);
+		for (i = sent = 0; i < n; i++)
+			sent += answer(r, &got[i]);
+		if (sent)
+			xsk_ring_prod__submit(&r->tx, sent);
 		if (r->in_tx)
 			kick(r);
 		refill(r);
 	}
 	return 0;
+}
+
+static bool echo(struct raw *r, const struct got *got)
+{
+	tx_desc(r, got->addr, got->len, got->contd ? XDP_PKT_CONTD : 0);
+	return true;
 }
 
 static void send_many(struct raw *r, uint32_t frames, uint32_t len)
@@ -427,23 +434,9 @@ static uint64_t next_step(struct raw *r, const struct got *got)
 	return step;
 }
 
-static int run_answer(struct raw *r)
+static bool answer_step(struct raw *r, const struct got *got)
 {
-	struct got got[BURST];
-	uint32_t i, n, sent;
-
-	bench_ready();
-	while (!bench_stop) {
-		n = RING - r->in_tx < BURST ? 0 : rx_burst(r, got, BURST);
-		for (i = sent = 0; i < n; i++)
-			sent += next_step(r, &got[i]) != STEPS;
-		if (sent)
-			xsk_ring_prod__submit(&r->tx, sent);
-		if (r->in_tx)
-			kick(r);
-		refill(r);
-	}
-	return 0;
+	return next_step(r, got) != STEPS;
 }
 
 /* Begin exchanges. Returns how many there was room for. */
@@ -573,11 +566,11 @@ int main(int argc, char **argv)
 	b.spin = true;
 	open_raw(&r, &b);
 	if (!strcmp(b.role, "echo"))
-		return run_echo(&r);
+		return run_answering(&r, echo);
 	if (!strcmp(b.role, "ping"))
 		return run_ping(&r);
 	if (!strcmp(b.role, "answer"))
-		return run_answer(&r);
+		return run_answering(&r, answer_step);
 	if (!strcmp(b.role, "crr"))
 		return run_crr(&r);
 	if (!strcmp(b.role, "sink") || !strcmp(b.role, "drain"))

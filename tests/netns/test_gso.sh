@@ -35,6 +35,21 @@ ok 'the other end lets go of it' in_b "$XTCP" detach -i vb
 send 'with TSO again' -4 "$B4" 7004
 le 'with TSO again: super-segments were sent' 20 "$(counted tx_supers)"
 
+# A transfer that is under way when the device loses TSO goes on in frames.
+spawn sink in_b sh -c 'exec nc -4 -l 7010 >/dev/null' </dev/null
+wait_listen in_b 7010
+spawn src in_a sh -c "timeout 3 cat /dev/zero | '$XTCP' connect -i va --json $B4:7010"
+sleep 1
+ok 'under way: the other end gets native XDP' in_b "$XTCP" attach -i vb --mode native
+wait_exit src 10
+eq 'under way: the transfer goes on' $? 0
+cp "$LOGS/src.out" "$LOGS/cli.out"
+cp "$LOGS/src.err" "$LOGS/cli.err"
+le 'under way: super-segments first' 200 "$(counted tx_supers)"
+le 'under way: then a frame for each segment' 5000 $(($(counted tx_frames) - $(counted tx_supers)))
+stop sink
+in_b "$XTCP" detach -i vb
+
 # take WHAT OPTION...: from B's kernel to xtcp in A, at $to
 to=$A4
 take() {

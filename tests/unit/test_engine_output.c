@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* test_engine_output.c - engine/output.c: the output pass, its budget, a full transmit ring, fairness. */
 #include "engine_kit.h"
+#include <errno.h>
 
 static uint64_t listener, conn[8], peer[8];
 
@@ -73,6 +74,40 @@ static void test_output_bulk_goes_as_super_segments(void **state)
 	assert_true(stat_of(0, out_segs) > 400000 / 1460);
 	assert_true(stat_of(0, tx_frames) < stat_of(0, out_segs) / 2);
 	assert_int_equal(stat_of(0, retrans_segs) + stat_of(1, in_ooo) + stat_of(1, in_csum) + kp->side[0].port.bad, 0);
+}
+
+static struct io_port_ops full_ops;
+static int (*sends_super)(struct io_port *, const struct io_pkt *, const struct io_gso *);
+static uint32_t supers;
+
+/* The kernel's buffer is full: every third is refused. */
+static int refuse_some(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how)
+{
+	return supers++ % 3 == 2 ? -ENOBUFS : sends_super(port, pkt, how);
+}
+
+/* What the kernel does not take is lost as in a network: counted, and sent again. */
+static void test_output_refused_super_segments_are_sent_again(void **state)
+{
+	struct io_port *port;
+	uint64_t at = 0;
+
+	join(1);
+	port = &kp->side[0].port.port;
+	port->gso_bytes = 65280;
+	full_ops = *port->ops;
+	sends_super = full_ops.tx_gso;
+	full_ops.tx_gso = refuse_some;
+	port->ops = &full_ops;
+	kit_send(0, conn[0], 200000);
+	for (int i = 0; i < 20000 && at < 200000; i++) {
+		pair_turn(kp);
+		kp->now += 1000000;
+		kit_receive(1, peer[0], &at);
+	}
+	assert_int_equal(at, 200000);
+	assert_true(stat_of(0, tx_supers_lost) > 0);
+	assert_true(stat_of(0, retrans_segs) > 0);
 }
 
 static void test_output_small_ring_serves_all_in_turn(void **state)
@@ -244,10 +279,16 @@ static void test_output_addresses_follow_the_destination(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_output_small_ring_keeps_all_in_order),    TEST(test_output_bulk_goes_as_super_segments),
-		TEST(test_output_small_ring_serves_all_in_turn),    TEST(test_output_full_ring_comes_back_soon),
-		TEST(test_output_full_ring_holds_up_no_events),	    TEST(test_output_few_free_chunks_are_no_loss),
-		TEST(test_output_bulk_gives_way_to_others),	    TEST(test_output_turn_has_a_budget),
+		TEST(test_output_small_ring_keeps_all_in_order),
+		TEST(test_output_bulk_goes_as_super_segments),
+		TEST(test_output_small_ring_keeps_all_in_order),
+		TEST(test_output_refused_super_segments_are_sent_again),
+		TEST(test_output_small_ring_serves_all_in_turn),
+		TEST(test_output_full_ring_comes_back_soon),
+		TEST(test_output_full_ring_holds_up_no_events),
+		TEST(test_output_few_free_chunks_are_no_loss),
+		TEST(test_output_bulk_gives_way_to_others),
+		TEST(test_output_turn_has_a_budget),
 		TEST(test_output_addresses_follow_the_destination),
 	};
 

@@ -201,13 +201,10 @@ void conn_unhash(struct engine *e, uint32_t ref)
 
 /* ---- after a change ---- */
 
-void conn_dirty(struct engine *e, uint32_t ref)
+void conn_append(struct engine *e, struct list *l, uint32_t ref)
 {
 	struct conn *c = conn_at(e, ref);
-	struct list *l = &e->r->dirty;
 
-	if (c->life & CONN_DIRTY)
-		return;
 	c->life |= CONN_DIRTY;
 	c->dirty_next = 0;
 	if (l->tail)
@@ -216,6 +213,12 @@ void conn_dirty(struct engine *e, uint32_t ref)
 		l->head = ref;
 	l->tail = ref;
 	l->count++;
+}
+
+void conn_dirty(struct engine *e, uint32_t ref)
+{
+	if (!(conn_at(e, ref)->life & CONN_DIRTY))
+		conn_append(e, &e->r->dirty, ref);
 }
 
 void conn_ready(struct engine *e, uint32_t ref)

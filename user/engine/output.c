@@ -12,6 +12,7 @@
 
 #define CONN_SEGMENTS 64  /* of one connection before the next has its turn */
 #define PASS_SEGMENTS 512 /* of one turn, so that receiving is not starved */
+#define SUPER_SEGMENTS 8  /* a super-segment takes about as long as so many */
 
 enum sent { SENT_ALL, SENT_MORE, SENT_NO_ROOM };
 
@@ -62,18 +63,19 @@ static void fill_l2(const struct engine *e, const struct conn *c, uint8_t l2[WIR
 
 static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
 {
-	uint32_t max = *budget < CONN_SEGMENTS ? *budget : CONN_SEGMENTS;
+	uint32_t left = *budget < CONN_SEGMENTS ? *budget : CONN_SEGMENTS, cost;
 	uint8_t l2[WIRE_ETH_LEN];
 	bool usable = dst_usable(e, c->dst);
 
 	fill_l2(e, c, l2);
 	e->env.gso_bytes = usable && dst_takes_supers(e, c->dst) ? e->port->gso_bytes : 0;
-	for (uint32_t n = 0; n < max; n++) {
+	for (; left; left -= cost, *budget -= cost) {
 		if (!room(e))
 			return SENT_NO_ROOM;
 		if (!tcp_output(&e->env, &c->tcp, &e->seg, e->r->now_ns))
 			return SENT_ALL;
-		(*budget)--;
+		cost = e->seg.gso_size ? SUPER_SEGMENTS : 1;
+		cost = cost < left ? cost : left;
 		if (usable)
 			send_seg(e, c, l2);
 		else
@@ -90,20 +92,6 @@ static bool ack_waits(const struct conn *c)
 {
 	return c->tcp.events && !(c->tcp.events & TCP_EV_OPEN) && (c->life & (CONN_APP | CONN_QUEUED)) &&
 	       !(c->life & CONN_WAITED) && tcp_ack_can_wait(&c->tcp);
-}
-
-static void append(struct engine *e, struct list *l, uint32_t ref)
-{
-	struct conn *c = conn_at(e, ref);
-
-	c->life |= CONN_DIRTY;
-	c->dirty_next = 0;
-	if (l->tail)
-		conn_at(e, l->tail)->dirty_next = ref;
-	else
-		l->head = ref;
-	l->tail = ref;
-	l->count++;
 }
 
 /* They come first in the next turn. */
@@ -153,7 +141,7 @@ void output_pass(struct engine *e)
 			if (ack_waits(c)) {
 				c->life |= CONN_WAITED;
 				if (conn_settle(e, ref))
-					append(e, &later, ref);
+					conn_append(e, &later, ref);
 				continue;
 			}
 			sent = blocked ? SENT_NO_ROOM : send_conn(e, c, &budget);

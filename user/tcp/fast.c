@@ -109,15 +109,8 @@ bool fast_output(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, u
 		return false;
 	if (c->ecn.ce_acks || c->ecn.marks || c->ecn.flags & (TCP_E_ECHO | TCP_E_HANDSHAKE))
 		return false;
-	out->seq = c->snd_nxt;
-	out->flags = TCP_ACK;
+	segment_begin(c, out, c->snd_nxt, TCP_ACK);
 	out->ack = c->rcv_nxt;
-	out->urg = 0;
-	out->len = 0;
-	out->gso_size = 0;
-	out->nspans = 0;
-	out->tclass = c->tclass;
-	out->ttl = c->ttl;
 	options_put_ts(c, out, now_ns);
 	delack_sent(c);
 	out->wnd = recvq_announce(env, c);

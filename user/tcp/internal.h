@@ -549,6 +549,20 @@ enum {
 };
 #define OPT_EXP_FASTOPEN 0xf989u /* what OPT_EXP is for (RFC 7413 9) */
 
+/* A segment without text, whose options, acknowledgement and window are to follow. */
+static inline void segment_begin(const struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint16_t flags)
+{
+	out->seq = seq;
+	out->flags = flags;
+	out->ack = 0;
+	out->urg = 0;
+	out->len = 0;
+	out->gso_size = 0;
+	out->nspans = 0;
+	out->tclass = c->tclass;
+	out->ttl = c->ttl;
+}
+
 /* Options of an outgoing segment into out->opt; SACK blocks only as far as room bytes go. */
 void options_syn(const struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint64_t now_ns);
 void options_put(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t room, uint64_t now_ns);

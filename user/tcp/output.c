@@ -25,15 +25,7 @@ static uint16_t syn_window(const struct tcp_env *env, const struct tcp_conn *c, 
 static void fill(struct tcp_env *env, struct tcp_conn *c, struct tcp_seg *out, uint32_t seq, uint16_t flags,
 		 uint32_t len, uint64_t now_ns)
 {
-	out->seq = seq;
-	out->flags = flags;
-	out->ack = 0;
-	out->urg = 0;
-	out->len = 0;
-	out->gso_size = 0;
-	out->nspans = 0;
-	out->tclass = c->tclass;
-	out->ttl = c->ttl;
+	segment_begin(c, out, seq, flags);
 	if (flags & TCP_SYN)
 		options_syn(env, c, out, now_ns);
 	else
