@@ -233,8 +233,7 @@ static void test_check_ports_have_holders(void **state)
 
 	assert_true(r->pool_ports > 0);
 	broken(0, r->port_refs, r->port_refs - 1, "ports: references and holders disagree");
-	broken(0, port_use(eng(0), r->port_pool[0].addr_index, r->port_pool[0].port)->pooled, 0,
-	       "ports: a pooled port does not know it");
+	broken(0, port_use(eng(0), 0, *port_pooled(r, 0, 0))->pooled, 0, "ports: a pooled port does not know it");
 	broken(1, listener_at(eng(1), 1)->covers, 1, "ports: references and holders disagree");
 }
 

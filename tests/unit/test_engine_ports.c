@@ -131,14 +131,34 @@ static void test_ports_pool_clear_spares_other_addresses(void **state)
 	}
 	port_pool_clear(eng(0), 1);
 	assert_int_equal(eng(0)->r->pool_ports, 10);
-	for (uint32_t i = 0; i < 10; i++)
-		assert_int_equal(eng(0)->r->port_pool[i].addr_index, 1);
+	assert_int_equal(eng(0)->r->port_pool[0].count, 0);
+	assert_int_equal(eng(0)->r->port_pool[1].count, 10);
 	for (uint32_t i = 0; i < 20; i++)
 		assert_int_equal(side()->owned[40000 + i], i % 2 ? 2 : 0);
 	check_engines();
 	engine_host_addr(eng(0), kit_addr(0, 1), 1, false); /* an address that goes takes its ports along */
 	assert_int_equal(eng(0)->r->pool_ports, 0);
 	check_engines();
+}
+
+/* Blocks that one address gives back serve it again, or the others. */
+static void test_ports_pool_blocks_come_back(void **state)
+{
+	for (int round = 0; round < 80; round++) { /* more blocks in all than there are */
+		for (uint32_t i = 1; i <= 2 * (REGION_PORT_BLOCK + 50); i++) {
+			if (round && i % 2)
+				continue; /* address 1 keeps what it has */
+			assert_int_equal(port_take(eng(0), i % 2, (uint16_t)i), 0);
+			port_pool_add(eng(0), i % 2, (uint16_t)i);
+			port_give(eng(0), i % 2, (uint16_t)i);
+		}
+		assert_int_equal(eng(0)->r->pool_ports, 2 * (REGION_PORT_BLOCK + 50));
+		for (uint32_t i = 0; i < REGION_PORT_BLOCK + 50; i++)
+			assert_int_equal(*port_pooled(eng(0)->r, 1, i), 2 * i + 1);
+		check_engines();
+		port_pool_clear(eng(0), 1);
+		assert_int_equal(eng(0)->r->pool_ports, REGION_PORT_BLOCK + 50);
+	}
 }
 
 static void test_ports_pool_full_keeps_no_more(void **state)
@@ -166,6 +186,7 @@ int main(void)
 		TEST(test_ports_listening_bit_follows_the_listeners),
 		TEST(test_ports_pool_holds_one_reference_each),
 		TEST(test_ports_pool_clear_spares_other_addresses),
+		TEST(test_ports_pool_blocks_come_back),
 		TEST(test_ports_pool_full_keeps_no_more),
 	};
 

@@ -38,38 +38,34 @@ static bool tuple_free(struct engine *e, const struct tcp_open *o, uint16_t lpor
 	return true;
 }
 
-/*
- * To one destination the ports of the pool are used in turn, from a secret place on: the port that comes next is the one
- * that has rested longest, so it has left TIME-WAIT if any has (RFC 6056 3.3.4; the pool is in random order besides).
- */
-static uint32_t pool_begin(struct engine *e, const struct tcp_open *o)
-{
-	uint32_t hash = demux_hash(e, &o->laddr, &o->raddr, 0, o->rport);
-
-	return hash / REGION_PORT_NEXT + e->r->port_next[hash % REGION_PORT_NEXT]++;
-}
-
 /* Would the answers come to our queue? */
 static bool fits(const struct engine *e, const struct tcp_open *o, uint16_t lport)
 {
 	return !e->ops->own_queue || e->ops->own_queue(e->host, &o->laddr, &o->raddr, wire_swap16(lport), o->rport);
 }
 
-/* A pooled port whose four-tuple is free, with one more reference; 0: none among those tried. */
+/*
+ * A pooled port whose four-tuple is free, with one more reference; 0: none among those tried.
+ *
+ * To one destination the ports of the pool are used in turn, from a secret place on: the port that comes next is the one
+ * that has rested longest, so it has left TIME-WAIT if any has (RFC 6056 3.3.4; the pool is in random order besides). What is passed
+ * over is not looked at again until its turn comes.
+ */
 static uint16_t pooled(struct engine *e, const struct tcp_open *o, uint32_t index, uint32_t tries, bool must_fit)
 {
-	struct region *r = e->r;
-	uint32_t n = r->pool_ports, at;
+	uint32_t n = e->r->port_pool[index].count, hash = demux_hash(e, &o->laddr, &o->raddr, 0, o->rport), at;
+	uint32_t *next = &e->r->port_next[hash % REGION_PORT_NEXT];
 
 	if (!n)
 		return 0;
-	at = pool_begin(e, o) % n;
+	at = (hash / REGION_PORT_NEXT + *next) % n;
 	for (uint32_t i = 0; i < n && i < tries; i++, at = at + 1 == n ? 0 : at + 1) {
-		const struct pooled_port *p = &r->port_pool[at];
+		uint16_t port = *port_pooled(e->r, index, at);
 
-		if (p->addr_index != index || (must_fit && !fits(e, o, p->port)) || !tuple_free(e, o, p->port))
+		++*next;
+		if ((must_fit && !fits(e, o, port)) || !tuple_free(e, o, port))
 			continue;
-		return port_take(e, index, p->port) ? 0 : p->port;
+		return port_take(e, index, port) ? 0 : port;
 	}
 	return 0;
 }
@@ -94,7 +90,7 @@ static int choose_port(struct engine *e, const struct tcp_open *o, uint32_t inde
 	uint16_t port = 0;
 	int fresh = -EAGAIN;
 
-	if (e->r->pool_ports >= REGION_PORT_FRESH)
+	if (e->r->port_pool[index].count >= REGION_PORT_FRESH)
 		port = pooled(e, o, index, POOL_TRIES, true);
 	if (port)
 		return port;

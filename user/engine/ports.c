@@ -85,36 +85,74 @@ void port_listen(struct engine *e, uint32_t index, uint16_t port, int change)
 	steer(e, index, port);
 }
 
+/* The number of a block that was nobody's, or -1. */
+static int take_block(struct region *r)
+{
+	for (uint32_t w = 0; w < REGION_PORT_BLOCKS / 64; w++) {
+		int bit = __builtin_ffsll((long long)~r->pool_blocks[w]) - 1;
+
+		if (bit < 0)
+			continue;
+		r->pool_blocks[w] |= 1ull << bit;
+		return (int)w * 64 + bit;
+	}
+	return -1;
+}
+
 /* Keep a port, which has a reference already, for coming connects. */
 void port_pool_add(struct engine *e, uint32_t index, uint16_t port)
 {
 	struct port_use *u = port_use(e, index, port);
 	struct region *r = e->r;
+	struct port_pool *p = &r->port_pool[index];
+	int block;
 
-	if (r->pool_ports == REGION_PORT_POOL || u->pooled)
+	if (u->pooled)
 		return;
+	if (p->count % REGION_PORT_BLOCK == 0) {
+		block = take_block(r);
+		if (block < 0)
+			return;
+		p->block[p->count / REGION_PORT_BLOCK] = (uint8_t)block;
+	}
+	*port_pooled(r, index, p->count++) = port;
 	u->pooled = 1;
 	u->refs++;
 	r->port_refs++;
-	r->port_pool[r->pool_ports++] = (struct pooled_port){ .port = port, .addr_index = (uint16_t)index };
+	r->pool_ports++;
+}
+
+static void clear_pool(struct engine *e, uint32_t index)
+{
+	struct region *r = e->r;
+	struct port_pool *p = &r->port_pool[index];
+
+	while (p->count) {
+		uint16_t port = *port_pooled(r, index, --p->count);
+		uint32_t block = p->block[p->count / REGION_PORT_BLOCK];
+
+		if (p->count % REGION_PORT_BLOCK == 0)
+			r->pool_blocks[block / 64] &= ~(1ull << block % 64);
+		r->pool_ports--;
+		port_use(e, index, port)->pooled = 0;
+		port_give(e, index, port);
+	}
 }
 
 /* Give up the pooled ports of these addresses. */
 void port_pool_clear(struct engine *e, uint64_t indices)
 {
-	struct region *r = e->r;
+	for (uint32_t index = 0; index < XTCP_MAX_ADDRS; index++)
+		if (indices >> index & 1)
+			clear_pool(e, index);
+}
 
-	for (uint32_t i = 0; i < r->pool_ports;) {
-		struct pooled_port p = r->port_pool[i];
-
-		if (!(indices >> p.addr_index & 1)) {
-			i++;
-			continue;
-		}
-		r->port_pool[i] = r->port_pool[--r->pool_ports];
-		port_use(e, p.addr_index, p.port)->pooled = 0;
-		port_give(e, p.addr_index, p.port);
-	}
+static bool pool_knows(struct engine *e, uint32_t index)
+{
+	for (uint32_t i = 0; i < e->r->port_pool[index].count; i++)
+		if (!port_use(e, index, *port_pooled(e->r, index, i))->pooled)
+			return false;
+	return true;
 }
 
 /* Each reference has its holder. */
@@ -128,8 +166,8 @@ const char *port_check(struct engine *e)
 	for (uint32_t ref = 1; ref <= r->listeners.fresh; ref++)
 		if (listener_at(e, ref)->kind)
 			held += (uint64_t)__builtin_popcountll(listener_at(e, ref)->covers);
-	for (uint32_t i = 0; i < r->pool_ports; i++)
-		if (!port_use(e, r->port_pool[i].addr_index, r->port_pool[i].port)->pooled)
+	for (uint32_t index = 0; index < XTCP_MAX_ADDRS; index++)
+		if (!pool_knows(e, index))
 			return "ports: a pooled port does not know it";
 	return held == r->port_refs ? NULL : "ports: references and holders disagree";
 }

@@ -162,6 +162,12 @@ void port_give(struct engine *e, uint32_t index, uint16_t port);
 void port_listen(struct engine *e, uint32_t index, uint16_t port, int change);
 void port_pool_add(struct engine *e, uint32_t index, uint16_t port);
 void port_pool_clear(struct engine *e, uint64_t indices);
+/* The address's pooled port number i, below its count. */
+static inline uint16_t *port_pooled(struct region *r, uint32_t index, uint32_t i)
+{
+	return &r->pool_port[r->port_pool[index].block[i / REGION_PORT_BLOCK] * REGION_PORT_BLOCK +
+			     i % REGION_PORT_BLOCK];
+}
 const char *port_check(struct engine *e);
 
 /* ---- pressure.c ---- */

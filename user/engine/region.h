@@ -17,8 +17,10 @@
 #define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
 #define REGION_VERSION 1
 #define REGION_PORT_POOL 32768 /* local ports kept reserved for coming connects */
-#define REGION_PORT_NEXT 64    /* a power of two */
-#define REGION_PORT_FRESH 64   /* below so many, a new random port is preferred */
+#define REGION_PORT_BLOCK 256  /* ... of one address each */
+#define REGION_PORT_BLOCKS (REGION_PORT_POOL / REGION_PORT_BLOCK)
+#define REGION_PORT_NEXT 4096 /* a power of two */
+#define REGION_PORT_FRESH 64  /* below so many, a new random port is preferred */
 
 /* ---- pools: references are index + 1 ---- */
 
@@ -105,9 +107,10 @@ struct port_use {	    /* of one address index and port */
 	uint16_t pooled;    /* of which the pool */
 };
 
-struct pooled_port {
-	uint16_t port; /* host order */
-	uint16_t addr_index;
+/* Ports of one address that are kept reserved for coming connects (ports.c): in blocks of region.pool_port. */
+struct port_pool {
+	uint32_t count;
+	uint8_t block[REGION_PORT_BLOCKS];
 };
 
 /* ---- TCP MD5 signatures (md5.c) ---- */
@@ -166,8 +169,10 @@ struct region {
 	uint32_t ao_strict; /* TCP-AO for which there is no key is not ignored: the segment is dropped */
 	struct ao_mkt ao_mkt[REGION_AO_KEYS]; /* oldest first */
 	uint32_t ao_keys;		      /* in use */
-	uint32_t pool_ports;		      /* entries of port_pool in use */
-	struct pooled_port port_pool[REGION_PORT_POOL];
+	uint32_t pool_ports;		      /* of all addresses */
+	struct port_pool port_pool[XTCP_MAX_ADDRS];
+	uint64_t pool_blocks[REGION_PORT_BLOCKS / 64]; /* bit n: block n is some address's */
+	uint16_t pool_port[REGION_PORT_POOL];	       /* host order */
 	uint32_t port_next[REGION_PORT_NEXT]; /* where in the pool a connect to such a destination begins (connect.c) */
 	/* memory (pressure.c) */
 	uint64_t mem_pass_ns;  /* not before then again */
