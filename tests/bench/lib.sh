@@ -258,11 +258,7 @@ prepare() {
 	[ "$family" = 4 ] || addr_b=$B6
 	sources "${2:-0}" | tr ',' '\n' | sed -E "/./s,(.*),address add \\1/$([ "$family" = 4 ] && echo 24 || echo '64 nodad') dev va," |
 		sed 's/\(.*\) nodad dev va/\1 dev va nodad/' >"$batch"
-	if [ -s "$batch" ]; then
-		in_a ip -batch "$batch"
-		# Few local ports, each used towards many ports: every one is held in the kernel by a descriptor, and there may be 20,000.
-		in_a sysctl -qw net.ipv4.ip_local_port_range='10000 17999'
-	fi
+	[ ! -s "$batch" ] || in_a ip -batch "$batch"
 	if [ "${3:-1}" -gt 1 ]; then
 		in_a ethtool -L va rx "$3" tx "$3" && in_b ethtool -L vb rx "$3" tx "$3"
 	fi

@@ -57,12 +57,12 @@ watch_idle() {
 }
 
 rows_many() {
-	local n held=xtcp:xtcp:kind=hold,conns=$million,inflight=64,active=100,ports=256,sources=2,patience=60 watch=''
+	local n held=xtcp:xtcp:kind=hold,conns=$million,inflight=64,active=100,ports=64,sources=8,patience=60 watch=''
 	n=$(sed -E ':a; s/([0-9])([0-9]{3})($|,)/\1,\2\3/; ta' <<<"$million")
 	if row rr-1000000 1500 rr 'size=64 conns=64' $held xtcp:xtcp; then
 		compare "64 B request/response, $n connections" requests/s .rate $held 'itself at 64 connections' '>= 0.65' xtcp:xtcp
 		bound "memory of an idle connection, $n of them" bytes \
-			'[.bytes_per_connection, .server.bytes_per_connection] | max' $held 'a limit of 700 bytes' '<= 1' 700
+			'[.bytes_per_connection, .server.idle_bytes_per_connection] | max' $held 'a limit of 700 bytes' '<= 1' 700
 		bare "opening $n connections" connections/s .open_rate $held
 	fi
 	watch=watch_idle

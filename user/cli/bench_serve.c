@@ -27,6 +27,7 @@ struct serve {
 	uint64_t region_then;
 	uint64_t conns, resets, errors, bytes_in, bytes_out; /* a client that has measured ends with resets */
 	uint32_t open, peak;
+	double idle_bytes; /* memory of a connection when the first request came: until then all were idle */
 };
 
 /* Of a connection whose answers are not its requests. */
@@ -158,14 +159,26 @@ static void accept_all(struct serve *b, xtcp_listener l)
 	}
 }
 
+/* The memory of the region that a connection took, with its share of all tables. */
+static double bytes_each(const struct serve *b)
+{
+	struct xtcp_engine_info i;
+
+	xtcp_engine_info(b->x, &i);
+	return b->peak ? (double)(i.region_bytes - b->region_then + i.map_bytes) / b->peak : 0;
+}
+
 static void take_event(struct serve *b, const struct xtcp_event *ev)
 {
 	if (ev->events & XTCP_EV_ACCEPT)
 		accept_all(b, ev->handle);
 	else if (ev->events & XTCP_EV_ERROR)
 		drop(b, ev->handle, ev->error);
-	else if (ev->events & (XTCP_EV_READABLE | XTCP_EV_WRITABLE | XTCP_EV_PEER_FIN))
+	else if (ev->events & (XTCP_EV_READABLE | XTCP_EV_WRITABLE | XTCP_EV_PEER_FIN)) {
+		if (!b->bytes_in)
+			b->idle_bytes = bytes_each(b);
 		use(b, ev->handle, ev->user, ev->events);
+	}
 }
 
 static int listen_on(struct serve *b)
@@ -202,14 +215,6 @@ static int serve_until_stopped(struct serve *b, const struct bench_window *w)
 	return EXIT_DONE;
 }
 
-static double bytes_each(const struct serve *b)
-{
-	struct xtcp_engine_info i;
-
-	xtcp_engine_info(b->x, &i);
-	return b->peak ? (double)(i.region_bytes - b->region_then + i.map_bytes) / b->peak : 0;
-}
-
 static void tell(const struct serve *b)
 {
 	uint64_t requests = b->bytes_in / b->o->size;
@@ -223,13 +228,13 @@ static void tell(const struct serve *b)
 		return;
 	}
 	report_json(report_summary_to(&b->o->conf),
-		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:o}", "role", "serve",
+		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:o}", "role", "serve",
 			      "connections", (json_int_t)b->conns, "peak_connections", (json_int_t)b->peak, "size",
 			      (json_int_t)b->o->size, "response", (json_int_t)b->o->response, "requests",
 			      (json_int_t)requests, "resets", (json_int_t)b->resets, "errors", (json_int_t)b->errors,
 			      "bytes_in", (json_int_t)b->bytes_in, "bytes_out", (json_int_t)b->bytes_out,
-			      "bytes_per_connection", bytes_each(b), "cpu_s", cpu_s, "counters",
-			      report_counters(b->x)));
+			      "bytes_per_connection", bytes_each(b), "idle_bytes_per_connection", b->idle_bytes,
+			      "cpu_s", cpu_s, "counters", report_counters(b->x)));
 }
 
 int bench_serve(struct session *s, const struct opts *o)
