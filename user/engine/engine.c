@@ -141,8 +141,11 @@ static void run_timers(struct engine *e, uint64_t to)
 	while ((ref = wheel_pop(&e->r->wheel, &e->timers, to))) {
 		struct conn *c = conn_at(e, ref);
 
-		if (tcp_deadline(&c->tcp) <= e->r->now_ns)
-			expire(e, c);
+		if (tcp_deadline(&c->tcp) > e->r->now_ns) { /* it has moved meanwhile */
+			conn_arm(e, ref);
+			continue;
+		}
+		expire(e, c);
 		conn_dirty(e, ref); /* settling arms it again */
 	}
 }

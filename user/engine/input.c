@@ -167,9 +167,7 @@ static void prefetch_rest(const struct engine *e, uint32_t ref)
 	cold = (const uint8_t *)&e->colds[ref - 1];
 	for (size_t at = 128; at < sizeof(struct conn); at += 64)
 		__builtin_prefetch(c + at);
-	for (size_t at = 0; at < offsetof(struct tcp_cold, cc_state); at += 64)
-		__builtin_prefetch(cold + at);
-	for (size_t at = offsetof(struct tcp_cold, reorder); at < sizeof(struct tcp_cold); at += 64)
+	for (size_t at = 0; at <= offsetof(struct tcp_cold, records); at += 64)
 		__builtin_prefetch(cold + at);
 }
 

@@ -257,8 +257,9 @@ void conn_after_input(struct engine *e, uint32_t ref)
 	conn_dirty(e, ref);
 }
 
-static void arm(struct engine *e, uint32_t ref, struct conn *c)
+void conn_arm(struct engine *e, uint32_t ref)
 {
+	struct conn *c = conn_at(e, ref);
 	uint64_t deadline = tcp_deadline(&c->tcp), tick;
 
 	if (deadline == TCP_NEVER)
@@ -315,7 +316,7 @@ bool conn_settle(struct engine *e, uint32_t ref)
 		fastopen_learn(e, ref);
 	if (unlikely(c->tcp.events & TCP_EV_ECN))
 		dst_learn_ecn(e, ref);
-	arm(e, ref, c);
+	conn_arm(e, ref);
 	conn_ready(e, ref);
 	return true;
 }

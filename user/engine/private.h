@@ -112,6 +112,8 @@ void conn_unhash(struct engine *e, uint32_t ref);
 void conn_dirty(struct engine *e, uint32_t ref);
 /* ... to this list of them, in which it is not yet. */
 void conn_append(struct engine *e, struct list *l, uint32_t ref);
+/* Its timer, at its next deadline. */
+void conn_arm(struct engine *e, uint32_t ref);
 /* After its output: timer, events, death. False: it has been freed. */
 bool conn_settle(struct engine *e, uint32_t ref);
 /* After input: only what cannot wait until the output phase. */

@@ -30,22 +30,22 @@ struct tcp_plpmtud {
 };
 
 struct tcp_account {
-	uint64_t bytes_sent;	    /* payload, first time */
-	uint64_t bytes_retrans;	    /* sequence space sent again */
-	uint64_t bytes_acked;	    /* payload that left the send buffer */
-	uint64_t bytes_received;    /* payload, in order */
-	uint64_t busy_ns;	    /* something was unsent or unacknowledged */
-	uint64_t rwnd_limited_ns;   /* ... and the peer's window was shut */
-	uint64_t sndbuf_limited_ns; /* ... or all of it was sent, and the application had found no room for more */
-	uint64_t since_ns;	    /* up to here the three above are counted */
+	uint64_t bytes_sent;		      /* payload, first time */
+	uint64_t bytes_acked;		      /* payload that left the send buffer */
+	uint64_t bytes_received;	      /* payload, in order */
+	uint64_t busy_ns;		      /* something was unsent or unacknowledged */
+	uint64_t since_ns;		      /* up to here it and the next two are counted */
 	uint32_t data_segs_in, data_segs_out; /* segments with payload, all of them */
+	uint32_t data_rx_ms;		      /* when the last data came, wraps */
+	uint8_t retransmits;		      /* timeouts since something was last acknowledged, saturating */
+	uint64_t rwnd_limited_ns;	      /* busy, and the peer's window was shut */
+	uint64_t sndbuf_limited_ns; /* ... or all of it was sent, and the application had found no room for more */
+	uint64_t bytes_retrans;	    /* sequence space sent again */
 	uint32_t retrans_segs;
 	uint32_t ooo_segs_in;	 /* segments out of order and kept */
-	uint32_t data_rx_ms;	 /* when the last data came, wraps */
 	uint32_t rto_recoveries; /* times that the timer began a recovery */
 	uint32_t rto_time_ms;	 /* from the timeout to the next acknowledgement of something new, all together */
 	uint32_t rto_since_ms;
-	uint8_t retransmits; /* timeouts since something was last acknowledged, saturating */
 };
 
 /* Reordering and duplicates seen by the sender, as Linux's TCP_INFO tells them (rack.c, sack.c). */
@@ -93,8 +93,8 @@ struct tcp_rcvtune {
 /* Right edges of records that wait to be sent (record.c): a ring. */
 #define TCP_RECORDS 16u
 struct tcp_records {
-	uint32_t end[TCP_RECORDS];
 	uint8_t head, count;
+	uint32_t end[TCP_RECORDS];
 };
 
 /*
@@ -105,33 +105,35 @@ struct tcp_records {
  */
 #define TCP_COLD_ALIGN 64u
 struct tcp_cold {
-	struct tcp_account account;
-	struct tcp_plpmtud plpmtud;
-	struct tcp_ecn_counts ecn;
-	struct tcp_rate rate;
-	struct tcp_pace pace;
-	struct tcp_cwv cwv;
-	struct tcp_peak min_rtt; /* of complements of microseconds; times in ticks of 2^20 ns */
-	uint64_t cc_state[42];	 /* what does not fit into cc_priv */
-	struct tcp_reorder reorder;
+	/* -- what a request and its answer touch lies together -- */
+	uint32_t rtt_mark;  /* once snd_una is past it a round trip is over (rtt.c) */
+	uint32_t rtt_dev;   /* largest deviation from SRTT in this one, microseconds */
+	uint32_t used_most; /* most bytes in flight since used_end was set (cc.c) */
+	uint32_t used_end;
+	uint32_t part_seq; /* first byte of the part of a burst that is being made (output.c) */
+	uint32_t snd_psh;  /* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
 	struct tcp_acks acks;
 	struct tcp_rcvtune rcvtune;
-	struct tcp_fastopen fastopen;
+	struct tcp_account account;
+	struct tcp_rate rate;
+	struct tcp_cwv cwv;
+	struct tcp_peak min_rtt; /* of complements of microseconds; times in ticks of 2^20 ns */
+	struct tcp_pace pace;
 	struct tcp_records records;
+	/* -- the rest is for who uses it -- */
+	uint64_t cc_state[42]; /* what does not fit into cc_priv */
+	struct tcp_plpmtud plpmtud;
+	struct tcp_ecn_counts ecn;
+	struct tcp_reorder reorder;
+	struct tcp_fastopen fastopen;
 	struct tcp_spurious spurious;
-	uint32_t rtt_mark;	/* once snd_una is past it a round trip is over (rtt.c) */
-	uint32_t rtt_dev;	/* largest deviation from SRTT in this one, microseconds */
 	uint32_t claimed_seq;	/* of the segment that an ICMP error of claimed_mtu quotes */
 	uint16_t claimed_mtu;	/* waits to be believed (icmp.c); 0: none */
 	uint32_t fast_una;	/* Fast Open, active: snd_una after the handshake */
 	bool fast_hole;		/* ... and the path seems to lose all that followed it */
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
-	uint32_t used_most;	/* most bytes in flight since used_end was set (cc.c) */
-	uint32_t used_end;
-	uint32_t part_seq; /* first byte of the part of a burst that is being made (output.c) */
-	uint32_t snd_psh;  /* what is queued left of it the application wants to be pushed on (RFC 9293 3.9.1.2) */
-	uint32_t ack_step; /* without SACK: bytes by which snd_una moved last */
-	bool uto_owed;	   /* our user timeout is to be told */
+	uint32_t ack_step;	/* without SACK: bytes by which snd_una moved last */
+	bool uto_owed;		/* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 
 #endif
