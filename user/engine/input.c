@@ -12,9 +12,6 @@
 
 #include "lib/csum.h"
 
-#define MANY_CONNS 512u /* more than the second-level cache has room for */
-#define AHEAD 2		/* segments for whose connection memory is asked before they are processed */
-
 uint64_t input_sum(const struct io_pkt *pkt, uint32_t off, uint32_t len)
 {
 	uint32_t done = 0;
@@ -141,34 +138,16 @@ static void check_frame(struct engine *e, struct io_pkt *pkt, struct rx_item *it
 
 /* ---- second stage: whose is it? ---- */
 
-static void guess_conn(const struct engine *e, struct rx_item *it)
+static void guess_conn(const struct engine *e, const struct rx_item *it)
 {
 	const struct demux_slot *s;
 
-	it->guess = it->good ? it->ref : 0;
 	if (!it->good || it->ref)
 		return;
 	/* A guess for the prefetch only: what stands in the home slot. */
 	s = &e->demux[it->hash & e->r->demux_mask];
-	if (s->tag == it->hash && s->ref && !(s->ref & DEMUX_TW)) {
+	if (s->tag == it->hash && s->ref && !(s->ref & DEMUX_TW))
 		prefetch_conn(e, s->ref);
-		it->guess = s->ref;
-	}
-}
-
-/* The rest of a connection, when there are more of them than a processor's own memory holds. */
-static void prefetch_rest(const struct engine *e, uint32_t ref)
-{
-	const uint8_t *c, *cold;
-
-	if (!ref)
-		return;
-	c = (const uint8_t *)conn_at(e, ref);
-	cold = (const uint8_t *)&e->colds[ref - 1];
-	for (size_t at = 128; at < sizeof(struct conn); at += 64)
-		__builtin_prefetch(c + at);
-	for (size_t at = 0; at <= offsetof(struct tcp_cold, records); at += 64)
-		__builtin_prefetch(cold + at);
 }
 
 /* ---- third stage ---- */
@@ -356,7 +335,6 @@ static void input_one(struct engine *e, const struct io_pkt *pkt, struct rx_item
 
 void input_pkts(struct engine *e, int n)
 {
-	bool many = n > 1 && e->r->conns.used > MANY_CONNS;
 	struct tcp_seg seg;
 
 	for (int i = 0; i < n; i++) { /* a small frame whole: its sum is next */
@@ -369,12 +347,9 @@ void input_pkts(struct engine *e, int n)
 	if (n > 1)
 		for (int i = 0; i < n; i++)
 			guess_conn(e, &e->item[i]);
-	for (int i = 0; i < n; i++) {
-		if (many && i + AHEAD < n)
-			prefetch_rest(e, e->item[i + AHEAD].guess);
+	for (int i = 0; i < n; i++)
 		if (e->item[i].good)
 			input_one(e, &e->pkt[i], &e->item[i], &seg);
-	}
 }
 
 int input_burst(struct engine *e)

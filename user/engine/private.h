@@ -21,9 +21,8 @@ struct rx_item {
 	struct wire_ip ip;
 	struct wire_tcp tcp;
 	uint32_t hash;
-	uint32_t ref;	/* demux reference, first by hint; 0: to be looked up, later: none */
-	uint32_t guess; /* connection it is likely to be for, or 0 */
-	bool good;	/* parsed and checked: to be given to a connection */
+	uint32_t ref; /* demux reference, first by hint; 0: to be looked up, later: none */
+	bool good;    /* parsed and checked: to be given to a connection */
 };
 
 struct engine {
