@@ -57,7 +57,7 @@ watch_idle() {
 }
 
 rows_many() {
-	local n held=xtcp:xtcp:kind=hold,conns=$million,inflight=64,active=100,ports=64,sources=8,patience=60 watch=''
+	local n held=xtcp:xtcp:kind=hold,conns=$million,inflight=64,active=1,ports=64,sources=8,patience=60 watch=''
 	n=$(sed -E ':a; s/([0-9])([0-9]{3})($|,)/\1,\2\3/; ta' <<<"$million")
 	if row rr-1000000 1500 rr 'size=64 conns=64' $held xtcp:xtcp; then
 		compare "64 B request/response, $n connections" requests/s .rate $held 'itself at 64 connections' '>= 0.65' xtcp:xtcp

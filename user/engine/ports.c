@@ -89,12 +89,12 @@ void port_listen(struct engine *e, uint32_t index, uint16_t port, int change)
 static int take_block(struct region *r)
 {
 	for (uint32_t w = 0; w < REGION_PORT_BLOCKS / 64; w++) {
-		int bit = __builtin_ffsll((long long)~r->pool_blocks[w]) - 1;
+		uint64_t left = ~r->pool_blocks[w];
 
-		if (bit < 0)
+		if (!left)
 			continue;
-		r->pool_blocks[w] |= 1ull << bit;
-		return (int)w * 64 + bit;
+		r->pool_blocks[w] |= left & -left;
+		return (int)w * 64 + __builtin_ctzll(left);
 	}
 	return -1;
 }

@@ -12,7 +12,7 @@
  * What they do is what input.c and output.c would do, to the last bit of the connection; a test sends the same segments
  * both ways (conf.long_way) and compares. Where they are not sure they have changed nothing and return false.
  */
-#include "tcp/internal.h"
+#include "tcp/segment.h"
 
 /* Of conn->flags: agreed to, and met with; not so. */
 #define WITH (TCP_F_TS | TCP_F_TS_RECENT | TCP_F_SYN_ACKED)

@@ -6,7 +6,7 @@
  * skipped (MUST-6); an illegal length ends the reading (MUST-7); any alignment
  * is read (MUST-64); what is written is padded with zero or NOP (MUST-69).
  */
-#include "tcp/internal.h"
+#include "tcp/segment.h"
 
 #define ACCECN_MSS_MIN 128 /* below it data is not shortened for the sake of the AccECN option */
 

@@ -9,7 +9,7 @@
  * Minshall's rule: only an unacknowledged partial segment holds another back) and
  * the sender's silly-window avoidance (3.8.6.2.1).
  */
-#include "tcp/internal.h"
+#include "tcp/segment.h"
 
 #define CORK_NS 200000000ull
 #define PART_MAX 65535u
