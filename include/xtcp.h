@@ -76,6 +76,16 @@ enum xtcp_waiting {
 	XTCP_WAIT_POWER,   /* sleep at once */
 };
 
+/*
+ * Polling the device in place of its interrupts (SO_PREFER_BUSY_POLL, Linux 5.11), with XTCP_WAIT_LATENCY. The interface's
+ * napi_defer_hard_irqs and gro_flush_timeout are set for it unless they are already, and put back at the end, also after kill -9.
+ */
+enum xtcp_busy_poll {
+	XTCP_BUSY_POLL_AUTO, /* where the driver has interrupts and the kernel can; xtcp_engine_info tells */
+	XTCP_BUSY_POLL_OFF,
+	XTCP_BUSY_POLL_ON, /* or fail */
+};
+
 /* Path MTU discovery by the fate of segments (RFC 4821), besides ICMP, which is always listened to. */
 enum xtcp_mtu_probing {
 	XTCP_MTU_PROBING_AUTO, /* from when full segments are lost again and again without an ICMP error: a black hole */
@@ -151,7 +161,8 @@ struct xtcp_conf {
 	bool pacing;	 /* XTCP_PACING on every connection; default false */
 	bool idle_restart; /* after a pause longer than the RTO cwnd is the initial window again (RFC 5681 4.1), as on Linux.
 				  default false: it is kept for five minutes, and paced until it is validated (RFC 7661) */
-	enum xtcp_prefer prefer; /* what XTCP_MODE_AUTO chooses for; default XTCP_PREFER_LATENCY */
+	enum xtcp_prefer prefer;       /* what XTCP_MODE_AUTO chooses for; default XTCP_PREFER_LATENCY */
+	enum xtcp_busy_poll busy_poll; /* default XTCP_BUSY_POLL_AUTO */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -232,8 +243,9 @@ struct xtcp_engine_info {
 	uint64_t map_bytes;   /* memory of the XDP half's two large tables (ports, flows), of fixed size */
 	/* "": bulk data leaves as super-segments (GSO), past AF_XDP; else why it does not. It may change with the link */
 	const char *no_supers_why;
-	uint32_t first_queue; /* of its receive queues */
-	uint32_t engine;      /* its number among the engines of the interface (xtcp_join), as in the flow table */
+	const char *no_busy_poll_why; /* "": the device is polled; else why it is not */
+	uint32_t first_queue;	      /* of its receive queues */
+	uint32_t engine; /* its number among the engines of the interface (xtcp_join), as in the flow table */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 

@@ -44,6 +44,7 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->mode = ctl_mode(x->ctl) == CTL_MODE_GENERIC ? XTCP_MODE_GENERIC : XTCP_MODE_NATIVE;
 	out->mode_why = ctl_mode_why(x->ctl);
 	out->no_supers_why = x->xsk.gso ? ctl_no_supers(l) : "zero-copy AF_XDP sends by itself";
+	out->no_busy_poll_why = x->no_busy_poll;
 	if (!out->no_supers_why)
 		out->no_supers_why = "";
 	out->zero_copy = x->xsk.zero_copy;

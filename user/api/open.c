@@ -60,6 +60,10 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.waiting %d is none of balanced, latency, power", c->waiting);
 	if (c->prefer > XTCP_PREFER_BULK)
 		return fail(EINVAL, "conf.prefer %d is none of latency, bulk", c->prefer);
+	if (c->busy_poll > XTCP_BUSY_POLL_ON)
+		return fail(EINVAL, "conf.busy_poll %d is none of auto, off, on", c->busy_poll);
+	if (c->busy_poll == XTCP_BUSY_POLL_ON && c->waiting != XTCP_WAIT_LATENCY)
+		return fail(EINVAL, "conf.busy_poll is on, which needs conf.waiting to be latency");
 	if (c->mtu_probing > XTCP_MTU_PROBING_ALWAYS)
 		return fail(EINVAL, "conf.mtu_probing %d is none of auto, off, always", c->mtu_probing);
 	if (c->ecn > XTCP_ECN_ACCURATE)
@@ -264,6 +268,25 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 	return err;
 }
 
+/* Poll the device, where that is asked for. */
+static int poll_device(struct xtcp *x, const struct xtcp_conf *c)
+{
+	const char *why = c->busy_poll == XTCP_BUSY_POLL_OFF	? "it is turned off"
+			  : c->waiting != XTCP_WAIT_LATENCY	? "only waiting for latency is worth it"
+			  : c->busy_poll == XTCP_BUSY_POLL_AUTO ? ctl_no_busy_poll(ctl_link(x->ctl))
+								: NULL;
+	int err = 0;
+
+	if (!why) {
+		err = xsk_busy_poll(x->port);
+		if (!err)
+			err = ctl_defer_interrupts(x->ctl);
+		why = err ? fail_text() : "";
+	}
+	snprintf(x->no_busy_poll, sizeof(x->no_busy_poll), "%s", why);
+	return c->busy_poll == XTCP_BUSY_POLL_ON ? err : 0;
+}
+
 /* A seat among the engines of the interface, before there is any connection. */
 static int make_seat(struct xtcp *x, struct xtcp *first)
 {
@@ -292,7 +315,7 @@ int api_open(struct xtcp **out, const struct xtcp_conf *c, struct xtcp *first)
 	x->waiting = c->waiting;
 	x->spin_ns = c->spin_us * 1000ull;
 	if ((err = make_engine(x, c)) || (err = make_seat(x, first)) || (err = make_ctl(x, c, first)) ||
-	    (err = make_port(x, c)))
+	    (err = make_port(x, c)) || (err = poll_device(x, c)))
 		goto out;
 	engine_attach(x->engine, x->port, &ctl_host_ops, x->ctl);
 	engine_set_flows(x->engine, ctl_flows(x->ctl), ctl_flow_key(x->ctl));

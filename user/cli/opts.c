@@ -69,6 +69,19 @@ static int set_prefer(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_busy_poll(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "auto"))
+		o->conf.busy_poll = XTCP_BUSY_POLL_AUTO;
+	else if (!strcmp(arg, "off"))
+		o->conf.busy_poll = XTCP_BUSY_POLL_OFF;
+	else if (!strcmp(arg, "on"))
+		o->conf.busy_poll = XTCP_BUSY_POLL_ON;
+	else
+		return fail(EINVAL, "--busy-poll: '%s' is none of auto, off, on", arg);
+	return 0;
+}
+
 static int set_json(struct opts *o, const char *arg)
 {
 	(void)arg;
@@ -412,6 +425,8 @@ static const struct row rows[] = {
 	  set_active },
 	{ OPT_LOAD, 0, "cpu", "N", "run on this processor only", set_cpu },
 	{ OPT_LOAD, 0, "limit", "S", "give up when all is not done after S seconds", set_limit },
+	{ OPT_BUSY_POLL, 0, "busy-poll", "HOW",
+	  "with --wait latency poll the device in place of its interrupts: auto (default), off, on", set_busy_poll },
 	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },
 	{ OPT_QUEUES, 0, "queues", "N", "engines, which share the receive queues of IFACE (default 1)", set_queues },
 	{ OPT_QUEUES, 0, "cpus", "LIST", "run the engines on these CPUs, one each: 0,2-3", set_cpus },

@@ -21,6 +21,10 @@ static void tell_mode(struct xtcp *x, bool verbose, bool bulk)
 	if (i.mode_why && *i.mode_why)
 		fprintf(stderr, "xtcp: %s: %s generic XDP: %s\n", i.ifname, bulk ? "chose" : "fell back to",
 			i.mode_why);
+	if (verbose && *i.no_busy_poll_why)
+		fprintf(stderr, "xtcp: %s: the device is not polled: %s\n", i.ifname, i.no_busy_poll_why);
+	else if (verbose)
+		fprintf(stderr, "xtcp: %s: the device is polled in place of its interrupts\n", i.ifname);
 	if (verbose && *i.no_supers_why)
 		fprintf(stderr, "xtcp: %s: no super-segments are sent: %s\n", i.ifname, i.no_supers_why);
 	else if (verbose)

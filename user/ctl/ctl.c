@@ -177,13 +177,14 @@ int ctl_join(struct ctl **out, struct ctl *first, const struct ctl_conf *conf)
 /* The last member has left. */
 static void close_group(struct ctl_group *g)
 {
+	napi_restore(&g->napi, g->owner == getpid());
 	if (g->owner == getpid()) {
 		if (g->adopted && g->half.ports && g->half.flows)
 			clear_maps(&g->half);
 		if (!g->adopted)
 			pins_drop(&g->pins);
-	} else if (g->pins.keeper_pipe >= 0) {
-		close(g->pins.keeper_pipe);
+	} else if (g->pins.keeper.pipe >= 0) {
+		close(g->pins.keeper.pipe);
 	}
 	group_free(g);
 }
@@ -252,6 +253,17 @@ int ctl_process(struct ctl *ctl)
 			ctl->conf.events.routes_changed(ctl->conf.arg);
 	}
 	return ctl->link.gone ? fail(ENODEV, "interface %s has been removed", ctl->link.name) : 0;
+}
+
+int ctl_defer_interrupts(struct ctl *ctl)
+{
+	struct ctl_group *g = ctl->group;
+	int err;
+
+	pthread_mutex_lock(&g->lock);
+	err = napi_defer(&g->napi, &ctl->link);
+	pthread_mutex_unlock(&g->lock);
+	return err;
 }
 
 const struct ctl_link *ctl_link(const struct ctl *ctl)

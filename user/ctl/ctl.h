@@ -82,6 +82,13 @@ int ctl_xsks_fd(const struct ctl *ctl);
 uint64_t ctl_flow_key(const struct ctl *ctl);
 struct xtcp_flow *ctl_flows(struct ctl *ctl); /* mmap of XTCP_FLOWS entries */
 
+/*
+ * Whether polling in place of interrupts would bring anything: NULL, or why not. And set the interface up for it, until the
+ * last engine on it is closed or dead: 0, or -errno with fail().
+ */
+const char *ctl_no_busy_poll(const struct ctl_link *link);
+int ctl_defer_interrupts(struct ctl *ctl);
+
 /* Netlink descriptor to poll for input, and the work when it is readable; never blocks. 0 or -ENODEV when the link is gone. */
 int ctl_fd(const struct ctl *ctl);
 int ctl_process(struct ctl *ctl);

@@ -154,6 +154,11 @@ static void look_path(struct findings *f, const struct ctl_link *link)
 	else
 		finding(f, CTL_OK, "auto, bulk", "",
 			"native XDP where it attaches: this driver brings single frames in any mode");
+	if (ctl_no_busy_poll(link))
+		finding(f, CTL_OK, "busy polling", "", "not used: %s", ctl_no_busy_poll(link));
+	else
+		finding(f, CTL_OK, "busy polling", "",
+			"with --wait latency the device is polled in place of its interrupts");
 	if (no_supers)
 		finding(f, CTL_NOTE, "super-segments", "nothing needed: each segment is a frame of its own then",
 			"none are sent: %s", no_supers);

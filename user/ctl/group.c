@@ -22,7 +22,9 @@ struct ctl_group *group_new(void)
 	if (!g)
 		return NULL;
 	pthread_mutex_init(&g->lock, NULL);
-	g->lock_fd = g->pins.keeper_pipe = -1;
+	g->lock_fd = -1;
+	g->pins.keeper = KEEPER_NONE;
+	napi_init(&g->napi);
 	g->owner = getpid();
 	half_init(&g->half);
 	reserve_init(g);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * keeper.c - a child that outlives us by a moment: it waits on a pipe for our
- * end, however it comes, and removes our pins.
+ * end, however it comes, and does its job (keeper.h).
  *
- * Invariants: it keeps nothing of ours alive (no descriptor but the pipe and the
- * directory, no shared mapping: an AF_XDP ring's would hold the socket). It acts
+ * Invariants: it keeps nothing of ours alive (no descriptor but the pipe and
+ * those of its job, no shared mapping: an AF_XDP ring's would hold the socket). It acts
  * on the directory it was given, not on its name, so that it cannot harm a
  * successor. It is made by a bare clone without an exit signal: no SIGCHLD, and
  * wait() of the program does not see it. Between clone and _exit it runs system
@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "ctl/keeper.h"
 #include "ctl/pin.h"
 #include "lib/fail.h"
 
@@ -72,70 +73,96 @@ static void drop_shared_mappings(void)
 	close(fd);
 }
 
-static void __attribute__((noreturn)) keep(int pipe_fd, int dir_fd, const char *path)
+#define JOB_FD 1 /* the directory, then the files, stand behind the pipe */
+
+/* To places of their own, past those that they may end at. */
+static int gather(int pipe_fd, const struct keeper_job *job)
+{
+	int from[2 + KEEPER_FILES], n = 0;
+
+	from[n++] = pipe_fd;
+	if (job->dir >= 0)
+		from[n++] = job->dir;
+	for (int i = 0; i < job->files; i++)
+		from[n++] = job->file[i];
+	for (int i = 0; i < n; i++)
+		from[i] = fcntl(from[i], F_DUPFD, n);
+	for (int i = 0; i < n; i++)
+		if (from[i] < 0 || dup2(from[i], i) < 0)
+			return -1;
+	return (int)syscall(SYS_close_range, (unsigned int)n, ~0u, 0u);
+}
+
+static void do_job(const struct keeper_job *job)
+{
+	int fd = JOB_FD;
+
+	if (job->dir >= 0) {
+		for (size_t i = 0; i < sizeof(pin_names) / sizeof(pin_names[0]); i++)
+			unlinkat(fd, pin_names[i], 0);
+		unlinkat(AT_FDCWD, job->path, AT_REMOVEDIR); /* fails when a successor fills it already */
+		unlinkat(AT_FDCWD, PIN_ROOT, AT_REMOVEDIR);
+		fd++;
+	}
+	for (int i = 0; i < job->files; i++)
+		if (pwrite(fd + i, job->text[i], strlen(job->text[i]), 0) < 0)
+			continue; /* the interface is gone too */
+}
+
+static void __attribute__((noreturn)) keep(int pipe_fd, const struct keeper_job *job)
 {
 	ssize_t n;
 	char c;
 
-	/* 0: the pipe, 1: the directory. Nothing is ever written. */
-	pipe_fd = fcntl(pipe_fd, F_DUPFD, 2);
-	dir_fd = fcntl(dir_fd, F_DUPFD, 2);
-	if (dup2(pipe_fd, 0) < 0 || dup2(dir_fd, 1) < 0 || syscall(SYS_close_range, 2u, ~0u, 0u))
+	if (gather(pipe_fd, job))
 		_exit(1);
 	setsid();
 	prctl(PR_SET_NAME, "xtcp-keeper");
 	if (chdir("/"))
 		_exit(1);
 	drop_shared_mappings();
-	do {
+	do { /* nothing is ever written */
 		n = read(0, &c, 1);
 	} while (n > 0 || (n < 0 && errno == EINTR));
-	for (size_t i = 0; i < sizeof(pin_names) / sizeof(pin_names[0]); i++)
-		unlinkat(1, pin_names[i], 0);
-	unlinkat(AT_FDCWD, path, AT_REMOVEDIR); /* fails when a successor fills it already */
-	unlinkat(AT_FDCWD, PIN_ROOT, AT_REMOVEDIR);
+	do_job(job);
 	_exit(0);
 }
 
-int keeper_start(struct pins *p)
+int keeper_start(struct keeper *k, const struct keeper_job *job)
 {
 	sigset_t all, old;
-	int fds[2], dir, err;
+	int fds[2], err;
 	long pid;
 
 	if (pipe2(fds, O_CLOEXEC))
-		return fail(errno, "no pipe for the keeper of the pins");
-	dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		return fail(errno, "no pipe for a keeper: %s", strerror(errno));
 	/* Signals stay blocked in the keeper: it lives exactly as long as we do. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	pid = dir < 0 ? -1 : syscall(SYS_clone, 0, 0, 0, 0, 0);
+	pid = syscall(SYS_clone, 0, 0, 0, 0, 0);
 	if (pid == 0)
-		keep(fds[0], dir, p->path);
+		keep(fds[0], job);
 	err = errno;
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	if (dir >= 0)
-		close(dir);
 	close(fds[0]);
 	if (pid < 0) {
 		close(fds[1]);
-		return fail(err, "no keeper for the pins in %s: %s", p->path, strerror(err));
+		return fail(err, "no keeper: %s", strerror(err));
 	}
-	p->keeper = (pid_t)pid;
-	p->keeper_pipe = fds[1];
+	*k = (struct keeper){ (pid_t)pid, fds[1] };
 	return 0;
 }
 
-void keeper_stop(struct pins *p)
+void keeper_stop(struct keeper *k)
 {
-	if (p->keeper_pipe >= 0)
-		close(p->keeper_pipe);
-	p->keeper_pipe = -1;
-	if (p->keeper > 0) {
+	if (k->pipe >= 0)
+		close(k->pipe);
+	k->pipe = -1;
+	if (k->pid > 0) {
 		/* A forked child of ours may hold the pipe too, so its end is not waited for. */
-		kill(p->keeper, SIGKILL);
-		while (waitpid(p->keeper, NULL, (int)__WCLONE) < 0 && errno == EINTR)
+		kill(k->pid, SIGKILL);
+		while (waitpid(k->pid, NULL, (int)__WCLONE) < 0 && errno == EINTR)
 			;
 	}
-	p->keeper = 0;
+	k->pid = 0;
 }

@@ -13,6 +13,17 @@ const char *path_bulk_generic(const struct ctl_link *link)
 	return strcmp(link->driver, "veth") ? NULL : "bulk is preferred, and a veth brings it in super-segments then";
 }
 
+/* Where the sender's own processor runs the receiver's NAPI there is no interrupt, and polling it would fight over it. */
+const char *ctl_no_busy_poll(const struct ctl_link *link)
+{
+	static const char *const without[] = { "veth", "tun", "dummy", "ifb", "loopback", "bridge" };
+
+	for (size_t i = 0; i < sizeof(without) / sizeof(without[0]); i++)
+		if (!strcmp(link->driver, without[i]))
+			return "this driver has no interrupts to be spared";
+	return NULL;
+}
+
 /*
  * Super-segments go past AF_XDP, into a transmit queue that the kernel chooses: with several of them order would be lost.
  * Without TSO the kernel cuts them up itself, in bursts that overrun a peer with native XDP.

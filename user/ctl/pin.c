@@ -212,7 +212,17 @@ int pins_make(struct pins *p, const char *ifname, const struct half *h, bool wit
 
 int pins_keep(struct pins *p)
 {
-	return p->path[0] ? keeper_start(p) : 0;
+	struct keeper_job job = { .path = p->path };
+	int err;
+
+	if (!p->path[0])
+		return 0;
+	job.dir = open(p->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (job.dir < 0)
+		return fail(errno, "the pins in %s cannot be looked after: %s", p->path, strerror(errno));
+	err = keeper_start(&p->keeper, &job);
+	close(job.dir);
+	return err;
 }
 
 void pins_drop(struct pins *p)
@@ -220,5 +230,5 @@ void pins_drop(struct pins *p)
 	if (p->path[0])
 		pins_remove(p->path);
 	p->path[0] = '\0';
-	keeper_stop(p);
+	keeper_stop(&p->keeper);
 }

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* pin.h - pins under bpffs, their keeper, and the lock that says one xtcp per interface. */
+/* pin.h - pins under bpffs, and the lock that says one xtcp per interface. */
 #ifndef CTL_PIN_H
 #define CTL_PIN_H
 
-#include <sys/types.h>
 #include "ctl/half.h"
+#include "ctl/keeper.h"
 
 #define PIN_PATH 128
 #define PIN_FS "/sys/fs/bpf"
@@ -12,8 +12,7 @@
 
 struct pins {
 	char path[PIN_PATH]; /* "" when nothing is pinned */
-	pid_t keeper;	     /* 0: none */
-	int keeper_pipe;     /* its other end reads; -1: none */
+	struct keeper keeper;
 };
 
 /*
@@ -32,10 +31,6 @@ bool pins_hold_link(const char *path);
 void pins_remove(const char *path);
 /* Make sure that bpffs is there. 0 or -errno with fail(). */
 int pins_mount(void);
-
-/* keeper.c */
-int keeper_start(struct pins *p);
-void keeper_stop(struct pins *p);
 
 /*
  * lock.c: an abstract socket, which is private to the network namespace and vanishes

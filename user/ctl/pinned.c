@@ -34,7 +34,7 @@ static int query(const struct ctl_link *link, struct hook *hook)
 static int load_and_pin(const struct ctl_link *link, enum ctl_mode mode)
 {
 	struct xtcp_xdp_conf conf = { .partial_csum_ok = link->virtual_link };
-	struct pins pins = { .keeper_pipe = -1 };
+	struct pins pins = { .keeper = KEEPER_NONE };
 	struct half half;
 	int err;
 

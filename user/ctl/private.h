@@ -59,11 +59,20 @@ struct rss {
  * address has which index. Each engine has a struct ctl of its own, with its own netlink sockets and its own view of
  * addresses and neighbours, so that news comes to its own thread. None of this is touched by a segment.
  */
+/* What is kept off the interface's interrupts (napi.c). */
+struct napi {
+	struct keeper keeper;
+	int files;
+	int file[KEEPER_FILES];		     /* as in keeper_job */
+	char was[KEEPER_FILES][KEEPER_TEXT]; /* what they held */
+};
+
 struct ctl_group {
 	pthread_mutex_t lock; /* of all below but half and pins, which do not change between open and close */
 	struct ctl *members;
 	struct half half;
 	struct pins pins;
+	struct napi napi;
 	int lock_fd;
 	pid_t owner; /* only this process detaches and unpins */
 	bool adopted;
@@ -149,6 +158,14 @@ static inline uint32_t addr_hash(const struct xtcp_addr *addr, uint32_t more)
 		h = (h ^ addr->b[i]) * 16777619u;
 	return h ^ (h >> 15);
 }
+
+/* ---- napi.c ---- */
+
+void napi_init(struct napi *n);
+/* Defer the interface's interrupts. 0 (also when somebody does already) or -errno with fail(). */
+int napi_defer(struct napi *n, const struct ctl_link *link);
+/* owner false: in a forked child, whose parent goes on with it. */
+void napi_restore(struct napi *n, bool owner);
 
 /* ---- path.c ---- */
 

@@ -29,6 +29,14 @@
 #define XDP_MAX_TX_SKB_BUDGET 9
 #endif
 
+/* Linux 5.11 */
+#ifndef SO_PREFER_BUSY_POLL
+#define SO_PREFER_BUSY_POLL 69
+#endif
+#ifndef SO_BUSY_POLL_BUDGET
+#define SO_BUSY_POLL_BUDGET 70
+#endif
+
 #define XDP_UAPI_HEADROOM 256 /* bytes the kernel keeps free in front of a received frame */
 #define XDP_UAPI_TX_BATCH 32  /* descriptors one sendto() handles in copy mode, by default */
 

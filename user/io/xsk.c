@@ -190,10 +190,12 @@ static int xsk_rx(struct io_port *port, struct io_pkt *pkts, int max)
 	for (i = 0; i < x->queues && n < max; i++) {
 		struct xsk_queue *q = &x->q[at];
 
-		n += rx_queue(x, q, pkts + n, max - n);
+		int got = rx_queue(x, q, pkts + n, max - n);
+
+		n += got;
 		refill(x, q);
 		/* Only a driver with zero-copy ever asks. */
-		if (unlikely(xsk_ring_prod__needs_wakeup(&q->fill)))
+		if (unlikely(xsk_ring_prod__needs_wakeup(&q->fill) || (x->busy_poll && !got)))
 			recvfrom(q->fd, NULL, 0, MSG_DONTWAIT, NULL, NULL);
 		at = at + 1 == x->queues ? 0 : at + 1;
 	}

@@ -46,6 +46,12 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 /* Whether super-segments are sent from now on, if they can be at all. */
 void xsk_set_gso(struct io_port *port, bool on);
 
+/*
+ * From now on rx() polls the device where it finds nothing, instead of waiting for interrupts (SO_PREFER_BUSY_POLL, Linux 5.11).
+ * 0 or -errno with fail().
+ */
+int xsk_busy_poll(struct io_port *port);
+
 /* Kernel's view of dropped frames (XDP_STATISTICS), summed over queues. */
 struct xsk_kernel_stats {
 	uint64_t rx_dropped;

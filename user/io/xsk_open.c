@@ -25,6 +25,8 @@
 #define TX_TRUESIZE 8192	/* what one descriptor may charge to the socket's send buffer, bytes */
 #define EBUSY_WAIT_MS 400	/* a socket just closed leaves its queue a little later */
 #define EBUSY_STEP_MS 20
+#define BUSY_POLL_US 20 /* what the kernel asks to be told; we never block */
+#define BUSY_POLL_BUDGET 64
 
 void xsk_frames_init(struct io_frames *f, uint8_t *area)
 {
@@ -217,6 +219,20 @@ static void set_limits(struct xsk_port *x, const struct xsk_conf *c)
 	setsockopt(x->q[0].fd, SOL_XDP, XDP_MAX_TX_SKB_BUDGET, &budget, sizeof(budget));
 	if (setsockopt(x->q[0].fd, SOL_SOCKET, SO_SNDBUFFORCE, &sndbuf, sizeof(sndbuf)))
 		setsockopt(x->q[0].fd, SOL_SOCKET, SO_SNDBUF, &sndbuf, sizeof(sndbuf));
+}
+
+int xsk_busy_poll(struct io_port *port)
+{
+	struct xsk_port *x = (struct xsk_port *)port;
+	int prefer = 1, us = BUSY_POLL_US, budget = BUSY_POLL_BUDGET;
+
+	for (uint32_t i = 0; i < x->queues; i++)
+		if (setsockopt(x->q[i].fd, SOL_SOCKET, SO_PREFER_BUSY_POLL, &prefer, sizeof(prefer)) ||
+		    setsockopt(x->q[i].fd, SOL_SOCKET, SO_BUSY_POLL, &us, sizeof(us)) ||
+		    setsockopt(x->q[i].fd, SOL_SOCKET, SO_BUSY_POLL_BUDGET, &budget, sizeof(budget)))
+			return fail(errno, "busy polling of receive queue %u: %s", x->q[i].id, strerror(errno));
+	x->busy_poll = true;
+	return 0;
 }
 
 /* From here on the XDP program can hand us frames. */

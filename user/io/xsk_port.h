@@ -40,6 +40,7 @@ struct xsk_port {
 	uint32_t tx_frags_max;
 	bool zero_copy;
 	bool multi_buffer;
+	bool busy_poll;
 	struct xsk_ring_prod tx; /* of queue 0 */
 	struct xsk_ring_cons comp;
 	int gso_fd;	      /* super-segments leave by it; -1: none do */
