@@ -51,6 +51,37 @@ eq "... of different files" "$(awk '/memfd:.*xtcp/ { print $5 }' "/proc/$(pid_of
 eq "two threads" "$(find "/proc/$(pid_of x)/task" -mindepth 1 -maxdepth 1 | wc -l)" 2
 stop x INT
 
+# --- xtcp status: each engine, from outside ---
+
+x_server x echo -p 7000 --queues 2 --json
+spawn c in_a $PEER echo "$B4" 7000 30 100 20
+wait_line "$LOGS/c.out" '30 connections 0 failed' 8
+text=$(in_b "$XTCP" status -i vb --json)
+# told WHAT FILTER
+told() {
+	if jq -e ".[0].engines | $2" <<<"$text" >/dev/null 2>&1; then pass "status: $1"; else fail "status: $1" "not $2: $(head -c 900 <<<"$text")"; fi
+}
+told "two engines with a queue each" 'map([.engine, .first_queue, .queues]) == [[0,0,1],[1,1,1]]'
+told "... in this process" "all(.pid == $(pid_of x))"
+told "... with all connections" 'map(.connections) | add == 30'
+told "... which each of them has some of" 'all(.connections > 0 and .counters.passive_opens == .connections)'
+told "... frames, and nothing handed over or dropped" 'all(.counters.rx_frames > 0 and .counters.tx_frames > 0 and
+	.counters.in_handed_over == 0 and .counters.out_handed_over == 0 and .counters.handover_full == 0 and .drops == 0)'
+kill -STOP "$(pid_of x)"
+eq "status in text: a line for each engine, of one that is stopped too" \
+	"$(in_b "$XTCP" status | grep -cE "^  engine [01]: process $(pid_of x), receive queue [01], [0-9]+ connections, ")" 2
+kill -CONT "$(pid_of x)"
+text=$(in_b unshare --pid --fork --mount-proc "$XTCP" status -i vb --json)
+told "engines that cannot be seen are not said to be none" '. == null'
+match "... and why" "$(jq -r '.[0].engines_why' <<<"$text")" 'not in a process that can be looked into'
+stop c KILL
+stop x INT
+eq "what status told of passive opens is what the engines tell" "$(engines x passive_opens | sum)" 30
+ok "attached without an engine" in_b "$XTCP" attach -i vb
+text=$(in_b "$XTCP" status -i vb --json)
+told "no engine" '. == []'
+ok "... and detached" in_b "$XTCP" detach -i vb
+
 # --- Segments that arrive at the wrong engine: the peer changes its queues under way ---
 
 x_server x echo -p 7000 --queues 2 --json

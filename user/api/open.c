@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include "io/clock.h"
 #include "lib/fail.h"
 #include "tcp/tcp.h"
@@ -304,6 +306,22 @@ static int make_seat(struct xtcp *x, struct xtcp *first)
 	return 0;
 }
 
+/* Who it is, for those who look into the region from outside (xtcp status). */
+static void tell_place(const struct xtcp *x)
+{
+	struct stat ns;
+	struct engine_place place = {
+		.netns = stat("/proc/thread-self/ns/net", &ns) ? 0 : ns.st_ino,
+		.ifindex = ctl_link(x->ctl)->ifindex,
+		.pid = getpid(),
+		.engine = x->seat,
+		.first_queue = x->xsk.queue,
+		.queues = x->xsk.queues,
+	};
+
+	engine_set_place(x->engine, &place);
+}
+
 int api_open(struct xtcp **out, const struct xtcp_conf *c, struct xtcp *first)
 {
 	struct xtcp *x = calloc(1, sizeof(*x));
@@ -325,6 +343,7 @@ int api_open(struct xtcp **out, const struct xtcp_conf *c, struct xtcp *first)
 	err = api_wait_open(x);
 	if (err)
 		goto out;
+	tell_place(x);
 	engine_turn(x->engine, clock_now_ns()); /* calls before the first turn of the caller's need the time */
 	*out = x;
 	return 0;

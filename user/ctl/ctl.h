@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include "xtcp/shared.h"
+#include "engine/engine.h"
 #include "engine/host.h"
 
 enum ctl_mode { CTL_MODE_AUTO, CTL_MODE_NATIVE, CTL_MODE_GENERIC };
@@ -103,6 +104,8 @@ int ctl_xdp_stats(struct ctl *ctl, struct xtcp_xdp_stats *out);
 
 struct ctl_status {
 	char ifname[16];
+	int ifindex;
+	bool locked; /* an xtcp runs on it */
 	bool pinned;
 	enum ctl_mode mode;
 	uint32_t prog_id;
@@ -115,6 +118,24 @@ int ctl_attach_pinned(const char *ifname, enum ctl_mode mode, struct ctl_status 
 int ctl_detach_pinned(const char *ifname);
 /* What is attached and pinned on an interface (by us, living or pinned). -ENOENT: nothing of ours. */
 int ctl_status_get(const char *ifname, struct ctl_status *out);
+
+/* An engine that runs in some process, looked at from outside. */
+struct ctl_engine {
+	int pid; /* as our PID namespace has it */
+	struct engine_look look;
+	uint64_t dev, ino; /* of its region */
+};
+struct ctl_engines {
+	struct ctl_engine *list; /* by interface and number */
+	uint32_t n;
+	int other_version; /* a process whose engines cannot be read: another version of xtcp; 0: there is none */
+};
+/*
+ * Every engine of this network namespace in a process that we may look into: all that have the region of one open. 0, or
+ * -errno with fail(). To be freed in any case.
+ */
+int ctl_engines_find(struct ctl_engines *out);
+void ctl_engines_free(struct ctl_engines *e);
 
 /* ---- `xtcp doctor`: one finding per line ---- */
 

@@ -60,6 +60,25 @@ static int try_lock(const struct sockaddr_un *un, socklen_t len)
 	return -err;
 }
 
+/* By the table of all sockets: a connection would stay in the queue of a holder, who never accepts. */
+bool lock_held(int ifindex)
+{
+	FILE *f = fopen("/proc/net/unix", "re");
+	char line[256], name[32];
+	bool held = false;
+
+	if (!f)
+		return false;
+	snprintf(name, sizeof(name), " @xtcp/%d\n", ifindex);
+	while (!held && fgets(line, sizeof(line), f)) {
+		const char *at = strchr(line, '@');
+
+		held = at && at > line && !strcmp(at - 1, name);
+	}
+	fclose(f);
+	return held;
+}
+
 int lock_take(const struct ctl_link *link)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };

@@ -37,5 +37,7 @@ int pins_mount(void);
  * with its last holder. Returns the descriptor, or -EBUSY with fail() naming the holder.
  */
 int lock_take(const struct ctl_link *link);
+/* Does anybody hold it? */
+bool lock_held(int ifindex);
 
 #endif

@@ -121,6 +121,8 @@ static int fill_status(const struct ctl_link *link, const struct hook *hook, str
 
 	memset(out, 0, sizeof(*out));
 	snprintf(out->ifname, sizeof(out->ifname), "%s", link->name);
+	out->ifindex = link->ifindex;
+	out->locked = lock_held(link->ifindex);
 	out->mode = hook->mode;
 	out->prog_id = hook->prog_id;
 	out->link_id = hook->link_id;

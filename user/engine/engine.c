@@ -117,6 +117,11 @@ void engine_set_sisters(struct engine *e, struct sisters *s, uint32_t seat)
 	e->flow_tag = seat << XTCP_FLOW_ENGINE_SHIFT;
 }
 
+void engine_set_place(struct engine *e, const struct engine_place *place)
+{
+	e->r->place = *place;
+}
+
 void engine_set_tap(struct engine *e, engine_tap_fn fn, void *arg)
 {
 	e->tap = fn;

@@ -147,6 +147,32 @@ void engine_host_routes_changed(struct engine *e);
 
 /* ---- looking in ---- */
 
+/* Which engine this is, for those who look in from outside; written once, before it is used. */
+struct engine_place {
+	uint64_t netns; /* inode of its network namespace; 0: unknown */
+	int32_t ifindex;
+	int32_t pid;	      /* as its own PID namespace has it */
+	uint32_t engine;      /* its number among those of the interface */
+	uint32_t first_queue; /* of its receive queues */
+	uint32_t queues;      /* 0: nothing of this is known yet */
+	uint32_t pad;
+};
+void engine_set_place(struct engine *e, const struct engine_place *place);
+
+/* What another process can tell of an engine by its region's descriptor, without the engine's doing or noticing. */
+struct engine_look {
+	struct engine_place place;
+	uint32_t conns; /* in use, all states */
+	uint32_t time_waits;
+	uint32_t listeners;
+	uint64_t stats[XTCP_USER_STATS];
+};
+/*
+ * 0; -ENOENT: that is no region, or its engine has not begun; -EPROTO: a region of another version of this program, whose
+ * layout is not known here. The numbers are read while they change, each by itself.
+ */
+int engine_look(int fd, struct engine_look *out);
+
 struct engine_counts {
 	uint32_t conns; /* in use, all states */
 	uint32_t time_waits;

@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 #define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
-#define REGION_VERSION 1
+#define REGION_VERSION 2
 #define REGION_PORT_POOL 32768 /* local ports kept reserved for coming connects */
 #define REGION_PORT_BLOCK 256  /* ... of one address each */
 #define REGION_PORT_BLOCKS (REGION_PORT_POOL / REGION_PORT_BLOCK)
@@ -132,7 +132,8 @@ struct region {
 	uint64_t magic;
 	uint32_t version;
 	uint32_t header_bytes;
-	uint64_t bytes;	    /* of the whole region */
+	uint64_t bytes; /* of the whole region */
+	struct engine_place place;
 	uint64_t off_colds; /* struct tcp_cold of each connection, in the order of conns */
 	uint64_t off_aos; /* struct ao_conn likewise, and then of each TIME-WAIT entry; touched by who is signed only */
 	uint64_t off_demux, off_listen_heads, off_dst_heads, off_port_use, off_frames, off_area, off_mem;
