@@ -88,6 +88,20 @@ static void test_times_past_the_end_count_and_keep_the_maximum(void **state)
 	assert_int_equal(hist_quantile(h, 0.5), UINT64_MAX / 4);
 }
 
+static void test_merged_histogram_is_that_of_all_times(void **state)
+{
+	struct hist *other = calloc(2, sizeof(*other)), *all = other + 1;
+
+	assert_non_null(other);
+	for (uint64_t v = 1; v <= 1000; v++) {
+		hist_add(v % 3 ? h : other, v * v);
+		hist_add(all, v * v);
+	}
+	hist_merge(h, other);
+	assert_memory_equal(h, all, sizeof(*h));
+	free(other);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +110,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_quantiles_of_1_to_1000, make, drop),
 		cmocka_unit_test_setup_teardown(test_one_long_time_shows_in_the_tail_only, make, drop),
 		cmocka_unit_test_setup_teardown(test_empty_and_cleared, make, drop),
+		cmocka_unit_test_setup_teardown(test_merged_histogram_is_that_of_all_times, make, drop),
 		cmocka_unit_test_setup_teardown(test_times_past_the_end_count_and_keep_the_maximum, make, drop),
 	};
 

@@ -2,6 +2,7 @@
 /* bench.c - what the roles of `xtcp bench` share: clock, measuring window, the bytes of requests. See bench.h. */
 #include "cli/bench.h"
 
+#include <jansson.h>
 #include <pthread.h>
 #include <time.h>
 
@@ -28,13 +29,33 @@ uint64_t bench_cpu_ns(void)
 	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
-struct bench_window bench_window(const struct opts *o)
+struct bench_window bench_window(const struct opts *o, struct bench_plan *plan)
 {
-	struct bench_window w = { .limit_ns = BENCH_NEVER };
+	struct bench_window w = { .limit_ns = BENCH_NEVER, .plan = plan };
 
 	if (o->limit_s > 0)
 		w.limit_ns = bench_now_ns() + (uint64_t)(o->limit_s * 1e9);
 	return w;
+}
+
+bool bench_planned(const struct bench_window *w)
+{
+	return atomic_load_explicit(&w->plan->from_ns, memory_order_relaxed) != 0;
+}
+
+/* The one that was waited for plans, and wakes the others, whose next turn has to end in time. */
+static void meet(struct bench_window *w, const struct opts *o, uint64_t now)
+{
+	struct bench_plan *plan = w->plan;
+
+	if (!w->called && atomic_fetch_sub(&plan->missing, 1) == 1) {
+		atomic_store(&plan->from_ns, now + (uint64_t)(o->warmup_s * 1e9));
+		if (plan->all->n > 1)
+			engines_wake(plan->all);
+	}
+	w->called = true;
+	w->from_ns = atomic_load(&plan->from_ns);
+	w->to_ns = w->from_ns + (uint64_t)(o->seconds * 1e9);
 }
 
 bool bench_due(const struct bench_window *w, uint64_t now)
@@ -44,11 +65,9 @@ bool bench_due(const struct bench_window *w, uint64_t now)
 
 bool bench_tick(struct bench_window *w, const struct opts *o, uint64_t count, uint64_t now)
 {
-	if (!w->from_ns) {
-		w->from_ns = now + (uint64_t)(o->warmup_s * 1e9);
-		w->to_ns = w->from_ns + (uint64_t)(o->seconds * 1e9);
-	}
-	if (now < w->from_ns)
+	if (!w->from_ns)
+		meet(w, o, now);
+	if (!w->from_ns || now < w->from_ns)
 		return false;
 	if (!w->began_ns) {
 		w->began_ns = now;
@@ -84,6 +103,17 @@ int bench_go_on(const struct bench_window *w, uint64_t now)
 	return EXIT_DONE;
 }
 
+void bench_add(struct bench_window *sum, const struct bench_window *one)
+{
+	sum->count += one->count;
+	if (one->began_ns < sum->began_ns)
+		sum->began_ns = one->began_ns;
+	if (one->ended_ns > sum->ended_ns)
+		sum->ended_ns = one->ended_ns;
+	if (one->cpu_ns > sum->cpu_ns) /* each has that of the process */
+		sum->cpu_ns = one->cpu_ns;
+}
+
 double bench_seconds(const struct bench_window *w)
 {
 	return (double)(w->ended_ns - w->began_ns) / 1e9;
@@ -109,6 +139,12 @@ void bench_ready(const struct opts *o)
 
 	fputs("ready\n", to);
 	fflush(to);
+}
+
+void bench_json_engines(json_t *to, const struct engines *g)
+{
+	json_object_set_new(to, "counters", engines_counters(g));
+	json_object_set_new(to, "engines", engines_json(g));
 }
 
 /* ---- the bytes ---- */

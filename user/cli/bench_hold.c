@@ -115,9 +115,10 @@ static int measure(struct load *l, struct held *h)
 	return rc == EXIT_DONE ? load_tell(l, "hold", as_json(l, h)) : rc;
 }
 
-int bench_hold(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
+int bench_hold(struct engines *g, const struct sockaddr_storage *to)
 {
-	struct load *l = load_new(s, o, to);
+	struct bench_plan plan = { .all = g, .missing = 1 };
+	struct load *l = load_new(&g->slot[0], &plan, to);
 	struct held h = { 0 };
 	int rc;
 

@@ -4,8 +4,6 @@
  */
 #include "cli/load.h"
 
-#include <jansson.h>
-
 #include "cli/report.h"
 
 /* ---- rr ---- */
@@ -33,22 +31,18 @@ int load_rr_step(struct load *l, struct load_conn *c, const struct xtcp_event *e
 	return rc;
 }
 
-int bench_rr(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
+static int rr(struct load *l)
 {
-	struct load *l = load_new(s, o, to);
-	int rc;
+	int rc = load_open_all(l);
 
-	if (!l)
-		return EXIT_FAILED;
-	rc = load_open_all(l);
 	if (rc == EXIT_DONE)
 		rc = load_start(l, l->n);
-	if (rc == EXIT_DONE)
-		rc = load_measure(l, load_rr_step);
-	if (rc == EXIT_DONE)
-		rc = load_tell(l, "rr", NULL);
-	load_free(l);
-	return rc;
+	return rc == EXIT_DONE ? load_measure(l, load_rr_step) : rc;
+}
+
+int bench_rr(struct engines *g, const struct sockaddr_storage *to)
+{
+	return load_run(g, to, rr, "rr");
 }
 
 /* ---- crr ---- */
@@ -93,19 +87,16 @@ static int crr_step(struct load *l, struct load_conn *c, const struct xtcp_event
 	return load_again(l, c);
 }
 
-int bench_crr(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
+static int crr(struct load *l)
 {
-	struct load *l = load_new(s, o, to);
 	int rc;
 
-	if (!l)
-		return EXIT_FAILED;
 	l->issue = connect_and_ask;
 	rc = load_start(l, l->n);
-	if (rc == EXIT_DONE)
-		rc = load_measure(l, crr_step);
-	if (rc == EXIT_DONE)
-		rc = load_tell(l, "crr", NULL);
-	load_free(l);
-	return rc;
+	return rc == EXIT_DONE ? load_measure(l, crr_step) : rc;
+}
+
+int bench_crr(struct engines *g, const struct sockaddr_storage *to)
+{
+	return load_run(g, to, crr, "crr");
 }

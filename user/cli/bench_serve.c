@@ -18,16 +18,16 @@
 #define CHUNK (64u * 1024)
 #define BACKLOG 16384
 
-struct serve {
-	struct session *s;
+struct serve { /* of one engine */
 	struct xtcp *x;
 	const struct opts *o;
 	const uint8_t *pattern;
 	uint8_t *buf; /* CHUNK bytes */
 	uint64_t region_then;
 	uint64_t conns, resets, errors, bytes_in, bytes_out; /* a client that has measured ends with resets */
-	uint32_t open, peak;
-	double idle_bytes; /* memory of a connection when the first request came: until then all were idle */
+	uint64_t open, peak;
+	uint64_t idle_bytes, idle_peak; /* grown, and peak, when the first request came: until then all were idle */
+	uint64_t grown;			/* bytes of the region, in the end */
 };
 
 /* Of a connection whose answers are not its requests. */
@@ -159,13 +159,13 @@ static void accept_all(struct serve *b, xtcp_listener l)
 	}
 }
 
-/* The memory of the region that a connection took, with its share of all tables. */
-static double bytes_each(const struct serve *b)
+/* By how much the region has grown. */
+static uint64_t grown(const struct serve *b)
 {
 	struct xtcp_engine_info i;
 
 	xtcp_engine_info(b->x, &i);
-	return b->peak ? (double)(i.region_bytes - b->region_then + i.map_bytes) / b->peak : 0;
+	return i.region_bytes - b->region_then;
 }
 
 static void take_event(struct serve *b, const struct xtcp_event *ev)
@@ -175,8 +175,10 @@ static void take_event(struct serve *b, const struct xtcp_event *ev)
 	else if (ev->events & XTCP_EV_ERROR)
 		drop(b, ev->handle, ev->error);
 	else if (ev->events & (XTCP_EV_READABLE | XTCP_EV_WRITABLE | XTCP_EV_PEER_FIN)) {
-		if (!b->bytes_in)
-			b->idle_bytes = bytes_each(b);
+		if (!b->bytes_in) {
+			b->idle_bytes = grown(b);
+			b->idle_peak = b->peak;
+		}
 		use(b, ev->handle, ev->user, ev->events);
 	}
 }
@@ -194,7 +196,6 @@ static int listen_on(struct serve *b)
 		if (xtcp_listen(b->x, b->o->has_addr ? (struct sockaddr *)&sa : NULL, port, &lo, &l) < 0)
 			return report_fail("%s", xtcp_errmsg());
 	}
-	bench_ready(b->o);
 	return EXIT_DONE;
 }
 
@@ -215,44 +216,94 @@ static int serve_until_stopped(struct serve *b, const struct bench_window *w)
 	return EXIT_DONE;
 }
 
-static void tell(const struct serve *b)
+/* Peaks too are added up: each engine has room for its own. */
+static void add(struct serve *sum, const struct serve *one)
+{
+	sum->conns += one->conns;
+	sum->resets += one->resets;
+	sum->errors += one->errors;
+	sum->bytes_in += one->bytes_in;
+	sum->bytes_out += one->bytes_out;
+	sum->peak += one->peak;
+	sum->idle_bytes += one->idle_bytes;
+	sum->idle_peak += one->idle_peak;
+	sum->grown += one->grown;
+}
+
+/* What a connection took of the regions, with its share of all tables. */
+static double bytes_each(const struct engines *g, uint64_t bytes, uint64_t conns)
+{
+	struct xtcp_engine_info i;
+
+	xtcp_engine_info(g->slot[0].s.x, &i);
+	return conns ? (double)(bytes + i.map_bytes) / (double)conns : 0;
+}
+
+static void tell(const struct serve *b, const struct engines *g)
 {
 	uint64_t requests = b->bytes_in / b->o->size;
 	double cpu_s = (double)bench_cpu_ns() / 1e9;
+	json_t *j;
 
 	if (!b->o->json) {
 		fprintf(report_summary_to(&b->o->conf),
-			"%llu connections, %u at once at most, %llu requests, %llu resets, %llu errors; %.2f s of processor time\n",
-			(unsigned long long)b->conns, b->peak, (unsigned long long)requests,
+			"%llu connections, %llu at once at most, %llu requests, %llu resets, %llu errors; %.2f s of processor time\n",
+			(unsigned long long)b->conns, (unsigned long long)b->peak, (unsigned long long)requests,
 			(unsigned long long)b->resets, (unsigned long long)b->errors, cpu_s);
 		return;
 	}
-	report_json(report_summary_to(&b->o->conf),
-		    json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f, s:o}", "role", "serve",
-			      "connections", (json_int_t)b->conns, "peak_connections", (json_int_t)b->peak, "size",
-			      (json_int_t)b->o->size, "response", (json_int_t)b->o->response, "requests",
-			      (json_int_t)requests, "resets", (json_int_t)b->resets, "errors", (json_int_t)b->errors,
-			      "bytes_in", (json_int_t)b->bytes_in, "bytes_out", (json_int_t)b->bytes_out,
-			      "bytes_per_connection", bytes_each(b), "idle_bytes_per_connection", b->idle_bytes,
-			      "cpu_s", cpu_s, "counters", report_counters(b->x)));
+	j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:f, s:f, s:f}", "role", "serve",
+		      "connections", (json_int_t)b->conns, "peak_connections", (json_int_t)b->peak, "size",
+		      (json_int_t)b->o->size, "response", (json_int_t)b->o->response, "requests", (json_int_t)requests,
+		      "resets", (json_int_t)b->resets, "errors", (json_int_t)b->errors, "bytes_in",
+		      (json_int_t)b->bytes_in, "bytes_out", (json_int_t)b->bytes_out, "bytes_per_connection",
+		      bytes_each(g, b->grown, b->peak), "idle_bytes_per_connection",
+		      bytes_each(g, b->idle_bytes, b->idle_peak), "cpu_s", cpu_s);
+	bench_json_engines(j, g);
+	report_json(report_summary_to(&b->o->conf), j);
 }
 
-int bench_serve(struct session *s, const struct opts *o)
+static int work(struct engine_slot *slot, void *arg)
 {
-	struct serve b = { .s = s, .x = s->x, .o = o, .pattern = bench_pattern(), .buf = malloc(CHUNK) };
-	struct bench_window w = bench_window(o);
-	struct xtcp_engine_info info;
-	int rc;
+	struct serve *b = (struct serve *)arg + slot->number;
+	struct bench_window w = bench_window(b->o, NULL);
+	int rc = serve_until_stopped(b, &w);
 
-	if (!b.buf)
+	b->grown = grown(b);
+	return rc;
+}
+
+static int init(struct serve *b, struct engine_slot *slot)
+{
+	struct xtcp_engine_info info;
+
+	*b = (struct serve){ .x = slot->s.x, .o = slot->all->opts, .pattern = bench_pattern(), .buf = malloc(CHUNK) };
+	if (!b->buf)
 		return report_fail("no memory");
-	xtcp_engine_info(s->x, &info);
-	b.region_then = info.region_bytes;
-	rc = listen_on(&b);
+	xtcp_engine_info(b->x, &info);
+	b->region_then = info.region_bytes;
+	return listen_on(b);
+}
+
+int bench_serve(struct engines *g)
+{
+	struct serve *all = calloc(g->n, sizeof(*all));
+	int rc = EXIT_DONE;
+
+	if (!all)
+		return report_fail("no memory");
+	for (uint32_t i = 0; i < g->n && rc == EXIT_DONE; i++)
+		rc = init(&all[i], &g->slot[i]);
+	if (rc == EXIT_DONE) {
+		bench_ready(g->opts);
+		rc = engines_run(g, work, all);
+	}
+	for (uint32_t i = 1; i < g->n && rc == EXIT_DONE; i++)
+		add(&all[0], &all[i]);
 	if (rc == EXIT_DONE)
-		rc = serve_until_stopped(&b, &w);
-	if (rc == EXIT_DONE)
-		tell(&b);
-	free(b.buf);
+		tell(&all[0], g);
+	for (uint32_t i = 0; i < g->n; i++)
+		free(all[i].buf);
+	free(all);
 	return rc;
 }

@@ -24,13 +24,12 @@
 #include "cli/opts.h"
 #include "cli/report.h"
 #include "cli/source.h"
-#include "cli/start.h"
 #include "lib/fail.h"
 #include "tcp/cc.h"
 
 static const struct opts_use use = {
 	.name = "bench",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_BENCH,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_BENCH | OPT_QUEUES,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = 2,
@@ -39,8 +38,8 @@ static const struct opts_use use = {
 /* A role that listens has listen, one that connects has connect. */
 static const struct role {
 	const char *name;
-	int (*listen)(struct session *s, const struct opts *o);
-	int (*connect)(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
+	int (*listen)(struct engines *g);
+	int (*connect)(struct engines *g, const struct sockaddr_storage *to);
 	bool load; /* of many short connections or requests: tables are made to hold them */
 } roles[] = {
 	{ "source", NULL, bench_source, false }, { "sink", bench_sink, NULL, false },
@@ -82,12 +81,12 @@ static void size_tables(struct opts *o)
 
 static int run(const struct role *r, const struct opts *o, const struct sockaddr_storage *to)
 {
-	struct session s;
-	int rc = start_engine(&s, o);
+	struct engines g;
+	int rc = engines_open(&g, o);
 
 	if (rc == EXIT_DONE)
-		rc = r->listen ? r->listen(&s, o) : r->connect(&s, o, to);
-	start_undo(&s);
+		rc = r->listen ? r->listen(&g) : r->connect(&g, to);
+	engines_close(&g);
 	return rc;
 }
 
@@ -99,6 +98,24 @@ static int run_all(const struct role *r, struct opts *o, const struct sockaddr_s
 	for (unsigned int i = 0; rc == EXIT_DONE && (o->conf.cc = tcp_cc_name(i)); i++)
 		rc = run(r, o, to);
 	return rc;
+}
+
+/* OPTS_GO, or what is wrong with several engines. */
+static int check_engines(const struct role *r, const struct opts *o)
+{
+	if (o->cpus && o->cpu >= 0)
+		return opts_bad(&use, "--cpu and --cpus: give one of them");
+	if (r->connect == bench_hold && (o->engines > 1 || o->cpus))
+		return opts_bad(&use, "hold: one engine holds them all: no --queues, no --cpus");
+	if (!r->connect)
+		return OPTS_GO;
+	if (o->connections < o->engines)
+		return opts_bad(&use, "%s: --connections %u for %u engines; give one to each at least", r->name,
+				o->connections, o->engines);
+	if (o->in_flight && o->in_flight < o->engines)
+		return opts_bad(&use, "%s: --in-flight %u for %u engines; give one to each at least", r->name,
+				o->in_flight, o->engines);
+	return OPTS_GO;
 }
 
 static int client(const struct role *r, struct opts *o)
@@ -162,6 +179,9 @@ int cmd_bench(int argc, char **argv)
 	if (source_parse(o.source, &source, &n))
 		return opts_bad(&use, "%s", fail_text());
 	free(source);
+	rc = check_engines(r, &o);
+	if (rc != OPTS_GO)
+		return rc;
 	if (!o.response)
 		o.response = o.size;
 	if (r->load)

@@ -110,6 +110,8 @@ int engines_run(struct engines *g, int (*fn)(struct engine_slot *slot, void *arg
 
 	if (!thread)
 		return report_fail("out of memory");
+	if (g->n > 1)
+		report_first_only();
 	g->fn = fn;
 	g->arg = arg;
 	for (; started < g->n; started++) {
@@ -140,6 +142,36 @@ void engines_close(struct engines *g)
 	free(g->slot);
 	g->slot = NULL;
 	g->n = 0;
+}
+
+void engines_wake(const struct engines *g)
+{
+	for (uint32_t i = 0; i < g->n; i++)
+		xtcp_wake(g->slot[i].s.x);
+}
+
+uint32_t engines_share(const struct engines *g, uint32_t number, uint32_t of)
+{
+	return of / g->n + (number < of % g->n);
+}
+
+json_t *engines_counters(const struct engines *g)
+{
+	json_t *o = json_object();
+	struct xtcp_stat s;
+
+	for (unsigned int i = 0; g->n && xtcp_stat_get(g->slot[0].s.x, i, &s) == 0; i++) {
+		uint64_t sum = s.value;
+
+		if (strcmp(s.half, "engine") != 0)
+			continue;
+		for (uint32_t n = 1; n < g->n; n++)
+			if (xtcp_stat_get(g->slot[n].s.x, i, &s) == 0)
+				sum += s.value;
+		if (sum)
+			json_object_set_new(o, s.name, json_integer((json_int_t)sum));
+	}
+	return o;
 }
 
 json_t *engines_json(const struct engines *g)

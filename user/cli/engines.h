@@ -45,7 +45,13 @@ int engines_listen(struct engines *g, const struct xtcp_addr *addr, uint16_t por
 int engines_run(struct engines *g, int (*fn)(struct engine_slot *slot, void *arg), void *arg);
 void engines_close(struct engines *g);
 
-/* For --json: what each did, with its queues and counters. */
+/* Ends the xtcp_wait() of each; from any thread. */
+void engines_wake(const struct engines *g);
+/* What one engine gets of something for all of them: the first ones get one more where it is not even. */
+uint32_t engines_share(const struct engines *g, uint32_t number, uint32_t of);
+
+/* For --json: what each did, with its queues and counters; and the counters of all, added up. */
 struct json_t *engines_json(const struct engines *g);
+struct json_t *engines_counters(const struct engines *g);
 
 #endif

@@ -10,6 +10,16 @@ void hist_clear(struct hist *h)
 	memset(h, 0, sizeof(*h));
 }
 
+void hist_merge(struct hist *to, const struct hist *from)
+{
+	to->n += from->n;
+	to->sum += from->sum;
+	if (from->max > to->max)
+		to->max = from->max;
+	for (uint32_t i = 0; i < HIST_BUCKETS; i++)
+		to->bucket[i] += from->bucket[i];
+}
+
 /* The longest time that counts in a bucket. */
 static uint64_t upper_end(uint32_t index)
 {

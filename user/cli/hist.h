@@ -42,6 +42,7 @@ static inline void hist_add(struct hist *h, uint64_t ns)
 }
 
 void hist_clear(struct hist *h);
+void hist_merge(struct hist *to, const struct hist *from);
 /* The least time of a bucket's width that at least this share of all (0 to 1) does not exceed, ns; 0 of an empty histogram. */
 uint64_t hist_quantile(const struct hist *h, double share);
 double hist_mean(const struct hist *h); /* ns; 0 of an empty one */

@@ -31,21 +31,41 @@ static int make_idle(struct load *l)
 	return l->idle ? EXIT_DONE : report_fail("no memory for %u connections", l->n);
 }
 
-struct load *load_new(struct session *s, const struct opts *o, const struct sockaddr_storage *to)
+static uint32_t share(const struct engine_slot *slot, uint32_t of)
+{
+	return engines_share(slot->all, slot->number, of);
+}
+
+static void take_share(struct load *l, const struct engine_slot *slot)
+{
+	const struct opts *all = slot->all->opts;
+
+	l->share = *all;
+	l->share.connections = share(slot, all->connections);
+	l->share.in_flight = share(slot, all->in_flight);
+	l->share.rate = all->rate * l->share.connections / all->connections;
+	l->o = &l->share;
+	for (uint32_t i = 0; i < slot->number; i++) /* sources and ports go on where those of the one before end */
+		l->turn += engines_share(slot->all, i, all->connections);
+}
+
+struct load *load_new(struct engine_slot *slot, struct bench_plan *plan, const struct sockaddr_storage *to)
 {
 	struct load *l = calloc(1, sizeof(*l));
+	const struct opts *o;
 
 	if (!l) {
 		report_fail("no memory");
 		return NULL;
 	}
-	l->s = s;
-	l->x = s->x;
-	l->o = o;
+	l->x = slot->s.x;
+	l->all = slot->all;
+	take_share(l, slot);
+	o = l->o;
 	l->to = *to;
 	l->n = o->connections;
 	l->pattern = bench_pattern();
-	l->window = bench_window(o);
+	l->window = bench_window(o, plan);
 	l->stride = sizeof(struct load_conn) + sizeof(uint64_t) * o->pipeline;
 	l->conns = calloc(l->n, l->stride);
 	l->buf = malloc(CHUNK);
@@ -307,6 +327,14 @@ int load_start(struct load *l, uint32_t count)
 	return rc == EXIT_DONE ? load_due(l) : rc;
 }
 
+/* Open loop: requests due by the end of the window that were not answered by then. */
+static uint64_t unanswered(const struct load *l)
+{
+	uint64_t due = (uint64_t)((double)(l->window.ended_ns - l->began_ns) / 1e9 * l->o->rate);
+
+	return due > l->answers ? due - l->answers : 0;
+}
+
 /* The window of answers; times before it do not count. */
 static bool tick(struct load *l)
 {
@@ -315,6 +343,8 @@ static bool tick(struct load *l)
 
 	if (l->window.began_ns != began)
 		hist_clear(&l->hist);
+	if (over)
+		l->unanswered = unanswered(l);
 	return over;
 }
 
@@ -344,4 +374,52 @@ int load_measure(struct load *l, int (*step)(struct load *, struct load_conn *, 
 		if (rc != EXIT_DONE)
 			return rc;
 	}
+}
+
+/* ---- several engines ---- */
+
+static void add(struct load *sum, const struct load *one)
+{
+	bench_add(&sum->window, &one->window);
+	hist_merge(&sum->hist, &one->hist);
+	sum->errors += one->errors;
+	sum->unanswered += one->unanswered;
+}
+
+struct loads {
+	struct bench_plan plan;
+	struct load **load;
+	int (*work)(struct load *l);
+};
+
+static int work_on(struct engine_slot *slot, void *arg)
+{
+	const struct loads *all = arg;
+
+	return all->work(all->load[slot->number]);
+}
+
+int load_run(struct engines *g, const struct sockaddr_storage *to, int (*work)(struct load *l), const char *role)
+{
+	struct loads all = { .plan = { .all = g, .missing = (int)g->n }, .work = work };
+	int rc = EXIT_DONE;
+
+	all.load = calloc(g->n, sizeof(*all.load));
+	if (!all.load)
+		return report_fail("no memory");
+	for (uint32_t i = 0; i < g->n && rc == EXIT_DONE; i++) {
+		all.load[i] = load_new(&g->slot[i], &all.plan, to);
+		rc = all.load[i] ? EXIT_DONE : EXIT_FAILED;
+	}
+	if (rc == EXIT_DONE)
+		rc = engines_run(g, work_on, &all);
+	for (uint32_t i = 1; i < g->n && rc == EXIT_DONE; i++)
+		add(all.load[0], all.load[i]);
+	if (rc == EXIT_DONE)
+		rc = load_tell(all.load[0], role, NULL);
+	for (uint32_t i = 0; i < g->n; i++)
+		if (all.load[i])
+			load_free(all.load[i]);
+	free(all.load);
+	return rc;
 }

@@ -28,9 +28,10 @@ struct load_conn {
 };
 
 struct load {
-	struct session *s;
 	struct xtcp *x;
-	const struct opts *o;
+	const struct engines *all;
+	struct opts share;    /* of the connections, the rate and what is in flight: this engine's */
+	const struct opts *o; /* that */
 	struct sockaddr_storage to, *source;
 	uint32_t sources, turn;
 	uint8_t *conns;
@@ -38,6 +39,7 @@ struct load {
 	uint32_t n;		     /* connections */
 	uint32_t begun, opened;	     /* of them */
 	uint64_t answers, errors;    /* so far */
+	uint64_t unanswered;	     /* open loop: of the requests due by the end of the window, when that came */
 	uint64_t issued, began_ns;   /* requests, or connects of crr; since when */
 	uint64_t now;		     /* the clock of this turn */
 	uint64_t due_ns;	     /* open loop: of the next request */
@@ -52,9 +54,12 @@ struct load {
 	struct hist hist;
 };
 
-/* NULL, and a line. */
-struct load *load_new(struct session *s, const struct opts *o, const struct sockaddr_storage *to);
+/* The load of one engine. NULL, and a line. */
+struct load *load_new(struct engine_slot *slot, struct bench_plan *plan, const struct sockaddr_storage *to);
 void load_free(struct load *l);
+
+/* One for each engine, work on each in its thread, and the result of all under this name. An exit code. */
+int load_run(struct engines *g, const struct sockaddr_storage *to, int (*work)(struct load *l), const char *role);
 
 static inline struct load_conn *load_conn(const struct load *l, uint32_t id)
 {

@@ -15,17 +15,9 @@ static const struct {
 };
 enum { QUANTILES = sizeof(quantiles) / sizeof(quantiles[0]) };
 
-/* Open loop: requests due by the end of the window that were not answered by then. */
-static uint64_t unanswered(const struct load *l)
-{
-	uint64_t due = (uint64_t)((double)(l->window.ended_ns - l->began_ns) / 1e9 * l->o->rate);
-
-	return due > l->answers ? due - l->answers : 0;
-}
-
 static json_t *as_json(struct load *l, const char *role, double rate)
 {
-	const struct opts *o = l->o;
+	const struct opts *o = l->all->opts;
 	json_t *j = json_pack("{s:s, s:I, s:I, s:I, s:I, s:f, s:f, s:I, s:f, s:s, s:f, s:f}", "role", role,
 			      "connections", (json_int_t)o->connections, "size", (json_int_t)o->size, "response",
 			      (json_int_t)o->response, "pipeline", (json_int_t)o->pipeline, "rate", rate, "seconds",
@@ -40,16 +32,15 @@ static json_t *as_json(struct load *l, const char *role, double rate)
 				    json_real((double)hist_quantile(&l->hist, quantiles[i].share) / 1e3));
 	json_object_set_new(j, "target_rate", o->rate > 0 ? json_real(o->rate) : json_null());
 	json_object_set_new(j, "corrected", json_boolean(o->rate > 0));
-	json_object_set_new(j, "unanswered", json_integer(o->rate > 0 ? (json_int_t)unanswered(l) : 0));
-	if (o->verbose)
-		json_object_set_new(j, "counters", report_counters(l->x));
+	json_object_set_new(j, "unanswered", json_integer(o->rate > 0 ? (json_int_t)l->unanswered : 0));
+	bench_json_engines(j, l->all);
 	return j;
 }
 
 static void as_text(struct load *l, const char *role, double rate)
 {
-	FILE *to = report_summary_to(&l->o->conf);
-	const struct opts *o = l->o;
+	FILE *to = report_summary_to(&l->all->opts->conf);
+	const struct opts *o = l->all->opts;
 
 	fprintf(to, "%s: %u connections, %u in flight on each, %u bytes for %u, waiting: %s\n", role, o->connections,
 		o->pipeline, o->response, o->size, bench_waiting(o));
@@ -59,7 +50,7 @@ static void as_text(struct load *l, const char *role, double rate)
 		fprintf(to,
 			"open loop, %.1f/s asked for: times are from when each was due (corrected for coordinated "
 			"omission); %llu not answered\n",
-			o->rate, (unsigned long long)unanswered(l));
+			o->rate, (unsigned long long)l->unanswered);
 	else
 		fprintf(to,
 			"closed loop: times are from when each was sent; --rate corrects for coordinated omission\n");
@@ -79,7 +70,7 @@ int load_tell(struct load *l, const char *role, json_t *more)
 		json_decref(more);
 		return report_fail("not measured: nothing was answered in %.2f s", bench_seconds(&l->window));
 	}
-	if (!l->o->json) {
+	if (!l->all->opts->json) {
 		as_text(l, role, rate);
 		return EXIT_DONE;
 	}
@@ -87,6 +78,6 @@ int load_tell(struct load *l, const char *role, json_t *more)
 	if (j && more)
 		json_object_update(j, more);
 	json_decref(more);
-	report_json(report_summary_to(&l->o->conf), j);
+	report_json(report_summary_to(&l->all->opts->conf), j);
 	return EXIT_DONE;
 }

@@ -9,11 +9,20 @@
 #include <stdio.h>
 #include <string.h>
 
+static atomic_bool first_only, told;
+
+void report_first_only(void)
+{
+	atomic_store(&first_only, true);
+}
+
 int report_fail(const char *fmt, ...)
 {
 	char text[512];
 	va_list ap;
 
+	if (atomic_exchange(&told, true) && atomic_load(&first_only))
+		return EXIT_FAILED;
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
@@ -25,12 +34,8 @@ int report_engine(struct xtcp *x, int err)
 {
 	struct xtcp_engine_info i;
 
-	static atomic_flag told = ATOMIC_FLAG_INIT; /* every engine of the interface notices */
-
 	if (err != -ENODEV)
 		return report_fail("%s", *xtcp_errmsg() ? xtcp_errmsg() : strerror(-err));
-	if (atomic_flag_test_and_set(&told))
-		return EXIT_FAILED;
 	memset(&i, 0, sizeof(i));
 	xtcp_engine_info(x, &i);
 	return report_fail("%s: %s", i.ifname, report_error(ENODEV));

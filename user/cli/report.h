@@ -12,6 +12,8 @@
 
 /* Print "xtcp: TEXT"; returns EXIT_FAILED. */
 int report_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* From now on only the first failure is told: where several threads end together, the others follow from it. */
+void report_first_only(void);
 
 /* The engine failed with err, a negative errno; returns EXIT_FAILED. */
 int report_engine(struct xtcp *x, int err);
