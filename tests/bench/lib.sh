@@ -6,7 +6,8 @@
 # A way is CLIENT:SERVER[:NAME=VALUE,...], what follows overriding the row's words. Who can be either:
 #
 #	xtcp			xtcp bench, never sleeping (--wait latency); with +balanced +power waiting so, with +generic,
-#				+native in that mode, with +bulk opened with --prefer bulk, with +engines=N on N queues
+#				+native in that mode, with +bulk opened with --prefer bulk, with +engines=N on N queues and
+#				the processors of both ends, with +core on the first processor, whichever end it is
 #	raw			raw_xsk: the same frames without any protocol
 #	kernel[-spin|-direct]	kernel_tcp, sleeping in epoll, asking it without sleeping, reading without it
 #	api[-zc]		api.c, which makes and looks at every byte; by peek/consume and reserve/commit
@@ -47,6 +48,7 @@ xtcp_options() {
 		balanced | power) wait=$word ;;
 		native | generic) how=$word ;;
 		bulk) opts+=(--prefer bulk) ;;
+		core) ;;
 		engines=*) opts+=(--queues "${word#*=}" --cpus "$cpu_a,$cpu_b") ;;
 		*) reason="no such way to run xtcp: $word" && return 1 ;;
 		esac
@@ -71,16 +73,18 @@ words_of() {
 xtcp_command() {
 	local opts words to=$addr_b on=$4
 	[ "$family" = 4 ] || to="[$addr_b]"
+	# Several engines have processors of their own.
+	[[ $1 != *+engines=* ]] || on=$cpu_a,$cpu_b
+	[[ $1 != *+core* ]] || on=$cpu_a
 	if [ "$2" = web ]; then
 		xtcp_options "$1" serve || return 1
-		# Several engines have processors of their own.
-		[[ $1 != *+engines=* ]] || on=$cpu_a,$cpu_b
 		cmd=(taskset -c "$on" "$XTCP" serve -i "$3" -p "$port" "${opts[@]}" "$LOGS/www")
 		return
 	fi
 	xtcp_options "$1" bench || return 1
 	words_of
-	cmd=("$XTCP" bench -i "$3" --json --verbose "${opts[@]}" --limit "$limit" --cpu "$4")
+	cmd=("$XTCP" bench -i "$3" --json --verbose "${opts[@]}" --limit "$limit")
+	[[ $1 == *+engines=* ]] || cmd+=(--cpu "$on")
 	case $2 in
 	# The bulk roles know these words only. The source lives until its sink has seen enough.
 	source) cmd+=(source "$to:$port" --connections "${want[conns]}" --warmup 0 --seconds "$limit") ;;
@@ -249,7 +253,7 @@ sources() {
 # prepare MTU [SOURCES] [QUEUES]
 prepare() {
 	local i batch=$LOGS/addresses
-	ns_pair "$1"
+	QUEUES=${3:-1} ns_pair "$1"
 	for i in in_a in_b; do
 		# A connection's port is free again after one second, with xtcp bench too.
 		$i sysctl -qw net.ipv4.tcp_tw_reuse=1 net.ipv4.tcp_max_tw_buckets=262144 net.ipv4.ip_local_port_range='10000 65535'
@@ -259,9 +263,6 @@ prepare() {
 	sources "${2:-0}" | tr ',' '\n' | sed -E "/./s,(.*),address add \\1/$([ "$family" = 4 ] && echo 24 || echo '64 nodad') dev va," |
 		sed 's/\(.*\) nodad dev va/\1 dev va nodad/' >"$batch"
 	[ ! -s "$batch" ] || in_a ip -batch "$batch"
-	if [ "${3:-1}" -gt 1 ]; then
-		in_a ethtool -L va rx "$3" tx "$3" && in_b ethtool -L vb rx "$3" tx "$3"
-	fi
 }
 
 progress() {

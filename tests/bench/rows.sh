@@ -133,7 +133,7 @@ rows_core() {
 # --- Ways of waiting, of taking data, of using queues ---
 
 rows_choices() {
-	local w n
+	local w n what one two
 	if row waiting 1500 rr 'size=64 rate=1000' xtcp:xtcp xtcp+balanced:xtcp+balanced xtcp+power:xtcp+power; then
 		for w in balanced power; do
 			compare "1,000 requests/s, --wait $w" us .p50_us xtcp+$w:xtcp+$w '--wait latency' '' xtcp:xtcp
@@ -143,6 +143,17 @@ rows_choices() {
 	# The kernel spreads its connections over the queues; wrk shares the first processor with the first engine.
 	if row engines 1500 web 'conns=64 engines=2' wrk:xtcp+balanced+engines=2 wrk:xtcp+balanced; then
 		compare 'HTTP to wrk, 2 engines on 2 queues' requests/s .rate wrk:xtcp+balanced+engines=2 '1 engine' '' wrk:xtcp+balanced
+	fi
+	# An engine of the client and one of the server on each processor, a queue for the two: on more processors, more such pairs.
+	one=xtcp+balanced+core:xtcp+balanced+core two=xtcp+balanced+engines=2:xtcp+balanced+engines=2
+	if row engines-rr 1500 rr 'size=64 conns=64 engines=2' $two $one xtcp+balanced:xtcp+balanced; then
+		what='64 B request/response, 64 connections, 2 engines'
+		compare "$what" requests/s .rate $two '1 engine, both ends on one processor' '' $one
+		compare "$what" requests/s .rate $two '1 engine, a processor for each end' '' xtcp+balanced:xtcp+balanced
+		for n in 0 1; do
+			bare "2 engines: frames to the server's engine $n" frames ".server.engines[$n].counters.rx_frames" $two
+			bare "2 engines: of these, handed to the other" frames ".server.engines[$n].counters.out_handed_over // 0" $two
+		done
 	fi
 	if row api 1500 bulk "size=$(payload 1500)" api:api api:api-zc api-zc:api; then
 		compare 'bulk, every byte used, peek/consume' Gbit/s .gbps api:api-zc 'recv' '' api:api

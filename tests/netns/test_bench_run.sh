@@ -83,7 +83,7 @@ eq "a row that this machine cannot have is no failure" $? 0
 is "it is skipped with the reason" 'length == 1 and all(.xtcp == null and .met == null and (.skipped | length > 10))'
 
 rows=$(bash "$ROOT/tests/bench/run.sh" --list)
-for row in rr-1 rr-64 rr-10000 rr-1000000 crr idle http bulk-1500 bulk-9000 bulk-65000 bulk-to-kernel bulk-from-kernel core waiting engines api; do
+for row in rr-1 rr-64 rr-10000 rr-1000000 crr idle http bulk-1500 bulk-9000 bulk-65000 bulk-to-kernel bulk-from-kernel core waiting engines engines-rr api; do
 	match "--list has $row" "$rows" "^$row\$"
 done
 wrong() {
