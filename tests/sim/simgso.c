@@ -54,8 +54,8 @@ static bool promised(const struct io_pkt *pkt, const struct io_gso *how)
 
 	for (uint32_t i = 0; i < pkt->nfrags; i++)
 		sum_bytes += pkt->frag[i].len;
-	return !memcmp(&sum, f + how->l4_off + WIRE_TCP_CSUM_OFF, 2) && sum_bytes == pkt->len && how->size &&
-	       pkt->len - pkt->frag[0].len > how->size && pkt->nfrags <= IO_GSO_FRAGS &&
+	return !memcmp(&sum, f + how->l4_off + WIRE_TCP_CSUM_OFF, 2) && sum_bytes == pkt->len &&
+	       (!how->size || pkt->len - pkt->frag[0].len > how->size) && pkt->nfrags <= IO_GSO_FRAGS &&
 	       how->l4_off == L3 + (how->v6 ? 40 : 20);
 }
 
@@ -80,17 +80,18 @@ static void copy_text(uint8_t *to, const struct io_pkt *pkt, uint32_t off, uint3
 int simport_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how)
 {
 	struct simport *s = (struct simport *)port;
-	uint32_t head = pkt->frag[0].len, text = pkt->len - head, l4 = how->l4_off, seq;
+	uint32_t head = pkt->frag[0].len, text = pkt->len - head, l4 = how->l4_off, off = 0, seq;
+	uint32_t size = how->size ? how->size : text; /* 0: it is a single one, of text or without */
 
 	port->ops->tx_flush(port);
-	if (!promised(pkt, how) || head + how->size > sizeof(s->buf) || head + how->size > port->mtu + L3) {
+	if (!promised(pkt, how) || head + size > sizeof(s->buf) || head + size > port->mtu + L3) {
 		s->bad++;
 		return -1;
 	}
 	memcpy(&seq, pkt->frag[0].data + l4 + 4, 4);
 	seq = wire_swap32(seq);
-	for (uint32_t off = 0; off < text; off += how->size) {
-		uint32_t n = text - off < how->size ? text - off : how->size, at = wire_swap32(seq + off);
+	do {
+		uint32_t n = text - off < size ? text - off : size, at = wire_swap32(seq + off);
 		uint8_t *f = s->buf;
 
 		memcpy(f, pkt->frag[0].data, head);
@@ -103,6 +104,7 @@ int simport_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_
 		set_lengths(f, how->v6, head - l4 + n);
 		set_csum(f, how->v6, l4, head - l4 + n);
 		s->send(s->arg, f, head + n);
-	}
+		off += size;
+	} while (off < text);
 	return 0;
 }

@@ -155,6 +155,7 @@ static void sim_tx_commit(struct io_port *port, const struct io_pkt *pkt)
 		s->bad++;
 	port->frames->held -= pkt->nfrags;
 	port->frames->in_tx += pkt->nfrags;
+	port->tx_committed += pkt->nfrags;
 }
 
 static void sim_tx_cancel(struct io_port *port, const struct io_pkt *pkt)
@@ -238,6 +239,8 @@ void simport_open(struct simport *s, struct io_frames *frames, uint8_t *area, ui
 	s->port.area = area;
 	s->port.mtu = mtu;
 	s->port.gso_bytes = 0;
+	s->port.gso_apart = false;
+	s->port.tx_committed = 0;
 	s->fill_max = fill_max < SIMPORT_RX_RING ? fill_max : SIMPORT_RX_RING;
 	s->tx_max = tx_max < SIMPORT_TX_RING ? tx_max : SIMPORT_TX_RING;
 	s->fill_count = s->rx_head = s->rx_count = 0;

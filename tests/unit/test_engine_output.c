@@ -110,6 +110,173 @@ static void test_output_refused_super_segments_are_sent_again(void **state)
 	assert_true(stat_of(0, retrans_segs) > 0);
 }
 
+/* ---- a device with several transmit queues ---- */
+
+static struct { /* what conn[0] has under way: the text that left last by either way ends there */
+	uint32_t ring_end, apart_end, ring_mark, changes, singles;
+	bool apart; /* the last went apart */
+} ways;
+static void (*commits)(struct io_port *, const struct io_pkt *);
+
+/* Bytes of sequence space of a frame over IPv4, and where they end. */
+static uint32_t sequence(const struct io_pkt *pkt, uint32_t *end)
+{
+	const uint8_t *tcp = pkt->frag[0].data + 34;
+	uint32_t n = pkt->len - 34 - (tcp[12] >> 4) * 4u + (tcp[13] & TCP_FIN);
+
+	*end = wire_be32(tcp + 4) + n;
+	return n;
+}
+
+static void watch_commit(struct io_port *port, const struct io_pkt *pkt)
+{
+	uint32_t end;
+
+	commits(port, pkt);
+	if (!sequence(pkt, &end))
+		return;
+	assert_true(seq_geq(kit_conn(0, conn[0])->tcp.snd_una, ways.apart_end));
+	ways.ring_end = end;
+	ways.ring_mark = port->tx_committed;
+	ways.changes += ways.apart;
+	ways.apart = false;
+}
+
+static int watch_apart(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how)
+{
+	uint32_t end;
+
+	assert_true(sequence(pkt, &end) > 0);
+	assert_true(seq_geq(kit_conn(0, conn[0])->tcp.snd_una, ways.ring_end) ||
+		    port->frames->in_tx <= port->tx_committed - ways.ring_mark);
+	if (seq_gt(end, ways.apart_end))
+		ways.apart_end = end;
+	ways.singles += !how->size;
+	ways.changes += !ways.apart;
+	ways.apart = true;
+	return sends_super(port, pkt, how);
+}
+
+static void watch_ways(void)
+{
+	struct io_port *port = &kp->side[0].port.port;
+
+	port->gso_bytes = 65280;
+	port->gso_apart = true;
+	full_ops = *port->ops;
+	sends_super = full_ops.tx_gso;
+	commits = full_ops.tx_commit;
+	full_ops.tx_gso = watch_apart;
+	full_ops.tx_commit = watch_commit;
+	port->ops = &full_ops;
+	memset(&ways, 0, sizeof(ways));
+	ways.ring_end = ways.apart_end = kit_conn(0, conn[0])->tcp.snd_una;
+}
+
+/* What the application writes in turn i of the next test, which waits for the peer to have all. */
+static uint32_t writes(uint32_t i, bool all)
+{
+	static const uint32_t sizes[] = { 100, 150000, 1460, 3000, 1, 65536, 5000, 20000 };
+
+	if (i % 50 < 6 && i > 1000) /* one at a time, the first is lost: then the retransmission is, too */
+		return 1460;
+	if (i % 50 < 10 && i > 1000)
+		return 20000;
+	return i % 50 > 30 || (!all && i % 7) ? 0 : sizes[i % 8];
+}
+
+/*
+ * With gso_apart text goes by the ring only when all that went the other way is acknowledged, and back only when the ring has
+ * completed it, also when frames are lost. Nothing waits for that.
+ */
+static void test_output_ways_that_are_apart_do_not_mix(void **state)
+{
+	uint64_t at = 0, want = 0;
+
+	join(1);
+	watch_ways();
+	for (uint32_t i = 0; i < 4000; i++) {
+		uint32_t n = want - at < 60000 ? writes(i, at == want) : 0;
+
+		kp->cut = i > 1000 && i % 50 == 0;
+		if (n)
+			kit_send(0, conn[0], n);
+		want += n;
+		pair_turn(kp);
+		kp->now += i % 3 * 50000;
+		kit_receive(1, peer[0], &at);
+	}
+	kp->cut = false;
+	pair_sleep(kp, 3000000000);
+	kit_receive(1, peer[0], &at);
+	assert_int_equal(at, want);
+	assert_true(ways.changes > 20);
+	assert_true(ways.singles > 20);
+	assert_int_equal(stat_of(0, tx_supers_followed), ways.singles);
+	assert_true(stat_of(0, tx_supers) > 20 && stat_of(0, retrans_segs) > 0 && stat_of(1, in_csum) == 0);
+	assert_int_equal(kp->side[0].port.bad, 0);
+}
+
+static void write_and_turn(int i, uint32_t n)
+{
+	kit_send(0, conn[i], n);
+	engine_turn(eng(0), kp->now);
+}
+
+/* A small segment that is not yet acknowledged keeps bulk from going apart only as long as it is in the ring. */
+static void test_output_goes_apart_when_the_ring_is_done(void **state)
+{
+	join(3);
+	watch_ways();
+	write_and_turn(0, 100);
+	write_and_turn(0, 20000);
+	assert_int_equal(stat_of(0, tx_supers), 0); /* the 100 bytes are in the ring */
+	assert_int_equal(stat_of(0, tx_supers_waived), 1);
+	pair_sleep(kp, 3000000000);
+	write_and_turn(0, 100);
+	write_and_turn(2, 100); /* the first are complete now, and in flight */
+	write_and_turn(0, 20000);
+	assert_true(kit_conn(0, conn[0])->tcp.snd_una != ways.ring_end);
+	assert_true(stat_of(0, tx_supers) > 0);
+	assert_int_equal(stat_of(0, tx_supers_waived), 1);
+}
+
+/* A retransmission by the ring keeps the new text behind it there, although all before it is complete. */
+static void test_output_goes_apart_not_behind_a_retransmission(void **state)
+{
+	join(3);
+	watch_ways();
+	kp->cut = true;
+	write_and_turn(0, 1460);
+	kp->cut = false;
+	for (int i = 0; i < 4; i++)
+		write_and_turn(0, 1460);
+	write_and_turn(2, 100); /* the flush collects */
+	pair_turn(kp);
+	kp->now += 1000000;
+	kit_send(0, conn[0], 20000);
+	for (int i = 0; i < 3 && !stat_of(0, retrans_segs); i++)
+		pair_turn(kp);
+	assert_true(stat_of(0, retrans_segs) > 0);
+	assert_true(kit_conn(0, conn[0])->tcp.snd_nxt - kit_conn(0, conn[0])->tcp.snd_una > 5 * 1460);
+	assert_int_equal(stat_of(0, tx_supers), 0);
+}
+
+/* FIN alone follows super-segments, too. */
+static void test_output_fin_goes_apart(void **state)
+{
+	join(1);
+	watch_ways();
+	write_and_turn(0, 4u * kit_conn(0, conn[0])->tcp.mss);
+	assert_int_equal(stat_of(0, tx_supers), 1);
+	tcp_shutdown(engine_env(eng(0)), engine_conn(eng(0), conn[0]), kp->now);
+	engine_touch(eng(0), conn[0]);
+	pair_sleep(kp, 3000000000);
+	assert_int_equal(stat_of(0, tx_supers_followed), 1);
+	assert_int_equal(ways.singles, 1);
+	assert_int_equal(engine_conn(eng(1), peer[0])->state, TCP_CLOSE_WAIT);
+}
+
 static void test_output_small_ring_serves_all_in_turn(void **state)
 {
 	uint64_t least = UINT64_MAX, most = 0;
@@ -283,6 +450,10 @@ int main(void)
 		TEST(test_output_bulk_goes_as_super_segments),
 		TEST(test_output_small_ring_keeps_all_in_order),
 		TEST(test_output_refused_super_segments_are_sent_again),
+		TEST(test_output_ways_that_are_apart_do_not_mix),
+		TEST(test_output_goes_apart_when_the_ring_is_done),
+		TEST(test_output_goes_apart_not_behind_a_retransmission),
+		TEST(test_output_fin_goes_apart),
 		TEST(test_output_small_ring_serves_all_in_turn),
 		TEST(test_output_full_ring_comes_back_soon),
 		TEST(test_output_full_ring_holds_up_no_events),

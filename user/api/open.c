@@ -151,7 +151,7 @@ static void on_link(void *arg, const struct ctl_link *l)
 	if (l->gone)
 		return;
 	if (x->port)
-		xsk_set_gso(x->port, !ctl_no_supers(l));
+		xsk_set_gso(x->port, !ctl_no_supers(l), l->tx_queues > 1);
 	engine_host_link(x->engine, l->mac, l->mtu, l->up);
 }
 
@@ -266,7 +266,7 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 	if (!err)
 		err = xsk_open(&x->port, &xc, &x->xsk);
 	if (!err)
-		xsk_set_gso(x->port, !ctl_no_supers(l));
+		xsk_set_gso(x->port, !ctl_no_supers(l), l->tx_queues > 1);
 	return err;
 }
 

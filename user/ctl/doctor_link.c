@@ -163,8 +163,10 @@ static void look_path(struct findings *f, const struct ctl_link *link)
 		finding(f, CTL_NOTE, "super-segments", "nothing needed: each segment is a frame of its own then",
 			"none are sent: %s", no_supers);
 	else
-		finding(f, CTL_OK, "super-segments", "",
-			"bulk is sent in them, past AF_XDP: TSO is on, and there is one transmit queue");
+		finding(f, CTL_OK, "super-segments", "", "bulk is sent in them, past AF_XDP: TSO is on%s",
+			link->tx_queues > 1
+				? "; single segments follow them by the same way, for order among several transmit queues"
+				: "");
 }
 
 void doctor_link(struct findings *f, const char *ifname)

@@ -46,12 +46,16 @@ int link_ethtool(const char *ifname, void *cmd)
 	return rc;
 }
 
-/* A veth loses it while its other end has native XDP. */
-static void ask_tso(struct ctl_link *link)
+/* How it sends may change: a veth has no TSO while its other end has native XDP, and queues come and go (ethtool -L). */
+static void ask_tx(struct ctl_link *link)
 {
 	struct ethtool_value v = { .cmd = ETHTOOL_GTSO };
+	struct ethtool_channels ch = { .cmd = ETHTOOL_GCHANNELS };
 
 	link->tso = !link_ethtool(link->name, &v) && v.data;
+	link->tx_queues = link_ethtool(link->name, &ch) ? 0 : ch.tx_count + ch.combined_count;
+	if (!link->tx_queues)
+		link->tx_queues = 1;
 }
 
 static void ask_driver(struct ctl_link *link)
@@ -62,16 +66,11 @@ static void ask_driver(struct ctl_link *link)
 	if (!link_ethtool(link->name, &info))
 		memcpy(link->driver, info.driver, sizeof(link->driver) - 1);
 	link->virtual_link = is_virtual(link->driver);
-	if (!link_ethtool(link->name, &ch)) {
-		if (ch.rx_count + ch.combined_count)
-			link->queues = ch.rx_count + ch.combined_count;
-		link->tx_queues = ch.tx_count + ch.combined_count;
-	}
+	if (!link_ethtool(link->name, &ch) && ch.rx_count + ch.combined_count)
+		link->queues = ch.rx_count + ch.combined_count;
 	if (!link->queues)
 		link->queues = 1;
-	if (!link->tx_queues)
-		link->tx_queues = 1;
-	ask_tso(link);
+	ask_tx(link);
 }
 
 static void parse(const struct nlmsghdr *nlh, struct ctl_link *link)
@@ -152,7 +151,7 @@ int link_refresh(struct nl *nl, struct ctl_link *link)
 
 	if (err)
 		return err;
-	ask_tso(&fresh);
+	ask_tx(&fresh);
 	*link = fresh;
 	return 0;
 }
@@ -160,8 +159,9 @@ int link_refresh(struct nl *nl, struct ctl_link *link)
 void link_report(struct ctl *ctl, const struct ctl_link *fresh)
 {
 	struct ctl_link *link = &ctl->link;
-	bool same = link->up == fresh->up && link->tso == fresh->tso && link->mtu == fresh->mtu &&
-		    link->gone == fresh->gone && !memcmp(link->mac, fresh->mac, 6) && !strcmp(link->name, fresh->name);
+	bool same = link->up == fresh->up && link->tso == fresh->tso && link->tx_queues == fresh->tx_queues &&
+		    link->mtu == fresh->mtu && link->gone == fresh->gone && !memcmp(link->mac, fresh->mac, 6) &&
+		    !strcmp(link->name, fresh->name);
 
 	*link = *fresh;
 	if (!same && ctl->conf.events.link)
@@ -182,7 +182,7 @@ void link_news(struct ctl *ctl, const struct nlmsghdr *nlh)
 		fresh.up = false;
 	} else {
 		parse(nlh, &fresh);
-		ask_tso(&fresh);
+		ask_tx(&fresh);
 	}
 	link_report(ctl, &fresh);
 }

@@ -24,14 +24,9 @@ const char *ctl_no_busy_poll(const struct ctl_link *link)
 	return NULL;
 }
 
-/*
- * Super-segments go past AF_XDP, into a transmit queue that the kernel chooses: with several of them order would be lost.
- * Without TSO the kernel cuts them up itself, in bursts that overrun a peer with native XDP.
- */
+/* Super-segments go past AF_XDP. Without TSO the kernel cuts them up itself, in bursts that overrun a peer with native XDP. */
 const char *ctl_no_supers(const struct ctl_link *link)
 {
-	if (link->tx_queues > 1)
-		return "it has several transmit queues, and order would be lost between them";
 	if (!link->tso)
 		return "TSO is off (ethtool -K IFACE tso on; a veth also loses it while its other end has native XDP)";
 	return NULL;

@@ -30,6 +30,7 @@ enum { /* conn->life */
        CONN_GONE = 1u << 8,    /* closed by the application: freed when the core is done */
        CONN_FAST = 1u << 9,    /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
        CONN_WAITED = 1u << 10, /* its ACK has waited a turn for what the application does (output.c) */
+       CONN_APART = 1u << 11,  /* what it has in flight left the way of super-segments (output.c) */
 };
 
 struct conn {
@@ -44,6 +45,7 @@ struct conn {
 	uint32_t next, prev; /* half-open, accept, ready; next also: free list */
 	uint32_t dirty_next;
 	uint32_t addr_index; /* of the local address */
+	uint32_t tx_mark;    /* the port's tx_committed when text of it last went by the ring; with gso_apart only */
 } __attribute__((aligned(64)));
 
 struct tw { /* TIME-WAIT; list in order of expiry */

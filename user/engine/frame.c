@@ -171,7 +171,8 @@ int frame_send_super(struct engine *e, const struct frame_to *to, const struct t
 	if (unlikely(err))
 		return err;
 	count(e, tx_frames);
-	count(e, tx_supers);
+	if (seg->gso_size)
+		count(e, tx_supers);
 	count_n(e, tx_bytes, pkt->len);
 	if (unlikely(e->tap)) {
 		pkt->has_meta = 1;

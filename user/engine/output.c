@@ -7,6 +7,14 @@
  * An ACK alone, for something that the application is about to be told, waits until the next turn: by then the
  * application has answered or closed, and the ACK goes along. So a request and a close cost no
  * frame of their own for it. It waits no longer: an application that says nothing costs it one turn.
+ *
+ * Super-segments go past the transmit ring. Where the two ways do not wait for each other (gso_apart), a connection changes
+ * from one to the other only when what it sends then can overtake nothing of its own:
+ * - to super-segments when all its text is acknowledged, or all that went by the ring is completed, which is when the device has it
+ *   (Linux lets a socket change its transmit queue then, too);
+ * - back to the ring when all is acknowledged. Until then single segments follow the super-segments by their way (CONN_APART),
+ *   retransmissions and FIN as well. So nothing ever waits for a change.
+ * Pure ACKs always go by the ring: to overtake text does no harm to them.
  */
 #include "engine/private.h"
 
@@ -14,11 +22,65 @@
 #define PASS_SEGMENTS 512 /* of one turn, so that receiving is not starved */
 #define SUPER_SEGMENTS 8  /* a super-segment takes about as long as so many */
 
+#define MARK_HELD (1u << 30) /* ahead of tx_committed: it is not even in the ring yet, for its neighbour is not known */
+
 enum sent { SENT_ALL, SENT_MORE, SENT_NO_ROOM };
 
 static bool room(struct engine *e)
 {
 	return likely(e->port->ops->tx_room(e->port) >= IO_MAX_FRAGS);
+}
+
+/* What takes room in the sequence, and RST, which is not to overtake it. */
+static bool in_order(const struct tcp_seg *seg)
+{
+	return seg->len || seg->flags & (TCP_SYN | TCP_FIN | TCP_RST);
+}
+
+/* With gso_apart: super-segments can be made of its text now. */
+static bool may_go_apart(struct engine *e, struct conn *c)
+{
+	const struct io_port *port = e->port;
+
+	if (c->tcp.snd_una == c->tcp.snd_nxt) {
+		c->life &= ~(uint32_t)CONN_APART;
+		return true;
+	}
+	if (c->life & CONN_APART || (int32_t)(port->tx_committed - port->frames->in_tx - c->tx_mark) >= 0)
+		return true;
+	if (tcp_send_unsent(&c->tcp) >= 2u * c->tcp.mss)
+		count(e, tx_supers_waived);
+	return false;
+}
+
+/* Most text of the connection's super-segments, for now; 0: none are made. */
+static uint32_t super_bytes(struct engine *e, struct conn *c, bool usable)
+{
+	if (!usable || !dst_takes_supers(e, c->dst)) {
+		c->life &= ~(uint32_t)CONN_APART;
+		return 0;
+	}
+	return likely(!e->port->gso_apart) || may_go_apart(e, c) ? e->port->gso_bytes : 0;
+}
+
+/* A super-segment, or what follows one. */
+static void send_apart(struct engine *e, struct conn *c, const struct frame_to *to)
+{
+	if (unlikely(frame_send_super(e, to, &e->seg)))
+		count(e, tx_supers_lost); /* as in a network; retransmission repairs it */
+	else if (!e->seg.gso_size)
+		count(e, tx_supers_followed);
+	if (e->port->gso_apart)
+		c->life |= CONN_APART;
+}
+
+/* With gso_apart: its text has gone by the ring, and no super-segment may come right behind. */
+static void mark_ring(struct engine *e, struct conn *c)
+{
+	c->tx_mark = e->port->tx_committed;
+	if (unlikely(dst_at(e, c->dst)->state != DST_RESOLVED))
+		c->tx_mark += MARK_HELD;
+	e->env.gso_bytes = 0;
 }
 
 /* One segment into a frame and on its way. */
@@ -33,9 +95,8 @@ static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 			       .flow_label = c->hash };
 	struct ao_sign sign;
 
-	if (e->seg.gso_size) {
-		if (unlikely(frame_send_super(e, &to, &e->seg)))
-			count(e, tx_supers_lost); /* as in a network; retransmission repairs it */
+	if (e->seg.gso_size || unlikely(c->life & CONN_APART && in_order(&e->seg))) {
+		send_apart(e, c, &to);
 		return;
 	}
 	if (unlikely(c->tcp.sig_bytes == AO_OPTION_BYTES)) {
@@ -49,6 +110,8 @@ static void send_seg(struct engine *e, struct conn *c, uint8_t l2[WIRE_ETH_LEN])
 		return;
 	}
 	dst_send(e, c->dst, &e->out);
+	if (unlikely(e->port->gso_apart) && in_order(&e->seg))
+		mark_ring(e, c);
 }
 
 static void fill_l2(const struct engine *e, const struct conn *c, uint8_t l2[WIRE_ETH_LEN])
@@ -68,7 +131,7 @@ static enum sent send_conn(struct engine *e, struct conn *c, uint32_t *budget)
 	bool usable = dst_usable(e, c->dst);
 
 	fill_l2(e, c, l2);
-	e->env.gso_bytes = usable && dst_takes_supers(e, c->dst) ? e->port->gso_bytes : 0;
+	e->env.gso_bytes = super_bytes(e, c, usable);
 	for (; left; left -= cost, *budget -= cost) {
 		if (!room(e))
 			return SENT_NO_ROOM;

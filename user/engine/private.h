@@ -213,7 +213,7 @@ struct frame_to {	   /* where a frame goes */
 /* Build into e->out, reserved. 0 or -ENOBUFS. */
 int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg);
 void frame_commit(struct engine *e, const struct io_pkt *pkt);
-/* Send a super-segment, unsigned, to a neighbour that is known. 0 or -errno: it is lost. */
+/* Send a super-segment, or a single one by the same way, unsigned, to a neighbour that is known. 0 or -errno: it is lost. */
 int frame_send_super(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg);
 /* Super-segments can go there. */
 static inline bool dst_takes_supers(const struct engine *e, uint32_t ref)

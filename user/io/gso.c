@@ -51,7 +51,9 @@ int gso_send(int fd, const struct io_pkt *pkt, const struct io_gso *how)
 {
 	struct virtio_net_hdr vh = {
 		.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM,
-		.gso_type = how->v6 ? VIRTIO_NET_HDR_GSO_TCPV6 : VIRTIO_NET_HDR_GSO_TCPV4,
+		.gso_type = !how->size ? VIRTIO_NET_HDR_GSO_NONE
+			    : how->v6  ? VIRTIO_NET_HDR_GSO_TCPV6
+				       : VIRTIO_NET_HDR_GSO_TCPV4,
 		.hdr_len = (uint16_t)pkt->frag[0].len,
 		.gso_size = how->size,
 		.csum_start = how->l4_off,
@@ -60,7 +62,7 @@ int gso_send(int fd, const struct io_pkt *pkt, const struct io_gso *how)
 	struct iovec iov[1 + IO_GSO_FRAGS] = { { &vh, sizeof(vh) } };
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = 1 + pkt->nfrags };
 
-	if (how->cwr)
+	if (how->size && how->cwr)
 		vh.gso_type |= VIRTIO_NET_HDR_GSO_ECN;
 	for (uint32_t i = 0; i < pkt->nfrags; i++)
 		iov[1 + i] = (struct iovec){ pkt->frag[i].data, pkt->frag[i].len };

@@ -39,7 +39,7 @@ struct io_pkt {
 /* How a super-segment is to be cut up. */
 #define IO_GSO_FRAGS 3 /* its headers, and its text in at most two pieces */
 struct io_gso {
-	uint16_t size;	 /* bytes of text of each segment */
+	uint16_t size;	 /* bytes of text of each segment; 0: it is one */
 	uint16_t l4_off; /* of the TCP header, which holds the pseudo-header's sum in its checksum field */
 	bool v6;
 	bool cwr; /* CWR goes with the first segment only (RFC 3168) */
@@ -79,8 +79,8 @@ struct io_port_ops {
 	/* One doorbell for all committed frames; collects completions. 0, or -errno when the link is gone. */
 	int (*tx_flush)(struct io_port *);
 	/*
-	 * With gso_bytes only. Send a super-segment at once, after all frames committed before it; frag[0] holds the headers, the
-	 * others the text, none of them chunks. 0, or -errno: it was not sent.
+	 * With gso_bytes only. Send a super-segment at once, or with size 0 a single one; what was committed before is given to the
+	 * device first. frag[0] holds the headers, the others the text, none of them chunks. 0, or -errno: it was not sent.
 	 */
 	int (*tx_gso)(struct io_port *, const struct io_pkt *pkt, const struct io_gso *how);
 	/* True when frames wait to be received (looks at the ring only: no system call). */
@@ -98,6 +98,9 @@ struct io_port {
 	uint8_t *area;	    /* chunks * chunk_size bytes, page-aligned */
 	uint32_t mtu;	    /* largest IP packet sent or received, bytes */
 	uint32_t gso_bytes; /* most text of a super-segment; 0: it takes none */
+	/* Chunks of all frames that were ever committed, modulo 2^32. They are completed in order: the last frames->in_tx are not. */
+	uint32_t tx_committed;
+	bool gso_apart; /* what tx_gso() sends may overtake committed frames that are not completed, and be overtaken by others */
 };
 
 #endif

@@ -294,6 +294,7 @@ static void xsk_tx_commit(struct io_port *port, const struct io_pkt *pkt)
 	}
 	port->frames->held -= n;
 	port->frames->in_tx += n;
+	port->tx_committed += n;
 }
 
 static void xsk_tx_cancel(struct io_port *port, const struct io_pkt *pkt)
@@ -344,7 +345,11 @@ static int xsk_tx_flush(struct io_port *port)
 	return err < 0 ? err : 0;
 }
 
-/* In copy mode both ways end in the driver before the call returns: so what was committed before goes first. */
+/*
+ * In copy mode both ways end in the driver before the call returns: so what was committed before goes first. With one transmit queue
+ * that is the order in which they leave. With several it is not (gso_apart): AF_XDP sends by the queue with the number of the
+ * socket's, AF_PACKET by that which XPS, the driver, or the number of the processor says (packet_pick_tx_queue()).
+ */
 static int xsk_tx_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_gso *how)
 {
 	struct xsk_port *x = (struct xsk_port *)port;
@@ -358,8 +363,9 @@ static int xsk_tx_gso(struct io_port *port, const struct io_pkt *pkt, const stru
 	return gso_send(x->gso_fd, pkt, how);
 }
 
-void xsk_set_gso(struct io_port *port, bool on)
+void xsk_set_gso(struct io_port *port, bool on, bool apart)
 {
+	port->gso_apart = apart;
 	port->gso_bytes = on && ((struct xsk_port *)port)->gso_fd >= 0 ? GSO_BYTES : 0;
 }
 

@@ -43,8 +43,8 @@ struct xsk_info {
  */
 int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info *info);
 
-/* Whether super-segments are sent from now on, if they can be at all. */
-void xsk_set_gso(struct io_port *port, bool on);
+/* Whether super-segments are sent from now on, if they can be at all; apart: there are several transmit queues. */
+void xsk_set_gso(struct io_port *port, bool on, bool apart);
 
 /*
  * From now on rx() polls the device where it finds nothing, instead of waiting for interrupts (SO_PREFER_BUSY_POLL, Linux 5.11).

@@ -269,7 +269,10 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	x = calloc(1, sizeof(*x) + conf->queues * sizeof(x->q[0]));
 	if (!x)
 		return explain(conf, -1, ENOMEM);
-	x->port = (struct io_port){ &xsk_port_ops, conf->frames, conf->area, conf->mtu, 0 };
+	x->port.ops = &xsk_port_ops;
+	x->port.frames = conf->frames;
+	x->port.area = conf->area;
+	x->port.mtu = conf->mtu;
 	x->shift = (uint32_t)__builtin_ctz(conf->frames->chunk_size);
 	x->chunk_mask = conf->frames->chunk_size - 1;
 	x->queues = conf->queues;
