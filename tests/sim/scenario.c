@@ -10,6 +10,8 @@
 #include "rng.h"
 #include "tcp/cc.h"
 
+#define QUEUE_NS_MAX 200000ull
+
 uint64_t scenario_bytes(const struct scenario *s)
 {
 	uint64_t sum = 0;
@@ -331,6 +333,23 @@ static void make_gso(struct scenario *s)
 		s->gso_bytes[i] = rng_percent(&r, 50) ? (uint32_t)rng_log(&r, 3000, 65280) : 0;
 }
 
+/*
+ * Most of the devices that cut up super-segments send them by another queue; each takes no longer than half of the link, so
+ * that a change from one to the other does not pass for a loss.
+ */
+static void make_queues(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 13);
+
+	for (int i = 0; i < 2; i++) {
+		uint64_t most = s->link[i].delay_ns / 2 < QUEUE_NS_MAX ? s->link[i].delay_ns / 2 : QUEUE_NS_MAX;
+
+		s->apart[i] = s->gso_bytes[i] && rng_percent(&r, 70);
+		for (int k = 0; k < 2 && s->apart[i]; k++)
+			s->queue_ns[i][k] = rng_percent(&r, 60) && most ? rng_range(&r, 1, most) : 0;
+	}
+}
+
 void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -372,6 +391,8 @@ void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 		make_ao(s);
 	if (generation > 4)
 		make_gso(s);
+	if (generation > 5)
+		make_queues(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 
@@ -483,6 +504,10 @@ void scenario_print(const struct scenario *s, FILE *f)
 			(unsigned long long)e->buffer_bytes, s->backlog[i], e->syn_queue, (double)s->turn_ns[i] / 1e3,
 			s->tx_max[i], s->rx_fill[i], (double)s->neigh_ns[i] / 1e6);
 	}
+	for (int i = 0; i < 2; i++)
+		if (s->apart[i])
+			fprintf(f, "# engine %c: transmit queues: ring %.3f us, super-segments %.3f us\n", "AB"[i],
+				(double)s -> queue_ns[i][0] / 1e3, (double)s -> queue_ns[i][1] / 1e3);
 	print_link(s, 0, f);
 	print_link(s, 1, f);
 	for (uint32_t i = 0; i < s->pairs; i++) {

@@ -27,8 +27,9 @@
  *   3  and themes (themes.c)
  *   4  and signatures (TCP-AO)
  *   5  and super-segments (GSO)
+ *   6  and devices that send them by another transmit queue than the rest
  */
-#define SIM_GENERATION 5
+#define SIM_GENERATION 6
 
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
@@ -156,6 +157,10 @@ struct scenario {
 	bool mem_kills;	       /* connections may be ended for their memory */
 	uint32_t gso_bytes[2]; /* most text of a super-segment; 0: none are made */
 	bool ao;	       /* all is signed with TCP-AO, and keys change */
+
+	bool apart[2];		 /* the device has two transmit queues (device.c) */
+	uint64_t queue_ns[2][2]; /* ... which take so long: [][0] the ring's, [][1] that of super-segments */
+
 	uint32_t pairs;
 	struct pair_conf pair[SIM_PAIRS_MAX];
 };

@@ -103,7 +103,9 @@ int simport_gso(struct io_port *port, const struct io_pkt *pkt, const struct io_
 			f[l4 + 13] &= (uint8_t)~TCP_CWR;
 		set_lengths(f, how->v6, head - l4 + n);
 		set_csum(f, how->v6, l4, head - l4 + n);
+		s->going_apart = true;
 		s->send(s->arg, f, head + n);
+		s->going_apart = false;
 		off += size;
 	} while (off < text);
 	return 0;

@@ -96,6 +96,8 @@ static void collect(struct simport *s)
 	for (; s->tx_done != s->tx_sent; s->tx_done++) {
 		uint32_t i = s->tx_done % SIMPORT_TX_RING;
 
+		if (s->clock && *s->clock < s->tx[i].sent_ns + s->complete_ns)
+			return;
 		put_free(s, s->tx[i].chunk, chunk_data(s, s->tx[i].chunk), s->tx[i].len);
 		s->port.frames->in_tx--;
 		s->tx_out--;
@@ -181,6 +183,7 @@ static int sim_tx_flush(struct io_port *port)
 			s->bad++;
 			continue;
 		}
+		s->tx[i].sent_ns = s->clock ? *s->clock : 0;
 		memcpy(s->buf + len, s->tx[i].data, s->tx[i].len);
 		len += s->tx[i].len;
 		if (s->tx[i].more)
@@ -241,6 +244,8 @@ void simport_open(struct simport *s, struct io_frames *frames, uint8_t *area, ui
 	s->port.gso_bytes = 0;
 	s->port.gso_apart = false;
 	s->port.tx_committed = 0;
+	s->going_apart = false;
+	s->clock = NULL;
 	s->fill_max = fill_max < SIMPORT_RX_RING ? fill_max : SIMPORT_RX_RING;
 	s->tx_max = tx_max < SIMPORT_TX_RING ? tx_max : SIMPORT_TX_RING;
 	s->fill_count = s->rx_head = s->rx_count = 0;

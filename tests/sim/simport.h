@@ -31,12 +31,16 @@ struct simport {
 	struct { /* committed, not yet flushed; then sent, not yet completed */
 		uint32_t chunk, len;
 		uint32_t more; /* not the last of its frame */
+		uint64_t sent_ns;
 		const uint8_t *data;
 	} tx[SIMPORT_TX_RING];
 	uint32_t tx_done, tx_sent, tx_tail; /* free-running: completed, sent, committed */
 	uint32_t tx_out;		    /* reserved, committed or sent */
 	uint64_t rx_dropped;		    /* no chunk or ring slot */
 	uint64_t bad;			    /* broken promises of the engine */
+	bool going_apart;		    /* send() is called by tx_gso() */
+	const uint64_t *clock; /* frames are complete complete_ns after they were sent; NULL: at the next flush */
+	uint64_t complete_ns;
 	uint8_t buf[SIMPORT_FRAME_MAX];
 };
 

@@ -87,7 +87,7 @@ static void send_frame(void *arg, uint8_t *data, uint32_t len)
 	if (hop_refuses(w, side->index, data, len))
 		return;
 	middlebox_shrink(w, side->index, data, len);
-	reseg_send(w, side->index, data, len);
+	device_send(side, data, len);
 }
 
 /* What the XDP half would have written in front of the frame. */
@@ -198,6 +198,7 @@ static bool side_start(struct world *w, int i)
 	}
 	simport_open(&side->port, engine_frames(side->e), engine_area(side->e), s->mtu[i], s->rx_fill[i], s->tx_max[i]);
 	side->port.port.gso_bytes = s->gso_bytes[i];
+	device_open(side);
 	side->port.send = send_frame;
 	side->port.arg = side;
 	engine_attach(side->e, &side->port.port, &host_sim_ops, &side->host);
@@ -238,6 +239,7 @@ static void side_stop(struct world *w, int i)
 	for (int k = 0; k < LINK_FATES; k++)
 		world_fates[k] += side->out.fates[k];
 	rules_stop(side);
+	device_close(side);
 	link_free(&side->out);
 	free(side->waiting);
 	side->waiting = NULL;
@@ -299,10 +301,10 @@ static uint64_t next_time(const struct world *w)
 	for (int i = 0; i < 2; i++) {
 		const struct side *side = &w->side[i];
 		bool dead = i && w->dead;
-		uint64_t at[] = { reseg_next(w, i), dead ? SIM_NEVER : side_next(side),
+		uint64_t at[] = { reseg_next(w, i), device_next(side), dead ? SIM_NEVER : side_next(side),
 				  dead ? SIM_NEVER : side->host.neigh_at };
 
-		for (int k = 0; k < 3; k++)
+		for (int k = 0; k < 4; k++)
 			next = at[k] < next ? at[k] : next;
 	}
 	return next;
@@ -345,6 +347,8 @@ static void happen(struct world *w, uint64_t idle[2])
 		change_mtu(w);
 	if (w->now >= w->forge_at)
 		forge_frame(w);
+	device_run(&w->side[0]);
+	device_run(&w->side[1]);
 	deliver(w, 0);
 	deliver(w, 1);
 	for (int i = 0; i < 2; i++) {
@@ -405,6 +409,8 @@ bool world_run(struct world *w, const struct scenario *s, bool trace)
 	w->dead = w->died = w->half_time = false;
 	w->box_rng = rng_make(s->seed, 6);
 	w->side[0].waiting = w->side[1].waiting = NULL;
+	memset(w->side[0].queue, 0, sizeof(w->side[0].queue));
+	memset(w->side[1].queue, 0, sizeof(w->side[1].queue));
 	for (int i = 0; i < 2; i++)
 		link_init(&w->side[i].out, &s->link[i], s->quiet_ns, rng_make(s->seed, 10 + (uint64_t)i));
 	w->rng = rng_make(s->seed, 2);

@@ -52,6 +52,7 @@ struct side {
 	struct engine *e;
 	struct simport port;
 	struct host host;
+	struct queued *queue[2]; /* of its device */
 	struct link out;
 	struct frame *waiting; /* of those that came over it: for one that it can be joined with (reseg.c) */
 	uint64_t listener;
@@ -136,6 +137,15 @@ void middlebox_shift(const struct world *w, int from, bool back, uint8_t *data, 
 
 /* Makes the window that a segment announces smaller; what the observer has seen before. */
 void middlebox_shrink(struct world *w, int from, uint8_t *data, uint32_t len);
+
+/* ---- device.c ---- */
+
+/* Behind simport_open(). */
+void device_open(struct side *side);
+void device_send(struct side *side, uint8_t *data, uint32_t len);
+uint64_t device_next(const struct side *side); /* when the next frame leaves; SIM_NEVER: there is none */
+void device_run(struct side *side);
+void device_close(struct side *side);
 
 /* ---- reseg.c ---- */
 

@@ -14,7 +14,8 @@
  *   (Linux lets a socket change its transmit queue then, too);
  * - back to the ring when all is acknowledged. Until then single segments follow the super-segments by their way (CONN_APART),
  *   retransmissions and FIN as well. So nothing ever waits for a change.
- * Pure ACKs always go by the ring: to overtake text does no harm to them.
+ * Pure ACKs always go by the ring. One that overtakes text brings its news the sooner; one that text overtakes has none left, and is
+ * dropped where a tick of the timestamp clock lies between (PAWS).
  */
 #include "engine/private.h"
 
