@@ -489,6 +489,7 @@ static void test_busy(void)
 	second.frames->chunk_size = 4096;
 	second.frames->chunks = 64;
 	conf.frames = second.frames;
+	conf.ifindex = a.ifindex;
 	conf.area = mmap(NULL, 64 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	conf.xsks_map_fd = a.map;
 	err = xsk_open(&second.port, &conf, NULL);
@@ -497,6 +498,7 @@ static void test_busy(void)
 	err = xsk_open(&second.port, &conf, NULL);
 	ok(err < 0, "no such queue: %d, %s", err, fail_text());
 	conf.ifname = "nosuch";
+	conf.ifindex = 77777;
 	err = xsk_open(&second.port, &conf, NULL);
 	ok(err == -ENODEV, "no such interface: %d, %s", err, fail_text());
 	munmap(conf.area, 64 * 4096);
@@ -598,6 +600,7 @@ static void test_queues(void)
 	if (sh("ip link add xa numrxqueues 2 numtxqueues 2 type veth peer name xb numrxqueues 2 numtxqueues 2 && "
 	       "ip link set xa up && ip link set xb up"))
 		return;
+	conf.ifindex = (int)if_nametoindex("xa");
 	conf.frames = a.frames;
 	conf.area = a.area;
 	conf.xsks_map_fd = bpf_map_create(BPF_MAP_TYPE_XSKMAP, "xsks", 4, 4, XTCP_MAX_QUEUES, NULL);

@@ -350,6 +350,15 @@ static void make_queues(struct scenario *s)
 	}
 }
 
+/* Half of the engines have a device that fills in checksums. */
+static void make_tx_csum(struct scenario *s)
+{
+	struct rng r = rng_make(s->seed, 14);
+
+	for (int i = 0; i < 2; i++)
+		s->tx_csum[i] = rng_percent(&r, 50);
+}
+
 void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 {
 	struct rng r = rng_make(seed, 1);
@@ -393,6 +402,8 @@ void scenario_make(struct scenario *s, uint32_t generation, uint64_t seed)
 		make_gso(s);
 	if (generation > 5)
 		make_queues(s);
+	if (generation > 6)
+		make_tx_csum(s);
 	s->check_every = scenario_bytes(s) < 50000 ? 1 : 64;
 }
 

@@ -28,8 +28,9 @@
  *   4  and signatures (TCP-AO)
  *   5  and super-segments (GSO)
  *   6  and devices that send them by another transmit queue than the rest
+ *   7  and checksums left to the port
  */
-#define SIM_GENERATION 6
+#define SIM_GENERATION 7
 
 struct link_conf { /* one direction */
 	uint64_t delay_ns;
@@ -156,6 +157,7 @@ struct scenario {
 	uint32_t check_every;  /* turns between two checks of all invariants */
 	bool mem_kills;	       /* connections may be ended for their memory */
 	uint32_t gso_bytes[2]; /* most text of a super-segment; 0: none are made */
+	bool tx_csum[2];       /* checksums are left to the port */
 	bool ao;	       /* all is signed with TCP-AO, and keys change */
 
 	bool apart[2];		 /* the device has two transmit queues (device.c) */

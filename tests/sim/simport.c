@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
+#include "lib/csum.h"
+#include "xtcp/wire.h"
 
 #define POISON 0xdb
 
@@ -136,6 +138,7 @@ static int sim_tx_reserve(struct io_port *port, struct io_pkt *pkt, uint32_t len
 	pkt->len = len;
 	pkt->queue = 0;
 	pkt->has_meta = 0;
+	pkt->csum_start = 0;
 	return 0;
 }
 
@@ -151,9 +154,10 @@ static void sim_tx_commit(struct io_port *port, const struct io_pkt *pkt)
 		s->tx[at].data = pkt->frag[i].data;
 		s->tx[at].len = pkt->frag[i].len;
 		s->tx[at].more = i + 1 < pkt->nfrags;
+		s->tx[at].csum_start = i ? 0 : pkt->csum_start;
 		sum += pkt->frag[i].len;
 	}
-	if (sum != pkt->len || sum > port->mtu + 14)
+	if (sum != pkt->len || sum > port->mtu + 14 || (pkt->csum_start && !port->tx_csum))
 		s->bad++;
 	port->frames->held -= pkt->nfrags;
 	port->frames->in_tx += pkt->nfrags;
@@ -170,10 +174,18 @@ static void sim_tx_cancel(struct io_port *port, const struct io_pkt *pkt)
 	s->tx_out -= pkt->nfrags;
 }
 
+/* What a device does that is told where the sum begins: it knows nothing of TCP. */
+static void fill_in_csum(uint8_t *frame, uint32_t len, uint32_t start)
+{
+	uint16_t csum = (uint16_t)~csum_fold(csum_partial(frame + start, len - start));
+
+	memcpy(frame + start + WIRE_TCP_CSUM_OFF, &csum, 2);
+}
+
 static int sim_tx_flush(struct io_port *port)
 {
 	struct simport *s = (struct simport *)port;
-	uint32_t len = 0;
+	uint32_t len = 0, csum_start = 0;
 
 	collect(s); /* those of the flush before */
 	for (; s->tx_sent != s->tx_tail; s->tx_sent++) {
@@ -185,9 +197,12 @@ static int sim_tx_flush(struct io_port *port)
 		}
 		s->tx[i].sent_ns = s->clock ? *s->clock : 0;
 		memcpy(s->buf + len, s->tx[i].data, s->tx[i].len);
+		csum_start = len ? csum_start : s->tx[i].csum_start;
 		len += s->tx[i].len;
 		if (s->tx[i].more)
 			continue;
+		if (csum_start)
+			fill_in_csum(s->buf, len, csum_start);
 		s->send(s->arg, s->buf, len);
 		len = 0;
 	}
@@ -246,6 +261,7 @@ void simport_open(struct simport *s, struct io_frames *frames, uint8_t *area, ui
 	s->port.tx_committed = 0;
 	s->going_apart = false;
 	s->clock = NULL;
+	s->port.tx_csum = false;
 	s->fill_max = fill_max < SIMPORT_RX_RING ? fill_max : SIMPORT_RX_RING;
 	s->tx_max = tx_max < SIMPORT_TX_RING ? tx_max : SIMPORT_TX_RING;
 	s->fill_count = s->rx_head = s->rx_count = 0;

@@ -30,7 +30,8 @@ struct simport {
 	uint32_t rx_head, rx_count;
 	struct { /* committed, not yet flushed; then sent, not yet completed */
 		uint32_t chunk, len;
-		uint32_t more; /* not the last of its frame */
+		uint32_t more;	     /* not the last of its frame */
+		uint32_t csum_start; /* of the first: as in struct io_pkt */
 		uint64_t sent_ns;
 		const uint8_t *data;
 	} tx[SIMPORT_TX_RING];

@@ -199,6 +199,7 @@ static bool side_start(struct world *w, int i)
 	simport_open(&side->port, engine_frames(side->e), engine_area(side->e), s->mtu[i], s->rx_fill[i], s->tx_max[i]);
 	side->port.port.gso_bytes = s->gso_bytes[i];
 	device_open(side);
+	side->port.port.tx_csum = s->tx_csum[i];
 	side->port.send = send_frame;
 	side->port.arg = side;
 	engine_attach(side->e, &side->port.port, &host_sim_ops, &side->host);

@@ -389,6 +389,20 @@ static void test_dst_held_frames_go_out_in_order_with_addresses_of_the_day(void 
 	}
 }
 
+/* What is not yet true of a frame is true of it still when it has waited; engine_kit checks what the port makes of it. */
+static void test_dst_held_frame_still_leaves_its_checksum_to_the_port(void **state)
+{
+	kp->side[0].port.port.tx_csum = true;
+	host.neigh_err = -EAGAIN;
+	connect_far(1);
+	kit_turn(0);
+	assert_int_equal(eng(0)->frames->held, 1);
+	engine_host_neigh(eng(0), kit_addr(1, 0), kp->side[1].mac);
+	kit_turn(0);
+	assert_int_equal(kit_sent_count(0), 1);
+	assert_int_equal(stat_of(0, tx_csum_left), 1);
+}
+
 /* The news may be missed: then the host says so when it is asked the next time. */
 static void test_dst_held_frames_go_out_when_asking_again_succeeds(void **state)
 {
@@ -624,6 +638,7 @@ int main(void)
 		TEST(test_dst_neighbour_is_poked_once_a_second_while_in_use),
 		TEST(test_dst_news_of_another_neighbour_changes_nothing),
 		TEST(test_dst_held_frames_go_out_in_order_with_addresses_of_the_day),
+		TEST(test_dst_held_frame_still_leaves_its_checksum_to_the_port),
 		TEST(test_dst_held_frames_go_out_when_asking_again_succeeds),
 		TEST(test_dst_held_frames_are_dropped_when_asking_again_fails),
 		TEST(test_dst_held_oldest_gives_way_and_pool_is_bounded),

@@ -2,6 +2,8 @@
 /* test_engine_frame.c - engine/frame.c: headers field by field, payload over fragments; engine_kit checks the sums. */
 #include "engine_kit.h"
 
+#include "lib/csum.h"
+
 static uint8_t l2[WIRE_ETH_LEN + 8] = { 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0x08, 0x00 };
 static uint8_t bytes[9216];
 static struct tcp_seg seg;
@@ -180,6 +182,54 @@ static void test_frame_no_room_takes_nothing(void **state)
 	assert_int_equal(stat_of(1, tx_bytes), 8054);
 }
 
+static uint32_t partial_seen;
+
+static void partial_tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_addr *laddr, uint16_t lport,
+			const struct xtcp_addr *raddr, uint16_t rport, const struct tcp_seg *s)
+{
+	const uint32_t *l4 = arg;
+
+	assert_int_equal(pkt->has_meta, 1);
+	assert_int_equal(pkt->meta.flags, XTCP_META_F_TCP_PARTIAL);
+	assert_int_equal(pkt->meta.l3_off, 14);
+	assert_int_equal(pkt->meta.l4_off, *l4);
+	partial_seen++;
+}
+
+/* The port, which knows nothing of pseudo-headers, completes the sum; engine_kit checks what comes of it. */
+static void test_frame_checksum_is_left_to_the_port(void **state)
+{
+	kit_mtu(9000);
+	kp->side[1].port.port.tx_csum = true;
+	for (int family = 0; family < 2; family++) {
+		struct frame_to to = to_v(family, 14);
+		uint32_t head = family ? 74 : 54, l4 = head - 20, n = 0;
+		uint64_t before = stat_of(1, tx_csum_left);
+
+		for (uint32_t len = 0; len <= 9000 - head + 14; len += len < 70 ? 1 : 997, n++) {
+			uint16_t field, pseudo;
+
+			seg_init(len);
+			seg.nspans = len > 2 ? 2 : seg.nspans;
+			seg.span[0].len = len > 2 ? len / 2 : len;
+			seg.span[1] = (struct tcp_span){ .data = bytes + len / 2, .len = len - len / 2 };
+			tcp_header_is(send_seg(&to), len);
+			assert_int_equal(frame_build(eng(1), &to, &seg), 0);
+			assert_int_equal(eng(1)->out.csum_start, l4);
+			memcpy(&field, eng(1)->out.frag[0].data + l4 + 16, 2);
+			pseudo = csum_fold(csum_pseudo(to.laddr->b, to.raddr->b, WIRE_IPPROTO_TCP, 20 + len));
+			assert_int_equal(field, pseudo);
+			eng(1)->port->ops->tx_cancel(eng(1)->port, &eng(1)->out);
+		}
+		assert_int_equal(stat_of(1, tx_csum_left), before + n);
+		engine_set_tap(eng(1), partial_tap, &l4);
+		partial_seen = 0;
+		send_seg(&to);
+		assert_int_equal(partial_seen, 1);
+		engine_set_tap(eng(1), NULL, NULL);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -189,6 +239,7 @@ int main(void)
 		TEST(test_frame_payload_of_any_length_fills_fragments),
 		TEST(test_frame_spans_of_any_split_are_joined),
 		TEST(test_frame_no_room_takes_nothing),
+		TEST(test_frame_checksum_is_left_to_the_port),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

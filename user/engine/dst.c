@@ -70,6 +70,7 @@ static void held_to_pkt(const struct engine *e, const struct held *h, struct io_
 	pkt->len = h->len;
 	pkt->queue = 0;
 	pkt->has_meta = 0;
+	pkt->csum_start = (uint16_t)h->csum_start;
 	for (uint32_t i = 0; i < h->nfrags; i++) {
 		pkt->frag[i].chunk = h->frag[i].chunk;
 		pkt->frag[i].len = h->frag[i].len;
@@ -124,6 +125,7 @@ static void hold(struct engine *e, struct dst *d, const struct io_pkt *pkt)
 	h->next = 0;
 	h->nfrags = pkt->nfrags;
 	h->len = pkt->len;
+	h->csum_start = pkt->csum_start;
 	for (uint32_t i = 0; i < pkt->nfrags; i++) {
 		h->frag[i].chunk = pkt->frag[i].chunk;
 		h->frag[i].len = pkt->frag[i].len;

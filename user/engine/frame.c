@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * frame.c - a segment becomes a frame: Ethernet, IPv4 (RFC 791) or IPv6 (RFC 8200),
- * TCP (RFC 9293 3.1), and the payload copied once, summed on the way.
+ * TCP (RFC 9293 3.1), and the payload copied once, summed on the way; or its checksum is
+ * left to the port, with the sum of the pseudo-header in its place (RFC 1071's sums go on from there).
  *
  * IPv4 goes out as an atomic datagram: DF set, identification 0 (RFC 6864 4.1).
  * Headers are at most 14 + 8 + 40 + 60 bytes: they always fit in the first chunk.
@@ -64,8 +65,9 @@ static void put_tcp(uint8_t *p, const struct frame_to *to, const struct tcp_seg 
 	memcpy(p + 20, seg->opt, seg->opt_len);
 }
 
-/* Copy the payload behind the headers, from fragment to fragment; its sum as if it began at an even byte. */
-static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_seg *seg)
+/* Copy the payload behind the headers, from fragment to fragment; summed: its sum as if it began at an even byte. */
+static inline __attribute__((always_inline)) uint64_t put_payload(struct io_pkt *pkt, uint32_t head,
+								  const struct tcp_seg *seg, bool summed)
 {
 	uint32_t f = 0, at = head, done = 0;
 	uint64_t sum = 0;
@@ -76,9 +78,14 @@ static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_
 
 		while (left) {
 			uint32_t room = pkt->frag[f].len - at, n = left < room ? left : room;
-			uint64_t part = csum_copy(pkt->frag[f].data + at, from, n);
 
-			sum += done & 1 ? csum_shift(part) : part;
+			if (summed) {
+				uint64_t part = csum_copy(pkt->frag[f].data + at, from, n);
+
+				sum += done & 1 ? csum_shift(part) : part;
+			} else {
+				memcpy(pkt->frag[f].data + at, from, n);
+			}
 			done += n;
 			from += n;
 			left -= n;
@@ -93,21 +100,25 @@ static uint64_t put_payload(struct io_pkt *pkt, uint32_t head, const struct tcp_
 	return sum;
 }
 
-int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
+/* What the tap sees of a frame whose checksum is left to the port. */
+static void tell_tap(struct engine *e, struct io_pkt *pkt, const struct frame_to *to, const struct tcp_seg *seg,
+		     uint32_t partial_l4)
 {
-	bool v4 = addr_is_v4(to->raddr);
-	uint32_t sig_len = to->ao ? AO_OPTION_BYTES : to->key ? MD5_OPTION_BYTES : 0;
-	uint32_t tcp_len = 20u + seg->opt_len + sig_len, l4_len = tcp_len + seg->len;
-	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40);
-	struct io_pkt *pkt = &e->out;
-	uint8_t *p;
-	uint64_t sum;
-	uint16_t csum;
-	int err = e->port->ops->tx_reserve(e->port, pkt, l4 + l4_len);
+	if (partial_l4) {
+		pkt->has_meta = 1;
+		pkt->meta = (struct xtcp_meta){ .l3_off = (uint16_t)to->l2_len,
+						.l4_off = (uint16_t)partial_l4,
+						.flags = XTCP_META_F_TCP_PARTIAL };
+	}
+	e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport), seg);
+}
 
-	if (unlikely(err))
-		return err;
-	p = pkt->frag[0].data;
+/* The headers of a segment of l4_len bytes, signed but without its checksum. */
+static inline void put_headers(uint8_t *p, const struct frame_to *to, const struct tcp_seg *seg, bool v4,
+			       uint32_t tcp_len, uint32_t l4_len)
+{
+	uint32_t l3 = to->l2_len, l4 = l3 + (v4 ? 20 : 40);
+
 	memcpy(p, to->l2, l3);
 	if (v4)
 		put_ip4(p + l3, to, seg, l4_len);
@@ -118,18 +129,41 @@ int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_se
 		ao_put(to->ao, to, seg, p + l4, l4_len);
 	else if (unlikely(to->key))
 		md5_sign(to->key, to, seg, p + l4, l4_len);
+}
+
+int frame_build(struct engine *e, const struct frame_to *to, const struct tcp_seg *seg)
+{
+	bool v4 = addr_is_v4(to->raddr), partial = e->port->tx_csum;
+	uint32_t sig_len = to->ao ? AO_OPTION_BYTES : to->key ? MD5_OPTION_BYTES : 0;
+	uint32_t tcp_len = 20u + seg->opt_len + sig_len, l4_len = tcp_len + seg->len;
+	uint32_t l4 = to->l2_len + (v4 ? 20 : 40);
+	struct io_pkt *pkt = &e->out;
+	uint8_t *p;
+	uint64_t sum;
+	uint16_t csum;
+	int err = e->port->ops->tx_reserve(e->port, pkt, l4 + l4_len);
+
+	if (unlikely(err))
+		return err;
+	p = pkt->frag[0].data;
+	put_headers(p, to, seg, v4, tcp_len, l4_len);
 	sum = csum_pseudo(to->laddr->b, to->raddr->b, WIRE_IPPROTO_TCP, l4_len);
-	sum += csum_partial(p + l4, tcp_len);
-	if (seg->len)
-		sum += put_payload(pkt, l4 + tcp_len, seg);
-	else
+	if (!partial)
+		sum += csum_partial(p + l4, tcp_len);
+	if (!seg->len)
 		pkt->frag[0].len = l4 + tcp_len;
-	csum = (uint16_t)~csum_fold(sum);
-	memcpy(p + l4 + 16, &csum, 2);
+	else if (partial)
+		put_payload(pkt, l4 + tcp_len, seg, false);
+	else
+		sum += put_payload(pkt, l4 + tcp_len, seg, true);
+	csum = csum_fold(sum);
+	if (!partial)
+		csum = (uint16_t)~csum;
+	pkt->csum_start = partial ? (uint16_t)l4 : 0;
+	memcpy(p + l4 + WIRE_TCP_CSUM_OFF, &csum, 2);
 	pkt->len = l4 + l4_len;
 	if (unlikely(e->tap))
-		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport),
-		       seg);
+		tell_tap(e, pkt, to, seg, pkt->csum_start);
 	return 0;
 }
 
@@ -174,14 +208,8 @@ int frame_send_super(struct engine *e, const struct frame_to *to, const struct t
 	if (seg->gso_size)
 		count(e, tx_supers);
 	count_n(e, tx_bytes, pkt->len);
-	if (unlikely(e->tap)) {
-		pkt->has_meta = 1;
-		pkt->meta = (struct xtcp_meta){ .l3_off = (uint16_t)to->l2_len,
-						.l4_off = how.l4_off,
-						.flags = XTCP_META_F_TCP_PARTIAL };
-		e->tap(e->tap_arg, true, pkt, to->laddr, wire_swap16(to->lport), to->raddr, wire_swap16(to->rport),
-		       seg);
-	}
+	if (unlikely(e->tap))
+		tell_tap(e, pkt, to, seg, how.l4_off);
 	return 0;
 }
 
@@ -190,5 +218,6 @@ void frame_commit(struct engine *e, const struct io_pkt *pkt)
 	e->port->ops->tx_commit(e->port, pkt);
 	e->committed = true;
 	count(e, tx_frames);
+	count_n(e, tx_csum_left, pkt->csum_start != 0);
 	count_n(e, tx_bytes, pkt->len);
 }

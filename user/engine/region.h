@@ -53,7 +53,7 @@ struct held { /* a frame, built and reserved, that waits for a neighbour */
 	uint32_t next;
 	uint32_t nfrags;
 	uint32_t len;
-	uint32_t pad;
+	uint32_t csum_start; /* as in struct io_pkt */
 	struct {
 		uint32_t chunk;
 		uint32_t off; /* of the data from the chunk's start */

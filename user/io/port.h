@@ -29,9 +29,11 @@ struct io_frag {
 /* One frame. frag[0] holds all headers. Received: metadata lies at data - sizeof(struct xtcp_meta). */
 struct io_pkt {
 	uint32_t nfrags;
-	uint32_t len;	       /* bytes in all fragments */
-	uint16_t queue;	       /* receive queue it came from */
-	uint16_t has_meta;     /* 1: a struct xtcp_meta with the right magic stands in front (already cleared there) */
+	uint32_t len;	   /* bytes in all fragments */
+	uint16_t queue;	   /* receive queue it came from */
+	uint16_t has_meta; /* 1: a struct xtcp_meta with the right magic stands in front (already cleared there) */
+	uint16_t
+		csum_start; /* to be sent: of the TCP header, whose checksum is left to the port (tx_csum); 0: it is there */
 	struct xtcp_meta meta; /* a copy of it */
 	struct io_frag frag[IO_MAX_FRAGS];
 };
@@ -68,7 +70,7 @@ struct io_port_ops {
 	uint32_t (*tx_room)(struct io_port *);
 	/*
 	 * Room for one frame of up to len bytes: sets nfrags, and for each fragment data
-	 * and len (its capacity). The engine fills them front to back, sets len of the last
+	 * and len (its capacity), csum_start to 0. The engine fills them front to back, sets len of the last
 	 * one and pkt->len. 0, or -ENOBUFS when no chunk or ring slot is left (nothing taken).
 	 */
 	int (*tx_reserve)(struct io_port *, struct io_pkt *pkt, uint32_t len);
@@ -101,6 +103,7 @@ struct io_port {
 	/* Chunks of all frames that were ever committed, modulo 2^32. They are completed in order: the last frames->in_tx are not. */
 	uint32_t tx_committed;
 	bool gso_apart; /* what tx_gso() sends may overtake committed frames that are not completed, and be overtaken by others */
+	bool tx_csum; /* it fills in TCP checksums: the field holds the pseudo-header's sum, and csum_start is set */
 };
 
 #endif

@@ -29,6 +29,7 @@
 #include <unistd.h>
 #include "io/gso.h"
 #include "io/xdp_uapi.h"
+#include "xtcp/wire.h"
 
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
@@ -252,10 +253,11 @@ static int xsk_tx_reserve(struct io_port *port, struct io_pkt *pkt, uint32_t len
 {
 	struct xsk_port *x = (struct xsk_port *)port;
 	struct io_frames *f = port->frames;
-	uint32_t i, n = 1;
+	uint32_t i, n = 1, room = f->chunk_size - x->tx_off;
 
-	if (unlikely(len > f->chunk_size)) {
-		n = (len + f->chunk_size - 1) >> x->shift;
+	if (unlikely(len > room)) {
+		while (n * room < len)
+			n++;
 		if (n > x->tx_frags_max)
 			return -EMSGSIZE;
 	}
@@ -268,8 +270,8 @@ static int xsk_tx_reserve(struct io_port *port, struct io_pkt *pkt, uint32_t len
 		struct io_frag *frag = &pkt->frag[i];
 
 		frag->chunk = f->stack[--f->free];
-		frag->data = port->area + ((size_t)frag->chunk << x->shift);
-		frag->len = f->chunk_size;
+		frag->data = port->area + ((size_t)frag->chunk << x->shift) + x->tx_off;
+		frag->len = room;
 	}
 	f->held += n;
 	x->tx_out += n;
@@ -277,20 +279,32 @@ static int xsk_tx_reserve(struct io_port *port, struct io_pkt *pkt, uint32_t len
 	pkt->len = len;
 	pkt->queue = x->q[0].id;
 	pkt->has_meta = 0;
+	pkt->csum_start = 0;
 	return 0;
+}
+
+/* The sum is left to the device, or to the kernel where that has none to leave it to. */
+static inline uint32_t put_tx_meta(const struct xsk_port *x, const struct io_pkt *pkt)
+{
+	struct xdp_uapi_tx_meta *m = (struct xdp_uapi_tx_meta *)(pkt->frag[0].data - x->tx_off);
+
+	m->flags = XDP_TXMD_FLAGS_CHECKSUM;
+	m->csum_start = pkt->csum_start;
+	m->csum_offset = WIRE_TCP_CSUM_OFF;
+	return XDP_TX_METADATA;
 }
 
 static void xsk_tx_commit(struct io_port *port, const struct io_pkt *pkt)
 {
 	struct xsk_port *x = (struct xsk_port *)port;
-	uint32_t i, n = pkt->nfrags;
+	uint32_t i, n = pkt->nfrags, meta = pkt->csum_start ? put_tx_meta(x, pkt) : 0;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++, meta = 0) {
 		struct xdp_desc *d = xsk_ring_prod__tx_desc(&x->tx, x->tx.cached_prod++);
 
 		d->addr = (uint64_t)(pkt->frag[i].data - port->area);
 		d->len = pkt->frag[i].len;
-		d->options = i + 1 < n ? XDP_PKT_CONTD : 0;
+		d->options = (i + 1 < n ? XDP_PKT_CONTD : 0) | meta; /* metadata goes with the first */
 	}
 	port->frames->held -= n;
 	port->frames->in_tx += n;

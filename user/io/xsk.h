@@ -19,6 +19,7 @@ struct xsk_conf {
 	uint32_t queues;	  /* how many, 1 .. XTCP_MAX_QUEUES */
 	bool force_copy;	  /* do not try zero-copy */
 	bool gso;		  /* super-segments may be sent past AF_XDP, in copy mode */
+	bool tx_csum[2];	  /* leave checksums to the kernel in copy mode, and to the device with zero-copy */
 	int xsks_map_fd;	  /* map "xsks": each socket is entered at its queue */
 	struct io_frames *frames; /* chunk_size and chunks set by the caller; the rest is initialised here */
 	uint8_t *area;
@@ -34,6 +35,7 @@ struct xsk_info {
 	uint32_t queue; /* the first */
 	uint32_t queues;
 	bool gso;
+	bool tx_csum; /* checksums are left to device or kernel: it was to be, and the kernel has TX metadata */
 };
 
 /*

@@ -5,8 +5,8 @@
  * accept, and a sentence for every way it can fail. Blocks up to EBUSY_WAIT_MS.
  *
  * Ways are tried in order: zero-copy, copy; multi-buffer first where useful.
- * Each attempt starts from nothing, because a UMEM that took part in a failed
- * bind is not reliably reusable through libxdp 1.3.
+ * Each attempt starts from nothing, because a socket that took part in a failed
+ * bind is not reliably reusable.
  */
 #include "io/xsk_port.h"
 
@@ -46,14 +46,8 @@ void xsk_port_teardown(struct xsk_port *x)
 {
 	uint32_t i = x->queues;
 
-	while (i--) {
-		if (x->q[i].sock)
-			xsk_socket__delete(x->q[i].sock);
-		x->q[i].sock = NULL;
-	}
-	if (x->umem)
-		xsk_umem__delete(x->umem);
-	x->umem = NULL;
+	while (i--)
+		xsk_setup_close(&x->q[i].sock);
 }
 
 static bool power_of_two(uint32_t v)
@@ -113,38 +107,55 @@ static int explain(const struct xsk_conf *c, int queue, int err)
 	}
 }
 
-/* One UMEM and all sockets, bound with these flags. 0 or -errno; *queue is the one that failed. */
-static int attempt(struct xsk_port *x, const struct xsk_conf *c, uint16_t bind_flags, int *queue)
+/* The memory becomes the first socket's UMEM, with TX metadata if that is wanted and the kernel has it. */
+static int make_umem(struct xsk_port *x, const struct xsk_conf *c, bool meta)
 {
-	struct xsk_socket_config sc = {
+	uint64_t bytes = (uint64_t)c->frames->chunks * c->frames->chunk_size;
+	int err = -EINVAL;
+
+	x->tx_off = meta ? XDP_UAPI_TX_META_LEN : 0;
+	if (meta)
+		err = xsk_setup_umem(&x->q[0].sock, c->area, bytes, c->frames->chunk_size, x->tx_off);
+	if (err != -EINVAL)
+		return err;
+	x->tx_off = 0;
+	return xsk_setup_umem(&x->q[0].sock, c->area, bytes, c->frames->chunk_size, 0);
+}
+
+/* Socket i over the UMEM of the first, bound; all sending goes over the first. *queue as in attempt(). */
+static int make_queue(struct xsk_port *x, const struct xsk_conf *c, uint32_t i, uint16_t bind_flags, int *queue)
+{
+	bool meta = c->tx_csum[!!(bind_flags & XDP_ZEROCOPY)];
+	struct xsk_queue *q = &x->q[i];
+	struct xsk_setup_rings r = {
+		.rx = &q->rx,
+		.tx = i ? NULL : &x->tx,
+		.fill = &q->fill,
+		.comp = i ? &q->unused_comp : &x->comp,
 		.rx_size = c->rx_ring ? c->rx_ring : RX_RING_DEFAULT,
 		.tx_size = c->tx_ring ? c->tx_ring : TX_RING_DEFAULT,
-		.libxdp_flags = XSK_LIBXDP_FLAGS__INHIBIT_PROG_LOAD,
-		.bind_flags = bind_flags,
 	};
-	struct xsk_umem_config uc = {
-		.fill_size = sc.rx_size,
-		.comp_size = sc.tx_size,
-		.frame_size = c->frames->chunk_size,
-	};
-	uint64_t bytes = (uint64_t)c->frames->chunks * c->frames->chunk_size;
-	uint32_t i;
-	int err;
+	int err = xsk_setup_open(&q->sock, &r);
+
+	if (!err && !i)
+		err = make_umem(x, c, meta);
+	if (!err) {
+		*queue = (int)(c->queue + i);
+		err = xsk_setup_bind(&q->sock, c->ifindex, c->queue + i, bind_flags, i ? &x->q[0].sock : NULL);
+	}
+	q->fd = q->sock.fd;
+	q->id = (uint16_t)(c->queue + i);
+	return err;
+}
+
+/* One UMEM and all sockets, bound with these flags. 0 or -errno; *queue is the one that failed, -1: it failed before any. */
+static int attempt(struct xsk_port *x, const struct xsk_conf *c, uint16_t bind_flags, int *queue)
+{
+	int err = 0;
 
 	*queue = -1;
-	err = xsk_umem__create(&x->umem, c->area, bytes, &x->q[0].fill, &x->comp, &uc);
-	for (i = 0; !err && i < c->queues; i++) {
-		struct xsk_queue *q = &x->q[i];
-
-		*queue = (int)(c->queue + i);
-		err = xsk_socket__create_shared(&q->sock, c->ifname, c->queue + i, x->umem, &q->rx, i ? NULL : &x->tx,
-						&q->fill, i ? &q->unused_comp : &x->comp, &sc);
-		if (err)
-			q->sock = NULL;
-		else
-			q->fd = xsk_socket__fd(q->sock);
-		q->id = (uint16_t)(c->queue + i);
-	}
+	for (uint32_t i = 0; !err && i < c->queues; i++)
+		err = make_queue(x, c, i, bind_flags, queue);
 	if (err)
 		xsk_port_teardown(x);
 	return err;
@@ -277,11 +288,14 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	x->chunk_mask = conf->frames->chunk_size - 1;
 	x->queues = conf->queues;
 	x->gso_fd = -1;
+	for (uint32_t i = 0; i < x->queues; i++)
+		x->q[i].sock.fd = -1;
 	raise_memlock();
 	err = bind_best(x, conf);
 	if (err)
 		goto out_free;
 	xsk_frames_init(conf->frames, conf->area);
+	x->port.tx_csum = x->tx_off != 0;
 	set_limits(x, conf);
 	xsk_port_fill(x);
 	err = enter_map(x, conf);
@@ -290,8 +304,15 @@ int xsk_open(struct io_port **out, const struct xsk_conf *conf, struct xsk_info 
 	if (conf->gso && !x->zero_copy) /* without it every segment is a frame of its own */
 		x->gso_fd = gso_open(conf->ifname, conf->ifindex);
 	if (info)
-		*info = (struct xsk_info){ x->zero_copy, x->multi_buffer, true,
-					   conf->queue,	 conf->queues,	  x->gso_fd >= 0 };
+		*info = (struct xsk_info){
+			.zero_copy = x->zero_copy,
+			.multi_buffer = x->multi_buffer,
+			.need_wakeup = true,
+			.queue = conf->queue,
+			.queues = conf->queues,
+			.gso = x->gso_fd >= 0,
+			.tx_csum = x->port.tx_csum,
+		};
 	*out = &x->port;
 	return 0;
 

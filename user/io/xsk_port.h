@@ -7,6 +7,7 @@
 #include <xdp/xsk.h>
 #include "io/xdp_uapi.h"
 #include "io/xsk.h"
+#include "io/xsk_setup.h"
 
 /* A frame whose last fragment has not come yet; its chunks still count as in_fill. */
 struct xsk_partial {
@@ -22,9 +23,9 @@ struct xsk_queue {
 	uint32_t fill_want;  /* chunks the kernel is to have for receiving */
 	uint32_t fill_batch; /* chunks owed before the fill ring is touched */
 	uint32_t in_fill;
-	int fd;
+	int fd;	     /* that of sock */
 	uint16_t id; /* receive queue of the interface */
-	struct xsk_socket *sock;
+	struct xsk_setup sock;
 	struct xsk_ring_cons unused_comp; /* every queue must have one; all sending goes over the first */
 	struct xsk_partial partial;
 };
@@ -38,6 +39,7 @@ struct xsk_port {
 	uint32_t tx_out;  /* descriptors reserved, committed or not yet completed */
 	uint32_t tx_max;  /* limit of tx_out */
 	uint32_t tx_frags_max;
+	uint32_t tx_off; /* bytes from a chunk's start to the data of a frame to be sent: TX metadata, or 0 */
 	bool zero_copy;
 	bool multi_buffer;
 	bool busy_poll;
@@ -45,7 +47,6 @@ struct xsk_port {
 	struct xsk_ring_cons comp;
 	int gso_fd;	      /* super-segments leave by it; -1: none do */
 	uint64_t rx_too_long; /* frames of more than IO_MAX_FRAGS fragments, dropped */
-	struct xsk_umem *umem;
 	struct xsk_queue q[];
 };
 
@@ -61,7 +62,7 @@ static inline void xsk_clear_meta(uint8_t *chunk)
 void xsk_frames_init(struct io_frames *f, uint8_t *area);
 /* First filling of the fill rings. */
 void xsk_port_fill(struct xsk_port *x);
-/* Close sockets and UMEM, as far as they were opened. */
+/* Close the sockets, as far as they were opened; the UMEM goes with the last. */
 void xsk_port_teardown(struct xsk_port *x);
 
 #endif
