@@ -86,6 +86,16 @@ enum xtcp_busy_poll {
 	XTCP_BUSY_POLL_ON, /* or fail */
 };
 
+/*
+ * Who sums what is sent: the kernel, or with zero-copy the device (AF_XDP's TX metadata, Linux 6.11), or we while copying. Other
+ * ways than AF_XDP (super-segments) leave it to the device in any case.
+ */
+enum xtcp_tx_csum {
+	XTCP_TX_CSUM_AUTO, /* the device where it does it for zero-copy; otherwise we, which is no slower; xtcp_engine_info tells */
+	XTCP_TX_CSUM_OFF,  /* we */
+	XTCP_TX_CSUM_ON,   /* kernel or device, or fail */
+};
+
 /* Path MTU discovery by the fate of segments (RFC 4821), besides ICMP, which is always listened to. */
 enum xtcp_mtu_probing {
 	XTCP_MTU_PROBING_AUTO, /* from when full segments are lost again and again without an ICMP error: a black hole */
@@ -163,6 +173,7 @@ struct xtcp_conf {
 				  default false: it is kept for five minutes, and paced until it is validated (RFC 7661) */
 	enum xtcp_prefer prefer;       /* what XTCP_MODE_AUTO chooses for; default XTCP_PREFER_LATENCY */
 	enum xtcp_busy_poll busy_poll; /* default XTCP_BUSY_POLL_AUTO */
+	enum xtcp_tx_csum tx_csum;     /* default XTCP_TX_CSUM_AUTO */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -246,6 +257,7 @@ struct xtcp_engine_info {
 	const char *no_busy_poll_why; /* "": the device is polled; else why it is not */
 	uint32_t first_queue;	      /* of its receive queues */
 	uint32_t engine; /* its number among the engines of the interface (xtcp_join), as in the flow table */
+	const char *no_tx_csum_why; /* "": checksums of frames are left to kernel or device; else why they are not */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);
 

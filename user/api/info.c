@@ -45,6 +45,7 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->mode_why = ctl_mode_why(x->ctl);
 	out->no_supers_why = x->xsk.gso ? ctl_no_supers(l) : "zero-copy AF_XDP sends by itself";
 	out->no_busy_poll_why = x->no_busy_poll;
+	out->no_tx_csum_why = x->no_tx_csum;
 	if (!out->no_supers_why)
 		out->no_supers_why = "";
 	out->zero_copy = x->xsk.zero_copy;

@@ -66,6 +66,8 @@ static int check_enums(struct xtcp_conf *c)
 		return fail(EINVAL, "conf.busy_poll %d is none of auto, off, on", c->busy_poll);
 	if (c->busy_poll == XTCP_BUSY_POLL_ON && c->waiting != XTCP_WAIT_LATENCY)
 		return fail(EINVAL, "conf.busy_poll is on, which needs conf.waiting to be latency");
+	if (c->tx_csum > XTCP_TX_CSUM_ON)
+		return fail(EINVAL, "conf.tx_csum %d is none of auto, off, on", c->tx_csum);
 	if (c->mtu_probing > XTCP_MTU_PROBING_ALWAYS)
 		return fail(EINVAL, "conf.mtu_probing %d is none of auto, off, always", c->mtu_probing);
 	if (c->ecn > XTCP_ECN_ACCURATE)
@@ -237,6 +239,25 @@ static int make_ctl(struct xtcp *x, const struct xtcp_conf *c, struct xtcp *firs
 	return first ? ctl_join(&x->ctl, first->ctl, &cc) : ctl_open(&x->ctl, &cc);
 }
 
+/* Checksums are left to kernel or device where that was to be; why not is kept, and where it had to be is an error. */
+static int judge_tx_csum(struct xtcp *x, const struct xtcp_conf *c)
+{
+	const struct ctl_link *l = ctl_link(x->ctl);
+
+	if (x->xsk.tx_csum)
+		x->no_tx_csum = "";
+	else if (c->tx_csum == XTCP_TX_CSUM_OFF)
+		x->no_tx_csum = "it is turned off";
+	else
+		x->no_tx_csum = ctl_no_tx_csum(l, x->xsk.zero_copy, c->tx_csum == XTCP_TX_CSUM_ON);
+	if (!x->no_tx_csum)
+		x->no_tx_csum = "this kernel has no TX metadata for AF_XDP (Linux 6.11)";
+	if (c->tx_csum == XTCP_TX_CSUM_ON && !x->xsk.tx_csum)
+		return fail(EOPNOTSUPP, "%s: checksums can't be left to kernel or device: %s; leave conf.tx_csum auto",
+			    l->name, x->no_tx_csum);
+	return 0;
+}
+
 static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 {
 	const struct ctl_link *l = ctl_link(x->ctl);
@@ -255,6 +276,9 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 	};
 	int err;
 
+	for (int zero_copy = 0; zero_copy < 2; zero_copy++)
+		xc.tx_csum[zero_copy] = c->tx_csum != XTCP_TX_CSUM_OFF &&
+					!ctl_no_tx_csum(l, zero_copy, c->tx_csum == XTCP_TX_CSUM_ON);
 	if (c->first_queue >= l->queues || c->queues > l->queues - c->first_queue)
 		return fail(EINVAL, "%s has %u receive queues, 0 to %u; queues %u to %u were asked for", l->name,
 			    l->queues, l->queues - 1, c->first_queue, c->first_queue + (c->queues ? c->queues : 1) - 1);
@@ -267,7 +291,7 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		err = xsk_open(&x->port, &xc, &x->xsk);
 	if (!err)
 		xsk_set_gso(x->port, !ctl_no_supers(l), l->tx_queues > 1);
-	return err;
+	return err ? err : judge_tx_csum(x, c);
 }
 
 /* Poll the device, where that is asked for. */

@@ -21,6 +21,7 @@ struct xtcp {
 	struct io_port *port;
 	struct pcap_tap *pcap;
 	struct xsk_info xsk;
+	const char *no_tx_csum; /* why checksums are not left to kernel or device; "": they are */
 	char no_busy_poll[160]; /* why the device is not polled; "": it is */
 	xtcp_trace_fn trace;
 	void *trace_arg;

@@ -69,6 +69,19 @@ static int set_prefer(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_tx_csum(struct opts *o, const char *arg)
+{
+	if (!strcmp(arg, "auto"))
+		o->conf.tx_csum = XTCP_TX_CSUM_AUTO;
+	else if (!strcmp(arg, "off"))
+		o->conf.tx_csum = XTCP_TX_CSUM_OFF;
+	else if (!strcmp(arg, "on"))
+		o->conf.tx_csum = XTCP_TX_CSUM_ON;
+	else
+		return fail(EINVAL, "--tx-csum: '%s' is none of auto, off, on", arg);
+	return 0;
+}
+
 static int set_busy_poll(struct opts *o, const char *arg)
 {
 	if (!strcmp(arg, "auto"))
@@ -425,6 +438,8 @@ static const struct row rows[] = {
 	  set_active },
 	{ OPT_LOAD, 0, "cpu", "N", "run on this processor only", set_cpu },
 	{ OPT_LOAD, 0, "limit", "S", "give up when all is not done after S seconds", set_limit },
+	{ OPT_TX_CSUM, 0, "tx-csum", "HOW",
+	  "leave checksums to the kernel, or with zero-copy to the device: auto (default), off, on", set_tx_csum },
 	{ OPT_BUSY_POLL, 0, "busy-poll", "HOW",
 	  "with --wait latency poll the device in place of its interrupts: auto (default), off, on", set_busy_poll },
 	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },

@@ -25,6 +25,12 @@ static void tell_mode(struct xtcp *x, bool verbose, bool bulk)
 		fprintf(stderr, "xtcp: %s: the device is not polled: %s\n", i.ifname, i.no_busy_poll_why);
 	else if (verbose)
 		fprintf(stderr, "xtcp: %s: the device is polled in place of its interrupts\n", i.ifname);
+	if (verbose)
+		fprintf(stderr, "xtcp: %s: checksums are %s%s\n", i.ifname,
+			*i.no_tx_csum_why ? "summed while copying: "
+			: i.zero_copy	  ? "left to the device"
+					  : "left to the kernel",
+			i.no_tx_csum_why);
 	if (verbose && *i.no_supers_why)
 		fprintf(stderr, "xtcp: %s: no super-segments are sent: %s\n", i.ifname, i.no_supers_why);
 	else if (verbose)

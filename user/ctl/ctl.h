@@ -27,6 +27,7 @@ struct ctl_link {
 	bool tso;	   /* TCP segmentation offload is in force (ethtool -k) */
 	bool up;	   /* administratively up and carrier present */
 	bool virtual_link; /* a driver whose peer may leave checksums partial: veth, tun, virtio_net */
+	bool zc_csum;	   /* the driver fills in checksums for zero-copy AF_XDP */
 	bool gone;	   /* the interface has been removed */
 };
 
@@ -77,6 +78,11 @@ enum ctl_mode ctl_mode(const struct ctl *ctl);	 /* what was got: NATIVE or GENER
 const char *ctl_mode_why(const struct ctl *ctl); /* why auto took generic; "" when it did not */
 /* NULL: bulk data can leave as super-segments, past AF_XDP; else why not. It changes with the link. */
 const char *ctl_no_supers(const struct ctl_link *link);
+/*
+ * NULL: checksums are left to the kernel, or with zero-copy to the device, by AF_XDP's TX metadata; else why not: because it
+ * would not work, or unless asked because it would bring nothing. Whether the kernel has TX metadata is found out by xsk_open().
+ */
+const char *ctl_no_tx_csum(const struct ctl_link *link, bool zero_copy, bool asked);
 bool ctl_adopted(const struct ctl *ctl);
 const char *ctl_pin_path(const struct ctl *ctl); /* "" when nothing could be pinned */
 int ctl_xsks_fd(const struct ctl *ctl);

@@ -150,6 +150,9 @@ static void look_xsk(struct findings *f)
 	err = probe_busy_poll();
 	finding(f, err ? CTL_NOTE : CTL_OK, "busy polling", "Linux 5.11 or later, and CAP_NET_ADMIN",
 		"SO_PREFER_BUSY_POLL %s", err ? strerror(-err) : "is accepted");
+	err = probe_tx_metadata();
+	finding(f, err ? CTL_NOTE : CTL_OK, "AF_XDP TX metadata", "Linux 6.11 or later, if --tx-csum on is wanted",
+		"%s", err ? "not in this kernel: checksums are summed while copying" : "works");
 	err = probe_xsk(lo, XDP_COPY | XDP_USE_NEED_WAKEUP);
 	if (err == -ENETDOWN || err == -EBUSY)
 		return; /* nothing to try it on; the interface is asked next */

@@ -97,6 +97,20 @@ static void look_xdp(struct findings *f, const struct ctl_link *link)
 	finding(f, CTL_BAD, "XDP hook", "stop it; only one program can be on an interface", "%.180s", fail_text());
 }
 
+/* Who sums what is sent. */
+static void look_tx_csum(struct findings *f, const struct ctl_link *link, bool zero_copy)
+{
+	const char *no = ctl_no_tx_csum(link, zero_copy, false), *never = ctl_no_tx_csum(link, zero_copy, true);
+
+	if (!never && probe_tx_metadata())
+		no = never = "this kernel has no TX metadata for AF_XDP";
+	if (no)
+		finding(f, CTL_OK, "sent checksums", "", "summed while copying: %s%s", no,
+			never ? "" : " (--tx-csum on does it)");
+	else
+		finding(f, CTL_OK, "sent checksums", "", "left to the device, by AF_XDP's TX metadata");
+}
+
 static void look_xsk(struct findings *f, const struct ctl_link *link)
 {
 	char mend[96];
@@ -116,6 +130,7 @@ static void look_xsk(struct findings *f, const struct ctl_link *link)
 	err = probe_xsk(link->ifindex, XDP_ZEROCOPY | XDP_USE_NEED_WAKEUP);
 	finding(f, CTL_OK, "zero-copy", "", "%s",
 		!err ? "the driver does it" : "not with this driver; frames are copied once, by the kernel");
+	look_tx_csum(f, link, !err);
 	if (link->mtu <= ONE_BUFFER_MTU)
 		return;
 	err = probe_xsk(link->ifindex, XDP_COPY | XDP_USE_SG);

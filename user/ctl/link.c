@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "ctl/netdev.h"
 #include "ctl/private.h"
 #include "lib/fail.h"
 
@@ -70,6 +71,7 @@ static void ask_driver(struct ctl_link *link)
 		link->queues = ch.rx_count + ch.combined_count;
 	if (!link->queues)
 		link->queues = 1;
+	link->zc_csum = netdev_xsk_csum(link->ifindex);
 	ask_tx(link);
 }
 

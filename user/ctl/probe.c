@@ -66,6 +66,26 @@ static int try_bind(int ifindex, uint16_t bind_flags)
 	return err;
 }
 
+int probe_tx_metadata(void)
+{
+	struct xdp_uapi_umem_reg reg = { .len = UMEM_BYTES,
+					 .chunk_size = FRAME_BYTES,
+					 .flags = XDP_UMEM_TX_METADATA_LEN,
+					 .tx_metadata_len = XDP_UAPI_TX_META_LEN };
+	int fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0), err;
+	void *umem;
+
+	if (fd < 0)
+		return -errno;
+	umem = mmap(NULL, UMEM_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	reg.addr = (uintptr_t)umem;
+	err = umem == MAP_FAILED || setsockopt(fd, SOL_XDP, XDP_UMEM_REG, &reg, sizeof(reg)) ? -errno : 0;
+	close(fd);
+	if (umem != MAP_FAILED)
+		munmap(umem, UMEM_BYTES);
+	return err;
+}
+
 /* A queue is let go by a kernel worker, a moment after its socket was closed. */
 int probe_xsk(int ifindex, uint16_t bind_flags)
 {
