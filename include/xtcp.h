@@ -92,8 +92,8 @@ enum xtcp_busy_poll {
  */
 enum xtcp_tx_csum {
 	XTCP_TX_CSUM_AUTO, /* the device where it does it for zero-copy; otherwise we, which is no slower; xtcp_engine_info tells */
-	XTCP_TX_CSUM_OFF,  /* we */
-	XTCP_TX_CSUM_ON,   /* kernel or device, or fail */
+	XTCP_TX_CSUM_OFF, /* we */
+	XTCP_TX_CSUM_ON,  /* kernel or device, or fail */
 };
 
 /* Path MTU discovery by the fate of segments (RFC 4821), besides ICMP, which is always listened to. */
@@ -124,7 +124,8 @@ struct xtcp_conf {
 	uint64_t buffer_bytes;	   /* memory for all send and receive buffers; default 1 GiB (sparse); 1 MiB..1 TiB */
 	uint32_t sndbuf_max;	   /* largest send buffer of a connection, bytes; default 4 MiB; 4 KiB..1 GiB */
 	uint32_t rcvbuf_max; /* largest receive buffer, bytes; default 4 MiB; 4 KiB..1 GiB; also bounds the window */
-	uint32_t chunks; /* frame chunks of 4,096 bytes; default 8,192; 256..262,144, rounded up to a power of two */
+	uint32_t
+		chunks; /* frame chunks of 2,048 or 4,096 bytes (chunk_bytes below); default 8,192; 256..262,144, rounded up to a power of two */
 	uint32_t time_wait_ms; /* 2 MSL, milliseconds; default 60,000 (RFC 9293 3.4.2); 1..240,000 */
 	uint32_t syn_queue;    /* half-open connections of one listener; default 1,024; 1..65,536 */
 	const char *cc;	       /* congestion control for new connections: xtcp_cc_name() lists them; default "cubic" */
@@ -257,6 +258,8 @@ struct xtcp_engine_info {
 	const char *no_busy_poll_why; /* "": the device is polled; else why it is not */
 	uint32_t first_queue;	      /* of its receive queues */
 	uint32_t engine; /* its number among the engines of the interface (xtcp_join), as in the flow table */
+	uint32_t
+		chunk_bytes; /* of each of the frame chunks: 2,048 in native mode up to an MTU of 1,770, 4,096 otherwise */
 	const char *no_tx_csum_why; /* "": checksums of frames are left to kernel or device; else why they are not */
 };
 void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out);

@@ -45,6 +45,7 @@ mode=generic moving "the same in generic mode" down_up vb
 to=$B6 moving "over IPv6, our interface goes down and up" down_up vb
 to=$B6 moving "over IPv6, the peer's interface goes down and up" down_up va
 moving "the MTU falls and rises" mtu 1300 1500
+mode=native moving "the MTU rises past what a chunk holds" mtu 4000 1500
 mode=generic moving "the MTU falls in generic mode" mtu 1280 1400
 in_a ip link set va mtu 1500
 in_b ip link set vb mtu 1500

@@ -377,6 +377,21 @@ static void test_tx_metadata(void)
 	tx_csum = false;
 }
 
+/* The largest MTU whose frames fit into chunks of half a page. */
+static void test_half_pages(void)
+{
+	ok(xsk_chunk_size(XSK_MODE_NATIVE, 1770) == 2048 && xsk_chunk_size(XSK_MODE_NATIVE, 1771) == 4096 &&
+		   xsk_chunk_size(XSK_MODE_GENERIC, 1500) == 4096,
+	   "chunks of half a page where a frame fits, not for super-segments");
+	a.frames->chunk_size = b.frames->chunk_size = 2048;
+	test_transfer(XSK_MODE_NATIVE, 1770, 50000);
+	tx_csum = true;
+	test_transfer(XSK_MODE_NATIVE, 1770, 50000);
+	tx_csum = false;
+	ok(!a.multi && !b.multi, "... and none is of several fragments");
+	a.frames->chunk_size = b.frames->chunk_size = 4096;
+}
+
 /* Payload where metadata would lie, over and over through the same chunks, must never pass for it. */
 static void test_forged_meta(void)
 {
@@ -792,6 +807,7 @@ int main(int argc, char **argv)
 	test_transfer(XSK_MODE_GENERIC, 9000, 10000);
 	test_transfer(XSK_MODE_GENERIC, 65000, 1000);
 	test_tx_metadata();
+	test_half_pages();
 	test_forged_meta();
 	test_reserve();
 	test_hold();

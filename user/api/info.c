@@ -46,6 +46,7 @@ void xtcp_engine_info(struct xtcp *x, struct xtcp_engine_info *out)
 	out->no_supers_why = x->xsk.gso ? ctl_no_supers(l) : "zero-copy AF_XDP sends by itself";
 	out->no_busy_poll_why = x->no_busy_poll;
 	out->no_tx_csum_why = x->no_tx_csum;
+	out->chunk_bytes = engine_frames(x->engine)->chunk_size;
 	if (!out->no_supers_why)
 		out->no_supers_why = "";
 	out->zero_copy = x->xsk.zero_copy;

@@ -16,8 +16,6 @@
 #include "lib/fail.h"
 #include "tcp/tcp.h"
 
-#define CHUNK_SIZE 4096u
-
 const char *xtcp_errmsg(void)
 {
 	return fail_text();
@@ -192,7 +190,7 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 		.mem_pressure = c->mem_pressure,
 		.mem_high = c->mem_high,
 		.chunks = c->chunks,
-		.chunk_size = CHUNK_SIZE,
+		.chunk_size = XSK_CHUNK_MAX, /* until make_port() knows better */
 		.syn_queue = c->syn_queue,
 		.partial_csum_ok = true, /* the XDP half says so only where the link is virtual */
 	};
@@ -286,6 +284,7 @@ static int make_port(struct xtcp *x, const struct xtcp_conf *c)
 		xc.queues = l->queues - c->first_queue;
 	if (xc.queues > XTCP_MAX_QUEUES)
 		xc.queues = XTCP_MAX_QUEUES;
+	xc.frames->chunk_size = xsk_chunk_size(xc.mode, xc.mtu); /* the region has room for the largest: it is sparse */
 	err = ctl_claim_queues(x->ctl, xc.queue, xc.queues);
 	if (!err)
 		err = xsk_open(&x->port, &xc, &x->xsk);

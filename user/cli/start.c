@@ -36,10 +36,10 @@ static void tell_mode(struct xtcp *x, bool verbose, bool bulk)
 	else if (verbose)
 		fprintf(stderr, "xtcp: %s: bulk is sent in super-segments\n", i.ifname);
 	if (verbose)
-		fprintf(stderr, "xtcp: %s: %s XDP, %s%s, %u queue%s, MTU %u%s\n", i.ifname,
+		fprintf(stderr, "xtcp: %s: %s XDP, %s%s, %u queue%s, MTU %u, chunks of %u bytes%s\n", i.ifname,
 			i.mode == XTCP_MODE_GENERIC ? "generic" : "native", i.zero_copy ? "zero-copy" : "copy",
 			i.multi_buffer ? ", multi-buffer" : "", i.queues, i.queues == 1 ? "" : "s", i.mtu,
-			i.link_up ? "" : ", link down");
+			i.chunk_bytes, i.link_up ? "" : ", link down");
 }
 
 /* EXIT_DONE, or it has been told what is wrong. */

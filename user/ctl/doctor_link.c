@@ -12,6 +12,7 @@
 #include "ctl/half.h"
 #include "ctl/probe.h"
 #include "ctl/private.h"
+#include "io/xsk.h"
 #include "lib/fail.h"
 
 #define ONE_BUFFER_MTU 3000 /* bytes: a frame up to this fits one AF_XDP buffer of 4,096 in any mode */
@@ -131,6 +132,8 @@ static void look_xsk(struct findings *f, const struct ctl_link *link)
 	finding(f, CTL_OK, "zero-copy", "", "%s",
 		!err ? "the driver does it" : "not with this driver; frames are copied once, by the kernel");
 	look_tx_csum(f, link, !err);
+	finding(f, CTL_OK, "frame memory", "", "chunks of %u bytes in native mode, of %u in generic",
+		xsk_chunk_size(XSK_MODE_NATIVE, link->mtu), xsk_chunk_size(XSK_MODE_GENERIC, link->mtu));
 	if (link->mtu <= ONE_BUFFER_MTU)
 		return;
 	err = probe_xsk(link->ifindex, XDP_COPY | XDP_USE_SG);

@@ -39,6 +39,13 @@ struct xsk_info {
 };
 
 /*
+ * Bytes of a chunk: half a page where a frame of the link's MTU fits into one, behind what the kernel keeps free in front of it, which
+ * halves the memory of frames. Not in generic mode: it brings super-segments, whose IO_MAX_FRAGS chunks must hold 64 KB.
+ */
+uint32_t xsk_chunk_size(enum xsk_mode mode, uint32_t mtu);
+#define XSK_CHUNK_MAX 4096u
+
+/*
  * Open the sockets. 0, or -errno with fail(): -EBUSY a queue is taken by another
  * program, -EPERM no CAP_NET_RAW/CAP_BPF, -EMSGSIZE the MTU does not fit the mode,
  * -ENOMEM locked-memory limit, -ENODEV, -ENOTSUP no AF_XDP.

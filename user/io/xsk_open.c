@@ -50,6 +50,13 @@ void xsk_port_teardown(struct xsk_port *x)
 		xsk_setup_close(&x->q[i].sock);
 }
 
+uint32_t xsk_chunk_size(enum xsk_mode mode, uint32_t mtu)
+{
+	uint32_t half = XSK_CHUNK_MAX / 2;
+
+	return mode == XSK_MODE_NATIVE && mtu + FRAME_OVERHEAD <= half - XDP_UAPI_HEADROOM ? half : XSK_CHUNK_MAX;
+}
+
 static bool power_of_two(uint32_t v)
 {
 	return v && !(v & (v - 1));
