@@ -35,13 +35,13 @@ const char *ctl_no_supers(const struct ctl_link *link)
 /*
  * In copy mode the kernel makes the frame a packet whose checksum is still to come (CHECKSUM_PARTIAL), and completes it where the
  * device can't: right in any case, but measured over a veth no faster than a sum while copying (README). virtio_net's packets are
- * made in a way of their own, which in kernels before 6.19 forgets the metadata: they would leave with wrong checksums.
+ * made in a way of their own, which up to Linux 6.18 at least forgets the metadata: they would leave with wrong checksums.
  */
 const char *ctl_no_tx_csum(const struct ctl_link *link, bool zero_copy, bool asked)
 {
 	if (zero_copy)
 		return link->zc_csum ? NULL : "the driver does not fill them in for zero-copy AF_XDP";
 	if (!strcmp(link->driver, "virtio_net"))
-		return "in copy mode virtio_net does not fill them in before Linux 6.19";
+		return "in copy mode, up to Linux 6.18 at least, it is forgotten on virtio_net";
 	return asked ? NULL : "in copy mode leaving them to the kernel gains nothing";
 }
