@@ -51,11 +51,25 @@ static void test_conf_size_bounds_what_is_read(void **state)
 	assert_int_equal(xtcp_open(&x, &conf), -EINVAL);
 }
 
+static void test_conf_who_sums(void **state)
+{
+	for (int how = 0; how < 4; how++) {
+		struct xtcp_conf conf = XTCP_CONF_INIT;
+		struct xtcp *x = NULL;
+
+		conf.ifname = "no-such-if";
+		conf.tx_csum = (enum xtcp_tx_csum)how;
+		assert_int_equal(xtcp_open(&x, &conf) == -EINVAL, how > XTCP_TX_CSUM_ON);
+	}
+	assert_non_null(strstr(xtcp_errmsg(), "conf.tx_csum 3 is none of auto, off, on"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_conf_least_mss),
 		cmocka_unit_test(test_conf_size_bounds_what_is_read),
+		cmocka_unit_test(test_conf_who_sums),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
