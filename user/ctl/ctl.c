@@ -255,6 +255,25 @@ int ctl_process(struct ctl *ctl)
 	return ctl->link.gone ? fail(ENODEV, "interface %s has been removed", ctl->link.name) : 0;
 }
 
+void ctl_forget_ports(struct ctl *ctl)
+{
+	pthread_mutex_lock(&ctl->group->lock);
+	for (uint32_t i = 0; i < XTCP_MAX_ADDRS; i++)
+		if (ctl->addrs[i].used)
+			steer_forget(ctl->group, i);
+	reserve_close(ctl->group);
+	pthread_mutex_unlock(&ctl->group->lock);
+}
+
+void ctl_announce(struct ctl *ctl)
+{
+	if (ctl->conf.events.link)
+		ctl->conf.events.link(ctl->conf.arg, &ctl->link);
+	for (uint32_t i = 0; i < XTCP_MAX_ADDRS; i++)
+		if (ctl->addrs[i].used && ctl->conf.events.addr)
+			ctl->conf.events.addr(ctl->conf.arg, &ctl->addrs[i].addr, i, true);
+}
+
 int ctl_defer_interrupts(struct ctl *ctl)
 {
 	struct ctl_group *g = ctl->group;
@@ -304,6 +323,11 @@ uint64_t ctl_flow_key(const struct ctl *ctl)
 struct xtcp_flow *ctl_flows(struct ctl *ctl)
 {
 	return ctl->group->half.flows;
+}
+
+int ctl_flows_fd(const struct ctl *ctl)
+{
+	return ctl->group->half.map[HALF_FLOWS];
 }
 
 int ctl_fd(const struct ctl *ctl)

@@ -88,6 +88,7 @@ const char *ctl_pin_path(const struct ctl *ctl); /* "" when nothing could be pin
 int ctl_xsks_fd(const struct ctl *ctl);
 uint64_t ctl_flow_key(const struct ctl *ctl);
 struct xtcp_flow *ctl_flows(struct ctl *ctl); /* mmap of XTCP_FLOWS entries */
+int ctl_flows_fd(const struct ctl *ctl);
 
 /*
  * Whether polling in place of interrupts would bring anything: NULL, or why not. And set the interface up for it, until the
@@ -95,6 +96,11 @@ struct xtcp_flow *ctl_flows(struct ctl *ctl); /* mmap of XTCP_FLOWS entries */
  */
 const char *ctl_no_busy_poll(const struct ctl_link *link);
 int ctl_defer_interrupts(struct ctl *ctl);
+
+/* No port is ours any more, none reserved. For an engine that begins anew. */
+void ctl_forget_ports(struct ctl *ctl);
+/* Tell link and addresses once more. */
+void ctl_announce(struct ctl *ctl);
 
 /* Netlink descriptor to poll for input, and the work when it is readable; never blocks. 0 or -ENODEV when the link is gone. */
 int ctl_fd(const struct ctl *ctl);

@@ -36,7 +36,7 @@ static void lose_one(struct engine *e, uint32_t ref, const void *arg)
 
 void engine_link_gone(struct engine *e)
 {
-	e->gone = -ENODEV;
+	e->r->gone = -ENODEV;
 	conn_each(e, lose_one, NULL);
 	while (e->r->dirty.head) /* so that its events are there at once: no turn may follow */
 		output_pass(e);

@@ -33,19 +33,29 @@ static void set_pointers(struct engine *e)
 	memcpy(e->fast_key, &r->conf.seed[8], sizeof(e->fast_key));
 }
 
+static struct engine *new_engine(void)
+{
+	struct engine *e;
+
+	if (posix_memalign((void **)&e, 64, sizeof(*e)))
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	e->fd = -1;
+	return e;
+}
+
 int engine_create(struct engine **out, const struct engine_conf *conf)
 {
 	struct engine_conf c = *conf;
-	struct engine *e;
+	struct engine *e = new_engine();
 	int err;
 
 	if (!c.max_dsts)
 		c.max_dsts = 1024;
 	if (!c.max_listeners)
 		c.max_listeners = 64;
-	if (posix_memalign((void **)&e, 64, sizeof(*e)))
+	if (!e)
 		return fail(ENOMEM, "out of memory for an engine");
-	memset(e, 0, sizeof(*e));
 	err = region_create(&c, &e->r, &e->fd);
 	if (err) {
 		free(e);
@@ -54,6 +64,35 @@ int engine_create(struct engine **out, const struct engine_conf *conf)
 	set_pointers(e);
 	*out = e;
 	return 0;
+}
+
+int engine_open_shared(struct engine **out, int fd)
+{
+	struct engine *e = new_engine();
+	int err;
+
+	if (!e)
+		return fail(ENOMEM, "out of memory for an engine");
+	err = region_open(fd, &e->r);
+	if (err) {
+		free(e);
+		return err;
+	}
+	set_pointers(e);
+	*out = e;
+	return 0;
+}
+
+void engine_restart(struct engine *e)
+{
+	region_restart(e->r, e->fd);
+	e->committed = false;
+}
+
+void engine_close_shared(struct engine *e)
+{
+	region_destroy(e->r, -1);
+	free(e);
 }
 
 static void give_ports_back(struct engine *e)
@@ -181,10 +220,10 @@ int engine_turn(struct engine *e, uint64_t now_ns)
 		e->committed = false;
 		err = e->port->ops->tx_flush(e->port);
 		if (unlikely(err && err != -ENETDOWN))
-			e->gone = err;
+			e->r->gone = err;
 	}
-	if (unlikely(e->gone))
-		return e->gone;
+	if (unlikely(e->r->gone))
+		return e->r->gone;
 	return (int)(r->ready.count + r->ready_listeners.count);
 }
 
@@ -193,7 +232,7 @@ uint64_t engine_deadline(const struct engine *e)
 	const struct region *r = e->r;
 	uint64_t at = wheel_next(&r->wheel), tw;
 
-	if ((r->dirty.head && !e->tx_blocked) || e->committed)
+	if ((r->dirty.head && !r->tx_blocked) || e->committed)
 		return 0;
 	if (e->sisters && sisters_pending(e->sisters, e->seat))
 		return 0;
@@ -203,7 +242,7 @@ uint64_t engine_deadline(const struct engine *e)
 		if (tw < at)
 			at = tw;
 	}
-	if (e->tx_blocked && r->now_ns + RETRY_NS < at)
+	if (r->tx_blocked && r->now_ns + RETRY_NS < at)
 		at = r->now_ns + RETRY_NS;
 	return at;
 }
@@ -344,4 +383,14 @@ void engine_counts(struct engine *e, struct engine_counts *out)
 const uint64_t *engine_stats(const struct engine *e)
 {
 	return e->r->stats;
+}
+
+uint32_t engine_max_conns(const struct engine *e)
+{
+	return e->r->conns.cap;
+}
+
+bool engine_has_addr(const struct engine *e, const struct xtcp_addr *a)
+{
+	return addr_index(e, a) >= 0;
 }

@@ -43,6 +43,15 @@ struct engine_conf {
 /* Map a region for this configuration. 0 or -ENOMEM, -EINVAL with fail(). The engine has no port or host yet. */
 int engine_create(struct engine **out, const struct engine_conf *conf);
 void engine_destroy(struct engine *e); /* does not close the port */
+/*
+ * The engine of another process, by the descriptor of its region, which stays the caller's. It needs a port and a host of its own in
+ * this process. Whoever has it open takes turns with the others, under a lock of theirs; what only a call or a turn needs
+ * is of the process, all else in the region. engine_close_shared() lets go of it and changes nothing.
+ */
+int engine_open_shared(struct engine **out, int fd);
+void engine_close_shared(struct engine *e);
+/* Its region cannot be believed: begin anew in it, with the same configuration. Frames and ports are the caller's to see to. */
+void engine_restart(struct engine *e);
 /* The frames and their chunks, for a port to be opened over them. */
 struct io_frames *engine_frames(struct engine *e);
 uint8_t *engine_area(struct engine *e);
@@ -82,6 +91,8 @@ int engine_listener_port(struct engine *e, uint64_t l);
 /* Connections from now on neither send larger segments nor ask for them; bytes 0: by MTU. 0 or -EBADF. */
 int engine_listen_maxseg(struct engine *e, uint64_t l, uint16_t bytes);
 int engine_accept(struct engine *e, uint64_t l, uint64_t *out);
+/* Connections that wait to be accepted; 0 also for a stale handle. */
+uint32_t engine_accept_queue(struct engine *e, uint64_t l);
 /* laddr NULL or unspecified, lport 0: chosen. Ports in host order. */
 int engine_connect(struct engine *e, const struct xtcp_addr *raddr, uint16_t rport, const struct xtcp_addr *laddr,
 		   uint16_t lport, uint64_t user, uint64_t *out);
@@ -183,6 +194,8 @@ struct engine_counts {
 	uint32_t frames_lost;
 };
 void engine_counts(struct engine *e, struct engine_counts *out);
+bool engine_has_addr(const struct engine *e, const struct xtcp_addr *a); /* it is one of ours */
+uint32_t engine_max_conns(const struct engine *e);
 const uint64_t *engine_stats(const struct engine *e); /* XTCP_USER_STATS counters */
 
 /* Called for each frame in (after parsing succeeded) and out; NULL: none. Frame and segment are valid during the call. */

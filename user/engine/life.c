@@ -234,7 +234,7 @@ void conn_ready(struct engine *e, uint32_t ref)
 /* A RST that is owed goes first, as long as there is something to send it through. */
 static bool conn_dead(const struct engine *e, const struct conn *c)
 {
-	return c->tcp.state == TCP_CLOSED && (!(c->tcp.flags & TCP_F_RST) || e->gone);
+	return c->tcp.state == TCP_CLOSED && (!(c->tcp.flags & TCP_F_RST) || e->r->gone);
 }
 
 static void handshake_over(struct engine *e, uint32_t ref)

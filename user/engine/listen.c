@@ -447,6 +447,13 @@ int engine_listener_port(struct engine *e, uint64_t handle)
 	return l ? l->port : -EBADF;
 }
 
+uint32_t engine_accept_queue(struct engine *e, uint64_t handle)
+{
+	const struct listener *l = listener_of_handle(e, handle);
+
+	return l ? l->accept.count : 0;
+}
+
 int engine_accept(struct engine *e, uint64_t handle, uint64_t *out)
 {
 	struct listener *l = listener_of_handle(e, handle);

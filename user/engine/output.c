@@ -201,7 +201,7 @@ void output_pass(struct engine *e)
 		enum sent sent = SENT_ALL;
 		uint32_t before = budget;
 
-		if (tcp_output_pending(&c->tcp) && likely(!e->gone)) {
+		if (tcp_output_pending(&c->tcp) && likely(!e->r->gone)) {
 			if (ack_waits(c)) {
 				c->life |= CONN_WAITED;
 				if (conn_settle(e, ref))
@@ -220,6 +220,6 @@ void output_pass(struct engine *e)
 			count(e, tx_ring_full);
 		}
 	}
-	e->tx_blocked = blocked && e->r->dirty.head; /* the one it was for may be gone */
+	e->r->tx_blocked = blocked && e->r->dirty.head; /* the one it was for may be gone */
 	splice(e, &later);
 }

@@ -50,9 +50,7 @@ struct engine {
 	engine_tap_fn tap;
 	void *tap_arg;
 	struct wheel_nodes timers;
-	bool committed;	 /* frames were given to the port in this turn */
-	bool tx_blocked; /* the last output pass ended for want of room */
-	int gone;	 /* errno once the link is gone */
+	bool committed; /* frames were given to the port in this turn */
 	int fd;
 	const struct ao_mkt *ao_mkt;	      /* of the segment just accepted, if no connection's own keys did it */
 	uint8_t ao_rnext_id;		      /* and its RNextKeyID */

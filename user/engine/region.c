@@ -106,28 +106,15 @@ out_close:
 	return fail(ENOMEM, "cannot map a region of %llu MiB: %s", (unsigned long long)(bytes >> 20), strerror(err));
 }
 
-int region_create(const struct engine_conf *conf, struct region **out, int *fd)
+/* A region of zeroes becomes that of an engine. */
+static void begin(struct region *r, const struct region *head, const struct engine_conf *conf)
 {
-	struct region head;
-	struct region *r;
 	struct io_frames *frames;
-	uint64_t bytes;
-	void *p = NULL;
-	int err = conf_check(conf);
 
-	if (err)
-		return err;
-	memset(&head, 0, sizeof(head));
-	bytes = layout(&head, conf);
-	err = map(bytes, &p, fd);
-	if (!p)
-		return err;
-	r = p;
-	*r = head;
+	*r = *head;
 	r->magic = REGION_MAGIC;
 	r->version = REGION_VERSION;
 	r->header_bytes = sizeof(*r);
-	r->bytes = bytes;
 	r->conf = *conf;
 	r->hash_key[0] = conf->seed[4];
 	r->hash_key[1] = conf->seed[5];
@@ -139,14 +126,65 @@ int region_create(const struct engine_conf *conf, struct region **out, int *fd)
 	mem_init(region_at(r, r->off_mem), conf->buffer_bytes);
 	if (conf->mem_high)
 		mem_marks(region_at(r, r->off_mem), conf->mem_low, conf->mem_pressure, conf->mem_high);
+}
+
+int region_create(const struct engine_conf *conf, struct region **out, int *fd)
+{
+	struct region head;
+	struct region *r;
+	uint64_t bytes;
+	void *p = NULL;
+	int err = conf_check(conf);
+
+	if (err)
+		return err;
+	memset(&head, 0, sizeof(head));
+	head.bytes = bytes = layout(&head, conf);
+	err = map(bytes, &p, fd);
+	if (!p)
+		return err;
+	r = p;
+	begin(r, &head, conf);
 	*out = r;
+	return 0;
+}
+
+void region_restart(struct region *r, int fd)
+{
+	struct engine_conf conf = r->conf;
+	struct region head;
+	uint64_t area, bytes = r->bytes, area_bytes = (uint64_t)conf.chunks * conf.chunk_size;
+
+	memset(&head, 0, sizeof(head));
+	head.bytes = layout(&head, &conf);
+	area = head.off_area;
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, (off_t)area);
+	fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)(area + area_bytes),
+		  (off_t)(bytes - area - area_bytes));
+	begin(r, &head, &conf);
+}
+
+int region_open(int fd, struct region **out)
+{
+	struct region head;
+	void *p;
+
+	if (pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) || head.magic != REGION_MAGIC)
+		return fail(EINVAL, "not the region of an engine");
+	if (head.version != REGION_VERSION || head.header_bytes != sizeof(head))
+		return fail(EINVAL, "the region is of another version of xtcp");
+	p = mmap(NULL, head.bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (p == MAP_FAILED)
+		return fail(ENOMEM, "cannot map the region of an engine: %s", strerror(errno));
+	*out = p;
 	return 0;
 }
 
 void region_destroy(struct region *r, int fd)
 {
 	munmap(r, r->bytes);
-	close(fd);
+	if (fd >= 0)
+		close(fd);
 }
 
 static uint32_t *link_of(struct region *r, const struct pool *p, uint32_t ref)

@@ -179,12 +179,18 @@ struct region {
 	uint64_t mem_pass_ns;  /* not before then again */
 	uint64_t mem_failures; /* failed allocations that have been seen to */
 	uint64_t mem_pressed;
+	uint32_t tx_blocked; /* the last output pass ended for want of room */
+	int32_t gone;	     /* errno once the link is gone */
 	uint64_t stats[XTCP_USER_STATS];
 	struct wheel wheel;
 };
 
 /* Map a region for the configuration and fill in its header. */
 int region_create(const struct engine_conf *conf, struct region **out, int *fd);
+/* Map one that another process has made, and whose descriptor was handed over. The descriptor stays the caller's. */
+int region_open(int fd, struct region **out);
+/* All of it but the frames' memory as region_create() left it. */
+void region_restart(struct region *r, int fd);
 void region_destroy(struct region *r, int fd);
 
 static inline void *region_at(struct region *r, uint64_t off)

@@ -3,6 +3,7 @@
 #include "io/xsk_setup.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -20,12 +21,13 @@ static const struct {
 	[XSK_RING_COMP] = { XDP_UMEM_COMPLETION_RING, (off_t)XDP_UMEM_PGOFF_COMPLETION_RING, sizeof(uint64_t) },
 };
 
-static int make_ring(struct xsk_setup *s, int kind, uint32_t size, const struct xdp_ring_offset *off)
+/* made: another process has done so, it is only to be mapped. */
+static int make_ring(struct xsk_setup *s, int kind, uint32_t size, const struct xdp_ring_offset *off, bool made)
 {
 	size_t bytes = off->desc + size * kinds[kind].entry;
 	void *at;
 
-	if (setsockopt(s->fd, SOL_XDP, kinds[kind].option, &size, sizeof(size)))
+	if (!made && setsockopt(s->fd, SOL_XDP, kinds[kind].option, &size, sizeof(size)))
 		return -errno;
 	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, s->fd, kinds[kind].page);
 	if (at == MAP_FAILED)
@@ -50,7 +52,7 @@ static int make_ring(struct xsk_setup *s, int kind, uint32_t size, const struct 
 		(to)->cached_cons = *(to)->consumer + (ahead);        \
 	} while (0)
 
-static int make_rings(struct xsk_setup *s, const struct xsk_setup_rings *r)
+static int make_rings(struct xsk_setup *s, const struct xsk_setup_rings *r, bool made)
 {
 	struct xdp_mmap_offsets off = { 0 };
 	socklen_t len = sizeof(off);
@@ -60,10 +62,10 @@ static int make_rings(struct xsk_setup *s, const struct xsk_setup_rings *r)
 		return -errno;
 	if (len != sizeof(off))
 		return -EOPNOTSUPP; /* before Linux 5.4: no flags in the rings */
-	if ((err = make_ring(s, XSK_RING_FILL, r->rx_size, &off.fr)) ||
-	    (err = make_ring(s, XSK_RING_COMP, r->tx_size, &off.cr)) ||
-	    (err = make_ring(s, XSK_RING_RX, r->rx_size, &off.rx)) ||
-	    (r->tx && (err = make_ring(s, XSK_RING_TX, r->tx_size, &off.tx))))
+	if ((err = make_ring(s, XSK_RING_FILL, r->rx_size, &off.fr, made)) ||
+	    (err = make_ring(s, XSK_RING_COMP, r->tx_size, &off.cr, made)) ||
+	    (err = make_ring(s, XSK_RING_RX, r->rx_size, &off.rx, made)) ||
+	    (r->tx && (err = make_ring(s, XSK_RING_TX, r->tx_size, &off.tx, made))))
 		return err;
 	POINT(r->fill, s->map[XSK_RING_FILL].at, &off.fr, r->rx_size, r->rx_size);
 	POINT(r->comp, s->map[XSK_RING_COMP].at, &off.cr, r->tx_size, 0);
@@ -81,7 +83,19 @@ int xsk_setup_open(struct xsk_setup *s, const struct xsk_setup_rings *r)
 	s->fd = socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0);
 	if (s->fd < 0)
 		return -errno;
-	err = make_rings(s, r);
+	err = make_rings(s, r, false);
+	if (err)
+		xsk_setup_close(s);
+	return err;
+}
+
+int xsk_setup_attach(struct xsk_setup *s, int fd, const struct xsk_setup_rings *r)
+{
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	s->fd = fd;
+	err = make_rings(s, r, true);
 	if (err)
 		xsk_setup_close(s);
 	return err;

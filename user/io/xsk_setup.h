@@ -30,6 +30,8 @@ struct xsk_setup_rings {
 
 /* A socket that has its rings, and is bound to nothing. */
 int xsk_setup_open(struct xsk_setup *s, const struct xsk_setup_rings *r);
+/* A socket that another process has set up: map its rings here too. The descriptor is s's from now on, also after an error. */
+int xsk_setup_attach(struct xsk_setup *s, int fd, const struct xsk_setup_rings *r);
 /* Its UMEM is this memory. meta_len: bytes of TX metadata in front of each frame, or 0; -EINVAL where the kernel has none. */
 int xsk_setup_umem(const struct xsk_setup *s, void *area, uint64_t bytes, uint32_t chunk_size, uint32_t meta_len);
 /* umem_of: the socket, bound already, whose UMEM and way of binding it shares; NULL: it has its own, and flags say how. */

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * share.h - an engine in several processes: one opens it (xtcp_open), others attach to it by its descriptors. They take turns under
+ * a lock of theirs, and call api_import() first and api_export() last whenever the lock goes from one to another.
+ */
+#ifndef API_SHARE_H
+#define API_SHARE_H
+
+#include "xtcp.h"
+#include "engine/host.h"
+#include "io/xsk_share.h"
+
+struct api_share {
+	struct xsk_desc xsk;
+	uint64_t flow_key;
+	int32_t fds; /* that api_share() gave */
+};
+
+/* What others need: the descriptors of region, flow table, AF_XDP sockets. Returns how many, or -errno with fail(). */
+int api_share(struct xtcp *x, struct api_share *out, int *fds, int max);
+/* Attach to another process's engine. The descriptors are ours from now on; hide may move each of them elsewhere. */
+int api_attach(struct xtcp **out, const struct api_share *share, int *fds, const struct host_ops *ops, void *host);
+void api_detach(struct xtcp *x);
+/*
+ * The region of an engine that was opened here cannot be believed any more, for a process died in the middle of a turn: begin anew in
+ * the same region, over the same AF_XDP sockets. Connections and listeners are gone, handles of them stale.
+ */
+void api_restart(struct xtcp *x);
+void api_export(struct xtcp *x, struct xsk_state *to);
+void api_import(struct xtcp *x, const struct xsk_state *from);
+/* The host that the engine asks from now on. */
+void api_set_host(struct xtcp *x, const struct host_ops *ops, void *host);
+void *api_host(struct xtcp *x);
+struct engine *api_engine(struct xtcp *x);
+struct io_port *api_port(struct xtcp *x);
+/* Netlink, for the one who opened it: its descriptor, and the work. 0 or -ENODEV. */
+int api_ctl_fd(struct xtcp *x);
+int api_ctl_process(struct xtcp *x);
+/* More does not follow after all: what XTCP_MORE held back leaves. */
+void api_uncork(struct xtcp *x, xtcp_conn c);
+
+#endif
