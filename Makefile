@@ -20,7 +20,7 @@ O ?= build
 V ?= 0
 WERROR ?= 1
 SAN ?= 0
-DIRS ?= lib tcp engine io ctl api
+DIRS ?= lib tcp engine io ctl api run
 
 PREFIX ?= /usr/local
 BINDIR ?= $(PREFIX)/bin
@@ -58,14 +58,15 @@ LDLIBS := -lxdp -lbpf -lmnl -lnettle -lpcap -ljansson -lhttp_parser -lelf -lz -l
 BPF_CFLAGS := -O2 -g -Wall -Wextra -Werror -target bpf -mcpu=v3 -Iinclude -Ivmlinux -Ibpf
 
 # Sources
-LIB_SRC := $(sort $(filter-out user/api/preload%.c,$(wildcard $(DIRS:%=user/%/*.c))))
-PRELOAD_SRC := $(sort $(wildcard user/api/preload*.c))
+LIB_SRC := $(sort $(filter-out user/run/preload%.c,$(wildcard $(DIRS:%=user/%/*.c))))
+PRELOAD_SRC := $(sort $(wildcard user/run/preload*.c))
 CLI_SRC := $(sort $(wildcard user/cli/*.c))
 UNIT_SRC := $(sort $(wildcard tests/unit/*.c))
 BPFTEST_SRC := $(sort $(wildcard tests/bpf/*.c))
 SIM_SRC := $(sort $(wildcard tests/sim/*.c))
 BENCH_SRC := $(sort $(wildcard tests/bench/*.c))
 NETNS_SRC := $(sort $(wildcard tests/netns/*.c))
+APPS_SRC := $(sort $(wildcard tests/apps/*.c))
 FUZZ_SRC := $(sort $(wildcard tests/fuzz/*.c))
 PACKETDRILL_SRC := $(sort $(wildcard tests/packetdrill/*.c)) tests/sim/simport.c tests/sim/simgso.c
 MAN1 := $(sort $(wildcard user/cli/*.1))
@@ -75,7 +76,7 @@ obj = $(patsubst %.c,$(O)/obj/%.o,$(1))
 LIB_OBJ := $(call obj,$(LIB_SRC))
 PRELOAD_OBJ := $(call obj,$(PRELOAD_SRC))
 CLI_OBJ := $(call obj,$(CLI_SRC))
-TEST_SRC := $(UNIT_SRC) $(BPFTEST_SRC) $(SIM_SRC) $(BENCH_SRC) $(NETNS_SRC)
+TEST_SRC := $(UNIT_SRC) $(BPFTEST_SRC) $(SIM_SRC) $(BENCH_SRC) $(NETNS_SRC) $(APPS_SRC)
 ALL_OBJ := $(LIB_OBJ) $(PRELOAD_OBJ) $(CLI_OBJ) $(call obj,$(TEST_SRC) $(filter tests/packetdrill/%,$(PACKETDRILL_SRC)))
 
 LIBA := $(O)/libxtcp.a
@@ -90,12 +91,13 @@ BPFTEST_BIN := $(patsubst tests/bpf/%.c,$(O)/tests/bpf/%,$(filter tests/bpf/test
 SIM_BIN := $(if $(SIM_SRC),$(O)/tests/sim)
 BENCH_BIN := $(patsubst tests/bench/%.c,$(O)/tests/bench/%,$(BENCH_SRC))
 NETNS_BIN := $(patsubst tests/netns/%.c,$(O)/tests/netns/%,$(NETNS_SRC))
+APPS_BIN := $(patsubst tests/apps/%.c,$(O)/tests/apps/%,$(APPS_SRC))
 FUZZ_BIN := $(patsubst tests/fuzz/%.c,build/fuzz/%,$(filter tests/fuzz/fuzz_%,$(FUZZ_SRC)))
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: all requirements help deps demo check bench bench-cc bench-core sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
-	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-fuzz packetdrill packetdrill-so tidy-stamps format-stamps format FORCE
+.PHONY: all requirements help deps demo check check-apps apps bench bench-cc bench-core sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-apps tests-fuzz packetdrill packetdrill-so tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
 
@@ -160,9 +162,9 @@ $(LIBSO): $(LIB_OBJ) $(O)/lib.list user/api/libxtcp.map
 	$(Q)ln -sf libxtcp.so $(O)/libxtcp.so.$(SOVERSION)
 
 # One self-contained file: the library's own names stay inside it.
-$(O)/libxtcp-preload.so: $(PRELOAD_OBJ) $(LIBA) $(wildcard user/api/preload.map)
+$(O)/libxtcp-preload.so: $(PRELOAD_OBJ) $(LIBA) $(wildcard user/run/preload.map)
 	$(call link,-shared -Wl$(comma)--exclude-libs$(comma)ALL \
-		$(addprefix -Wl$(comma)--version-script=,$(wildcard user/api/preload.map)) $(PRELOAD_OBJ) $(LIBA) $(LDLIBS) -ldl)
+		$(addprefix -Wl$(comma)--version-script=,$(wildcard user/run/preload.map)) $(PRELOAD_OBJ) $(LIBA) $(LDLIBS) -ldl)
 
 $(O)/xtcp: $(CLI_OBJ) $(LIB_OBJ) $(O)/lib.list
 	$(call link,$(CLI_OBJ) $(LIB_OBJ) $(LDLIBS),$(LTO_LDFLAGS))
@@ -171,12 +173,13 @@ comma := ,
 
 # --- Test programs ---
 
-tests: tests-unit tests-bpf tests-sim tests-netns
+tests: tests-unit tests-bpf tests-sim tests-netns tests-apps
 tests-unit: $(UNIT_BIN)
 tests-bpf: $(BPFTEST_BIN)
 tests-sim: $(SIM_BIN)
 tests-bench: $(BENCH_BIN)
 tests-netns: $(NETNS_BIN)
+tests-apps: $(APPS_BIN)
 
 $(UNIT_BIN): $(O)/tests/unit/%: $(O)/obj/tests/unit/%.o $(unit_common) $(LIBA)
 	$(call link,$(filter %.o,$^) $(LIBA) -lcmocka $(LDLIBS))
@@ -195,6 +198,10 @@ $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_
 	$(O)/tests/netns/steps_check $(O)/tests/netns/queues_check: $(LIBA)
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
+
+# They know nothing of xtcp.
+$(APPS_BIN): $(O)/tests/apps/%: $(O)/obj/tests/apps/%.o
+	$(call link,$< -pthread)
 
 # packetdrill finds three names in it (getsockopt: info.c, sendfile: sendfile.c), the rest stays inside.
 $(O)/libxtcp-packetdrill.so: $(call obj,$(PACKETDRILL_SRC)) $(LIBA) tests/packetdrill/packetdrill.map
@@ -238,9 +245,13 @@ demo: deps ## the stack at work in two namespaces, with a ladder of its segments
 	@rc=0; bash tests/demo/demo.sh || rc=$$?; bash tests/check.sh --give-back; exit $$rc
 
 check: deps ## every test; ends with 'N passed, N failed, N skipped'
-	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan corpus netns requirements
+	@bash tests/check.sh $(if $(T),-f '$(T)') lint unit bpf sim asan corpus netns apps requirements
 
-unit bpf corpus netns: ## one group of tests (T=REGEX chooses among them)
+check-apps: ## every program of the compatibility list on xtcp; installs them
+	@bash tests/deps.sh apps
+	@CHECK_NETNS_JOBS=1 bash tests/check.sh $(if $(T),-f '$(T)') apps-all
+
+unit bpf corpus netns apps: ## one group of tests (T=REGEX chooses among them)
 	@bash tests/check.sh $(if $(T),-f '$(T)') $@
 
 lint: ## format, static analysis, layering, purity of the core, sizes, licences

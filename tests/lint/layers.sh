@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# Who may include whom: cli -> api -> engine -> {tcp, io}, ctl -> engine; everyone may use lib and include/. A layer that
+# Who may include whom: cli -> run -> api -> engine -> {tcp, io}, ctl -> engine; everyone may use lib and include/. A layer that
 # may call another may name what that one is made of, but nothing above it.
 . "$(dirname "$0")/lib.sh"
 declare -A may=(
@@ -11,7 +11,8 @@ declare -A may=(
 	[engine]='engine tcp io lib'
 	[ctl]='ctl engine tcp io lib'
 	[api]='api ctl engine tcp io lib'
-	[cli]='cli api ctl engine tcp io lib'
+	[run]='run api ctl engine tcp io lib'
+	[cli]='cli run api ctl engine tcp io lib'
 )
 freestanding=' stdint.h stddef.h stdbool.h limits.h stdalign.h stdarg.h string.h linux/types.h linux/errno.h '
 
@@ -36,6 +37,6 @@ for f in user/*/*.[ch]; do
 	done < <(sed -nE 's/^[[:space:]]*#[[:space:]]*include[[:space:]]*[<"]([^>"]+)[>"].*/\1/;T;=;p' "$f" | paste -d: - -)
 done
 for f in include/xtcp.h include/xtcp/*; do
-	grep -nE '#[[:space:]]*include[[:space:]]*"(lib|tcp|io|engine|ctl|api|cli)/' "$f" && found "$f: include/ may not include user/"
+	grep -nE '#[[:space:]]*include[[:space:]]*"(lib|tcp|io|engine|ctl|api|run|cli)/' "$f" && found "$f: include/ may not include user/"
 done
 finish

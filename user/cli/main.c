@@ -16,6 +16,7 @@ const struct command commands[] = {
 	{ "echo", "-i IFACE -p PORT [-a ADDR]", "echo any number of connections until SIGINT", cmd_echo },
 	{ "serve", "-i IFACE -p PORT [-a ADDR] DIR", "serve the files below DIR over HTTP/1.1 until SIGINT",
 	  cmd_serve },
+	{ "run", "-i IFACE [--] CMD [ARG...]", "run an unmodified program on this stack", cmd_run },
 	{ "attach", "-i IFACE", "attach the XDP half alone, pinned", cmd_attach },
 	{ "detach", "-i IFACE", "take a pinned XDP half away", cmd_detach },
 	{ "status", "[-i IFACE]", "what is attached and pinned", cmd_status },

@@ -398,6 +398,31 @@ static int set_cpus(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int add_rule(struct opts *o, const char *option, const char *arg, bool exclude)
+{
+	if (o->rules == RUN_RULES)
+		return fail(EINVAL, "%s: %d rules at the most", option, RUN_RULES);
+	return rule_parse(option, arg, exclude, &o->rule[o->rules++]);
+}
+
+static int set_rule_port(struct opts *o, const char *arg)
+{
+	return add_rule(o, "--port", arg, false);
+}
+
+static int set_exclude(struct opts *o, const char *arg)
+{
+	return add_rule(o, "--exclude", arg, true);
+}
+
+static int set_fallback(struct opts *o, const char *arg)
+{
+	if (strcmp(arg, "kernel") && strcmp(arg, "fail"))
+		return fail(EINVAL, "--fallback: '%s' is none of kernel, fail", arg);
+	o->fallback_kernel = !strcmp(arg, "kernel");
+	return 0;
+}
+
 static const struct row rows[] = {
 	{ OPT_INTERFACE, 'i', "interface", "IFACE", "network interface to use", set_interface },
 	{ OPT_PORT, 'p', "port", "PORT", "port to listen on", set_port },
@@ -443,6 +468,12 @@ static const struct row rows[] = {
 	{ OPT_BUSY_POLL, 0, "busy-poll", "HOW",
 	  "with --wait latency poll the device in place of its interrupts: auto (default), off, on", set_busy_poll },
 	{ OPT_WAIT, 0, "wait", "HOW", "latency (never sleep), balanced (default) or power (sleep at once)", set_wait },
+	{ OPT_RULES, 'p', "port", "PORT", "only this port is xtcp's (or ADDR, ADDR/LEN, ADDR:PORT); again and again",
+	  set_rule_port },
+	{ OPT_RULES, 0, "exclude", "PORT", "this port, ADDR, ADDR/LEN or ADDR:PORT stays the kernel's; again and again",
+	  set_exclude },
+	{ OPT_RULES, 0, "fallback", "WHAT", "if xtcp cannot start: fail (default), or run on the kernel's TCP",
+	  set_fallback },
 	{ OPT_QUEUES, 0, "queues", "N", "engines, which share the receive queues of IFACE (default 1)", set_queues },
 	{ OPT_QUEUES, 0, "cpus", "LIST", "run the engines on these CPUs, one each: 0,2-3", set_cpus },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
@@ -504,8 +535,10 @@ static int help(const struct opts_use *use)
 }
 
 /* The tables that getopt_long() wants; a row is found again by its index, 256 + i. */
-static void getopt_tables(uint32_t takes, char *letters, struct option *longs)
+static void getopt_tables(uint32_t takes, bool stop_early, char *letters, struct option *longs)
 {
+	if (stop_early)
+		*letters++ = '+';
 	*letters++ = ':';
 	for (int i = 0; i < ROWS; i++) {
 		if (!(takes & rows[i].bit))
@@ -521,12 +554,12 @@ static void getopt_tables(uint32_t takes, char *letters, struct option *longs)
 	*longs = (struct option){ 0 };
 }
 
-static const struct row *row_of(int got)
+static const struct row *row_of(uint32_t takes, int got)
 {
 	if (got >= 256)
 		return &rows[got - 256];
 	for (const struct row *r = rows; r < rows + ROWS; r++)
-		if (r->letter && r->letter == got)
+		if (takes & r->bit && r->letter && r->letter == got)
 			return r;
 	return NULL;
 }
@@ -579,7 +612,7 @@ static void size_memory(struct xtcp_conf *c)
 int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv)
 {
 	struct option longs[ROWS + 1];
-	char letters[2 * ROWS + 2];
+	char letters[2 * ROWS + 3];
 	int got;
 
 	*o = (struct opts){ .conf = XTCP_CONF_INIT,
@@ -591,7 +624,7 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 			    .pipeline = 1,
 			    .ports = 1,
 			    .cpu = -1 };
-	getopt_tables(use->takes | OPT_HELP, letters, longs);
+	getopt_tables(use->takes | OPT_HELP, use->command, letters, longs);
 	opterr = 0;
 	optind = 0; /* GNU: start afresh */
 	while ((got = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
@@ -599,7 +632,7 @@ int opts_parse(struct opts *o, const struct opts_use *use, int argc, char **argv
 
 		if (got == '?' || got == ':')
 			return bad_option(use, got, argv[optind - 1]);
-		r = row_of(got);
+		r = row_of(use->takes | OPT_HELP, got);
 		if (!r || r->bit == OPT_HELP)
 			return help(use);
 		if (r->bit == OPT_CC && !strcmp(optarg, "help"))

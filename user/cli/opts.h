@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include "cli/cli.h"
 #include "cli/cpus.h"
+#include "run/rules.h"
 #include "lib/addr.h"
 
 /* -h is always taken. */
@@ -55,6 +56,7 @@
 #define OPT_BUSY_POLL (1u << 18)   /* --busy-poll auto|off|on -> conf.busy_poll */
 #define OPT_TX_CSUM (1u << 17)	   /* --tx-csum auto|off|on -> conf.tx_csum */
 #define OPT_QUEUES (1u << 29)	   /* --queues N, --cpus LIST */
+#define OPT_RULES (1u << 13)	   /* --port, --exclude, --fallback of xtcp run */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */
 #define OPT_ENGINE                                                                                               \
@@ -71,6 +73,7 @@ struct opts_use {
 	int min_args;	  /* positional arguments */
 	int max_args;
 	bool data_on_stdout; /* stdout carries the connection: no --pcap - */
+	bool command;	     /* the first argument is a program: what follows it is that program's */
 };
 
 #define OPTS_SIZE_MAX (1u << 20) /* --size, --response; bytes */
@@ -97,11 +100,14 @@ struct opts {
 	uint32_t md5s;
 	const char *ao[OPTS_MD5_MAX]; /* ADDR[/LEN][,NAME=VALUE]...=FILE, as given */
 	uint32_t aos;
-	uint32_t engines;	     /* --queues: engines, which share the interface's receive queues */
-	uint32_t cpus;		     /* --cpus: how many; 0: any */
-	uint16_t cpu_list[CPUS_MAX]; /* engine i runs on the i-th */
-	uint32_t given;		     /* OPT_* seen */
-	int argc;		     /* positional arguments */
+	uint32_t engines;		 /* --queues: engines, which share the interface's receive queues */
+	uint32_t cpus;			 /* --cpus: how many; 0: any */
+	uint16_t cpu_list[CPUS_MAX];	 /* engine i runs on the i-th */
+	struct run_rule rule[RUN_RULES]; /* --port, --exclude */
+	uint32_t rules;
+	bool fallback_kernel;
+	uint32_t given; /* OPT_* seen */
+	int argc;	/* positional arguments */
 	char **argv;
 };
 

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * call_epoll.c - epoll over descriptors of ours and of the kernel in one instance.
+ *
+ * The kernel's instance keeps what is the kernel's. Once the first socket of ours comes in there is a struct run_epoll beside it,
+ * with the sockets watched and a list of those that may be ready, as the kernel has it. A datagram socket in the kernel's instance makes
+ * that readable when ours is, for who waits for it by other means than this call.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "run/calls.h"
+#include "io/clock.h"
+
+#define BELL 0x7874637062656c6cull /* data of our datagram socket in the kernel's instance */
+#define KERNEL_NS 50000ull	   /* while ours bring events, the kernel's are asked for no more often */
+#define KERNEL_EVENTS 128
+#define MASK (POLLERR | POLLHUP)
+
+/* When this thread last asked the kernel's instance. */
+static __thread uint64_t asked_ns;
+
+static struct run_epoll *at(uint32_t ref)
+{
+	return &local.m.r->epoll[ref - 1];
+}
+
+static uint32_t epoll_of(int epfd)
+{
+	uint32_t e = local_entry(epfd);
+
+	return e & RUN_EPOLL ? e & ~RUN_EPOLL : 0;
+}
+
+/* ---- the bell ---- */
+
+static void ring(uint32_t ref)
+{
+	struct sockaddr_un sun;
+	socklen_t len = run_address(local.m.r, RUN_EPOLL | ref, &sun);
+
+	at(ref)->signalled = 1;
+	if (real.sendto(local.m.send_fd, "", 1, MSG_DONTWAIT, (struct sockaddr *)&sun, len) < 0)
+		at(ref)->signalled = 0;
+}
+
+static int hang_bell(int epfd, uint32_t ref)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = BELL };
+	struct sockaddr_un sun;
+	socklen_t len = run_address(local.m.r, RUN_EPOLL | ref, &sun);
+	int fd = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return -errno;
+	fd = local_hide(fd);
+	if (bind(fd, (struct sockaddr *)&sun, len) || real.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev)) {
+		int err = errno;
+
+		local.tab[fd] = 0;
+		real.close(fd);
+		return -err;
+	}
+	local.bell[ref] = fd;
+	local.bells[ref] = 1;
+	return 0;
+}
+
+static void silence(uint32_t ref)
+{
+	char byte;
+
+	at(ref)->signalled = 0;
+	while (real.recvfrom(local.bell[ref], &byte, 1, MSG_DONTWAIT, NULL, NULL) >= 0)
+		;
+}
+
+static int make_epoll(int epfd, uint32_t *out)
+{
+	uint32_t ref = run_epoll_new(local.m.r);
+	int err;
+
+	if (!ref)
+		return -ENOSPC;
+	err = hang_bell(epfd, ref);
+	if (err) {
+		run_epoll_drop(local.m.r, ref);
+		return err;
+	}
+	local.tab[epfd] = RUN_EPOLL | ref;
+	ring(ref); /* who sleeps in the kernel's instance already joins ours */
+	*out = ref;
+	return 0;
+}
+
+/* It is polled itself: from now on the bell rings whenever something is ready. */
+void call_epoll_nest(uint32_t ref)
+{
+	at(ref)->nested = 1;
+	if (at(ref)->ready_head && !at(ref)->signalled)
+		ring(ref);
+}
+
+/* ---- epoll_ctl ---- */
+
+static uint32_t find(uint32_t ep, uint32_t sock, int fd)
+{
+	uint32_t ref = local_at(sock)->watches;
+
+	while (ref) {
+		const struct run_watch *w = run_watch_at(local.m.r, ref);
+
+		if (w->target == (RUN_EPOLL | ep) && w->fd == fd)
+			return ref;
+		ref = w->next_sock;
+	}
+	return 0;
+}
+
+static void look(uint32_t ep, uint32_t ref)
+{
+	struct run_watch *w = run_watch_at(local.m.r, ref);
+
+	if (run_poll(&local.m, w->sock, w->events) & (w->events | MASK)) {
+		run_epoll_ready(local.m.r, ref);
+		run_wake(&local.m, RUN_EPOLL | ep);
+	}
+}
+
+static int add(int epfd, uint32_t sock, int fd, const struct epoll_event *ev)
+{
+	uint32_t ep = epoll_of(epfd), ref;
+	int err = ep ? 0 : make_epoll(epfd, &ep);
+
+	if (err)
+		return err;
+	if (find(ep, sock, fd))
+		return -EEXIST;
+	ref = run_watch_add(local.m.r, sock, RUN_EPOLL | ep, ev->events | MASK);
+	if (!ref)
+		return -ENOSPC;
+	run_watch_at(local.m.r, ref)->fd = fd;
+	run_watch_at(local.m.r, ref)->data = ev->data.u64;
+	look(ep, ref);
+	return 0;
+}
+
+static int change(uint32_t ep, uint32_t ref, const struct epoll_event *ev)
+{
+	struct run_watch *w = run_watch_at(local.m.r, ref);
+
+	if ((w->events | ev->events) & EPOLLEXCLUSIVE)
+		return -EINVAL;
+	w->events = ev->events | MASK;
+	w->data = ev->data.u64;
+	w->disabled = 0;
+	run_epoll_unready(local.m.r, ref);
+	look(ep, ref);
+	return 0;
+}
+
+static int ctl_ours(int epfd, int op, uint32_t sock, int fd, const struct epoll_event *ev)
+{
+	uint32_t ep = epoll_of(epfd), ref = ep ? find(ep, sock, fd) : 0;
+
+	if (op == EPOLL_CTL_ADD)
+		return ref ? -EEXIST : add(epfd, sock, fd, ev);
+	if (!ref)
+		return -ENOENT;
+	if (op == EPOLL_CTL_MOD)
+		return change(ep, ref, ev);
+	run_watch_remove(local.m.r, ref);
+	return 0;
+}
+
+int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	uint32_t sock = local_sock(fd), e = local_entry(fd);
+	struct epoll_event kernels;
+	int err;
+
+	if (!sock) {
+		if (e == LOCAL_HIDDEN || local_entry(epfd) == LOCAL_HIDDEN)
+			return call_error(EBADF);
+		if (e & RUN_EPOLL && local_lock()) {
+			call_epoll_nest(e & ~RUN_EPOLL);
+			local_unlock();
+		}
+		return real.epoll_ctl(epfd, op, fd, ev);
+	}
+	if (op != EPOLL_CTL_DEL && !ev)
+		return call_error(EFAULT);
+	if (op < EPOLL_CTL_ADD || op > EPOLL_CTL_MOD || epfd == fd)
+		return call_error(EINVAL);
+	if (real.fcntl(epfd, F_GETFD, 0) < 0)
+		return -1;
+	if (!local_lock())
+		return -1;
+	err = ctl_ours(epfd, op, sock, fd, ev);
+	local_unlock();
+	if (err)
+		return call_error(-err);
+	if (local_at(sock)->kernel_too) {
+		if (ev)
+			kernels = *ev;
+		real.epoll_ctl(epfd, op, fd, ev ? &kernels : NULL);
+	}
+	return 0;
+}
+
+/* ---- epoll_wait ---- */
+
+/* Events of ours. Each socket is looked at once: a level-triggered one goes to the end of the list. */
+static int harvest(uint32_t ep, struct epoll_event *ev, int max)
+{
+	struct run *r = local.m.r;
+	uint32_t last = at(ep)->ready_tail, ref = at(ep)->ready_head;
+	int n = 0;
+
+	while (ref && n < max) {
+		struct run_watch *w = run_watch_at(r, ref);
+		uint32_t next = ref == last ? 0 : w->ready_next;
+		uint32_t bits = w->disabled ? 0 : run_poll(&local.m, w->sock, w->events) & (w->events | MASK);
+
+		run_epoll_unready(r, ref);
+		if (bits) {
+			ev[n].events = bits;
+			ev[n++].data.u64 = w->data;
+			if (w->events & EPOLLONESHOT)
+				w->disabled = 1;
+			else if (!(w->events & EPOLLET))
+				run_epoll_ready(r, ref);
+		}
+		ref = next;
+	}
+	return n;
+}
+
+/* Events of the kernel's instance, without our bell. */
+static int from_kernel(int epfd, uint32_t ep, struct epoll_event *ev, int max)
+{
+	struct epoll_event got[KERNEL_EVENTS];
+	int n = real.epoll_pwait(epfd, got, max < KERNEL_EVENTS ? max : KERNEL_EVENTS, 0, NULL), kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (got[i].data.u64 == BELL)
+			silence(ep);
+		else
+			ev[kept++] = got[i];
+	return n < 0 ? n : kept;
+}
+
+static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
+{
+	int n = harvest(ep, ev, max), k = 0;
+	uint64_t now = clock_now_ns();
+
+	if (n < max && (!n || now - asked_ns > KERNEL_NS)) {
+		asked_ns = now;
+		k = from_kernel(epfd, ep, ev + n, max - n);
+	}
+	if (at(ep)->nested && at(ep)->ready_head && !at(ep)->signalled)
+		ring(ep);
+	return k < 0 ? n : n + k;
+}
+
+static int wait_ours(int epfd, uint32_t ep, struct epoll_event *ev, int max, const struct timespec *limit,
+		     const sigset_t *mask)
+{
+	struct pollfd p[1 + XTCP_MAX_QUEUES + 1];
+	struct local_wait w = { .epoll = ep, .kernel = p, .kernels = 1, .until_ns = call_until(limit), .mask = mask };
+	int n, rc = 1;
+
+	local_turn();
+	while (!(n = gather(epfd, ep, ev, max)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec)) {
+		p[local_wait_head()] = (struct pollfd){ .fd = epfd, .events = POLLIN };
+		rc = local_wait(&w);
+	}
+	return n || rc >= 0 ? n : rc;
+}
+
+/* Nothing of ours is in it, as far as we know when it begins. */
+static int wait_kernels(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask)
+{
+	int ms = limit ? (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000) : -1;
+	int n = real.epoll_pwait(epfd, ev, max, ms, mask), kept = 0;
+
+	for (int i = 0; i < n; i++)
+		if (ev[i].data.u64 != BELL || !epoll_of(epfd))
+			ev[kept++] = ev[i];
+	return n > 0 && !kept ? -2 : n < 0 ? n : kept;
+}
+
+int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask)
+{
+	uint32_t ep = epoll_of(epfd);
+	int n;
+
+	if (!ep) {
+		n = wait_kernels(epfd, ev, max, limit, mask);
+		if (n != -2)
+			return n;
+		ep = epoll_of(epfd);
+	}
+	if (max <= 0 || max > 0x1000000)
+		return call_error(EINVAL);
+	if (!ev)
+		return call_error(EFAULT);
+	if (!local_lock())
+		return -1;
+	n = wait_ours(epfd, ep, ev, max, limit, mask);
+	if (n != -EIO)
+		local_unlock();
+	return n < 0 ? call_error(-n) : n;
+}

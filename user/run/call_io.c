@@ -1,0 +1,484 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * call_io.c - data in and out.
+ *
+ * Sending on a non-blocking socket leaves the segments to the next turn, so that a round of an event loop shares one doorbell: its
+ * next wait, or any call that finds nothing to do, runs it, the keeper within a millisecond otherwise. A blocking socket's
+ * leave at once, for nobody knows what the program does next.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "run/calls.h"
+#include "engine/engine.h"
+#include "io/clock.h"
+
+#define FLUSH_BYTES (256u << 10) /* queued by one call: a turn at once, the peer can begin */
+#define SPLICE_BYTES (64u << 10)
+
+static uint64_t until(uint64_t timeout_ns)
+{
+	return timeout_ns ? clock_now_ns() + timeout_ns : LOCAL_NEVER;
+}
+
+static bool blocks(const struct run_sock *s, int flags)
+{
+	return !s->nonblock && !(flags & MSG_DONTWAIT);
+}
+
+static size_t total(const struct iovec *iov, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum += iov[i].iov_len;
+	return sum;
+}
+
+/* The connection's end is told once, as the kernel does; later: ended, which is 0 or EPIPE. */
+static int take_error(struct run_sock *s, int ended)
+{
+	int err = s->error;
+
+	s->error = 0;
+	return err ? -err : ended;
+}
+
+/* ---- sending ---- */
+
+static unsigned int send_flags(const struct run_sock *s, int flags)
+{
+	return (flags & MSG_MORE || s->cork ? XTCP_MORE : 0) | (flags & MSG_OOB ? XTCP_URGENT : 0);
+}
+
+/* As much as there is room for. Bytes, or -errno. */
+static ssize_t send_some(struct run_sock *s, const struct iovec *iov, int n, size_t skip, int flags)
+{
+	ssize_t done = 0;
+
+	for (int i = 0; i < n; i++) {
+		const uint8_t *at = iov[i].iov_base;
+		size_t len = iov[i].iov_len;
+		ssize_t got;
+		bool last;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		at += skip;
+		len -= skip;
+		skip = 0;
+		last = i + 1 == n;
+		got = xtcp_send(local.m.x, s->handle, at, len,
+				last ? send_flags(s, flags) : send_flags(s, flags & ~MSG_OOB) | XTCP_MORE);
+		if (got < 0)
+			return done ? done : got;
+		done += got;
+		if ((size_t)got < len)
+			break;
+	}
+	return done;
+}
+
+static int may_send(struct run_sock *s)
+{
+	if (s->error)
+		return take_error(s, 0);
+	if (s->kind == RUN_LISTENER || s->shut & 2)
+		return -EPIPE;
+	if (s->connecting)
+		return s->nonblock ? -EAGAIN : 0;
+	if (!s->opened)
+		return -EPIPE;
+	return 0;
+}
+
+static ssize_t send_all(uint32_t ref, const struct iovec *iov, int n, int flags)
+{
+	size_t want = total(iov, n), done = 0;
+	uint64_t limit = until(local_at(ref)->sndtimeo_ns);
+	int rc = 0;
+
+	for (;;) {
+		struct run_sock *s = local_at(ref);
+		ssize_t got = may_send(s);
+
+		if (got && got != -EAGAIN) {
+			rc = (int)got;
+			break;
+		}
+		if (!got)
+			got = s->connecting ? -EAGAIN : send_some(s, iov, n, done, flags);
+		if (got < 0 && got != -EAGAIN) {
+			rc = take_error(s, -EPIPE);
+			break;
+		}
+		done += got > 0 ? (size_t)got : 0;
+		if (done == want)
+			break;
+		local_turn();
+		if (!blocks(s, flags)) {
+			ssize_t more = got == -EAGAIN ? send_some(s, iov, n, done, flags) : -EAGAIN;
+
+			done += more > 0 ? (size_t)more : 0;
+			rc = -EAGAIN;
+			break;
+		}
+		rc = local_wait_one(ref, POLLOUT, limit);
+		if (rc <= 0) {
+			rc = rc ? rc : -EAGAIN;
+			if (rc == -EIO)
+				return rc;
+			break;
+		}
+	}
+	if (done && (blocks(local_at(ref), flags) || done >= FLUSH_BYTES))
+		local_turn();
+	return done ? (ssize_t)done : rc;
+}
+
+static int tell(ssize_t rc, int flags)
+{
+	if (rc == -EPIPE && !(flags & MSG_NOSIGNAL))
+		raise(SIGPIPE);
+	errno = (int)-rc;
+	return -1;
+}
+
+ssize_t call_send(int fd, const struct iovec *iov, int n, int flags)
+{
+	uint32_t ref = local_sock(fd);
+	ssize_t rc;
+
+	if (!local_lock())
+		return -1;
+	rc = send_all(ref, iov, n, flags);
+	if (rc == -EIO)
+		return call_error(EIO);
+	local_unlock();
+	return rc < 0 ? tell(rc, flags) : rc;
+}
+
+ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	if (!local_sock(fd))
+		return call_send_rights(fd, msg, flags);
+	if (!msg)
+		return call_error(EFAULT);
+	if (msg->msg_iovlen > IOV_MAX)
+		return call_error(EMSGSIZE);
+	return call_send(fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
+}
+
+/* ---- receiving ---- */
+
+/* Copy without taking; skip bytes of iov are full already. */
+static ssize_t peek_some(struct run_sock *s, const struct iovec *iov, int n)
+{
+	struct iovec span[2];
+	ssize_t have = xtcp_peek(local.m.x, s->handle, span), done = 0;
+	size_t at[2] = { 0, 0 };
+	int k = 0;
+
+	if (have <= 0)
+		return have;
+	for (int i = 0; i < n; i++) {
+		size_t filled = 0;
+
+		while (filled < iov[i].iov_len && done < have && k < 2) {
+			size_t len;
+
+			if (at[k] == span[k].iov_len) {
+				k++;
+				continue;
+			}
+			len = span[k].iov_len - at[k];
+			len = len < iov[i].iov_len - filled ? len : iov[i].iov_len - filled;
+			memcpy((uint8_t *)iov[i].iov_base + filled, (uint8_t *)span[k].iov_base + at[k], len);
+			at[k] += len;
+			filled += len;
+			done += (ssize_t)len;
+		}
+	}
+	return done;
+}
+
+/* MSG_TRUNC: thrown away. */
+static ssize_t discard_some(struct run_sock *s, size_t n)
+{
+	struct iovec span[2];
+	ssize_t have = xtcp_peek(local.m.x, s->handle, span);
+
+	if (have <= 0)
+		return have;
+	if ((size_t)have > n)
+		have = (ssize_t)n;
+	xtcp_consume(local.m.x, s->handle, (size_t)have);
+	return have;
+}
+
+static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, size_t skip, int flags)
+{
+	ssize_t done = 0;
+
+	if (flags & MSG_PEEK)
+		return peek_some(s, iov, n);
+	if (flags & MSG_TRUNC)
+		return discard_some(s, total(iov, n) - skip);
+	for (int i = 0; i < n; i++) {
+		size_t len = iov[i].iov_len;
+		ssize_t got;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		got = xtcp_recv(local.m.x, s->handle, (uint8_t *)iov[i].iov_base + skip, len - skip);
+		if (got <= 0)
+			return done ? done : got;
+		done += got;
+		if ((size_t)got < len - skip)
+			break;
+		skip = 0;
+	}
+	return done;
+}
+
+/* RFC 6093: the octet before the urgent mark is in the stream; MSG_OOB reads it once it is the next. */
+static ssize_t recv_urgent(struct run_sock *s, const struct iovec *iov, int n)
+{
+	ssize_t mark = s->handle ? xtcp_urgent_mark(local.m.x, s->handle) : -EINVAL;
+	struct iovec span[2];
+
+	if (mark < 0 || !total(iov, n))
+		return -EINVAL;
+	if (mark || xtcp_peek(local.m.x, s->handle, span) <= 0)
+		return -EAGAIN;
+	return xtcp_recv(local.m.x, s->handle, iov[0].iov_base, 1);
+}
+
+static ssize_t recv_once(uint32_t ref, const struct iovec *iov, int n, size_t skip, int flags)
+{
+	struct run_sock *s = local_at(ref);
+	ssize_t got;
+
+	if (s->kind == RUN_LISTENER)
+		return -ENOTCONN;
+	if (!s->opened && !s->connecting) /* it could not connect */
+		return take_error(s, 0);
+	if (s->connecting)
+		return -EAGAIN;
+	if (!total(iov, n))
+		return xtcp_recv_queued(local.m.x, s->handle)	  ? 0
+		       : run_poll(&local.m, ref, POLLIN) & POLLIN ? take_error(s, 0)
+								  : -EAGAIN;
+	got = recv_some(s, iov, n, skip, flags);
+	if (got == -EAGAIN && s->shut & 1)
+		return 0;
+	if (got < 0 && got != -EAGAIN)
+		return take_error(s, 0);
+	return got;
+}
+
+static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
+{
+	size_t want = total(iov, n), done = 0;
+	struct run_sock *s = local_at(ref);
+	uint64_t limit = until(s->rcvtimeo_ns);
+	bool turned = false;
+
+	if (flags & MSG_OOB)
+		return s->kind == RUN_LISTENER ? -ENOTCONN : recv_urgent(s, iov, n);
+	for (;;) {
+		ssize_t got = recv_once(ref, iov, n, done, flags);
+		int rc;
+
+		if (got >= 0 || (got != -EAGAIN && !done))
+			done += got > 0 ? (size_t)got : 0;
+		if (got == 0 || (got < 0 && got != -EAGAIN))
+			return done ? (ssize_t)done : got;
+		if (done && (done == want || !(flags & MSG_WAITALL) || flags & MSG_PEEK))
+			return (ssize_t)done;
+		if (!turned) { /* perhaps it has come meanwhile */
+			turned = true;
+			local_turn();
+			continue;
+		}
+		if (!blocks(s, flags))
+			return done ? (ssize_t)done : -EAGAIN;
+		rc = local_wait_one(ref, POLLIN | POLLRDHUP, limit);
+		s = local_at(ref);
+		if (rc == -EIO)
+			return rc;
+		if (rc <= 0)
+			return done ? (ssize_t)done : rc ? rc : -EAGAIN;
+	}
+}
+
+ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags)
+{
+	uint32_t ref = local_sock(fd);
+	ssize_t rc;
+
+	if (!local_lock())
+		return -1;
+	rc = recv_all(ref, iov, n, flags);
+	if (rc == -EIO)
+		return call_error(EIO);
+	local_unlock();
+	return rc < 0 ? call_error((int)-rc) : rc;
+}
+
+ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ssize_t n;
+
+	if (!local_sock(fd))
+		return call_recv_rights(fd, msg, flags);
+	if (!msg)
+		return call_error(EFAULT);
+	if (msg->msg_iovlen > IOV_MAX)
+		return call_error(EMSGSIZE);
+	n = call_recv(fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
+	if (n >= 0) {
+		msg->msg_namelen = 0;
+		msg->msg_controllen = 0;
+		msg->msg_flags = flags & MSG_OOB;
+	}
+	return n;
+}
+
+/* ---- files and pipes ---- */
+
+/* From the page cache straight into the send buffer. Bytes, 0 at the end of the file, -errno. */
+static ssize_t send_file_some(struct run_sock *s, int in, off_t *off, size_t want, unsigned int flags)
+{
+	struct iovec span[2];
+	ssize_t room = xtcp_reserve(local.m.x, s->handle, want, span), got;
+
+	if (room < 0)
+		return room;
+	if (span[0].iov_len > (size_t)room)
+		span[0].iov_len = (size_t)room;
+	got = off ? real.pread(in, span[0].iov_base, span[0].iov_len, *off)
+		  : real.read(in, span[0].iov_base, span[0].iov_len);
+	if (got <= 0)
+		return got ? -errno : 0;
+	xtcp_commit(local.m.x, s->handle, (size_t)got, (size_t)got < want ? flags | XTCP_MORE : flags);
+	if (off)
+		*off += got;
+	return got;
+}
+
+static ssize_t send_file(uint32_t ref, int in, off_t *off, size_t n)
+{
+	uint64_t limit = until(local_at(ref)->sndtimeo_ns);
+	size_t done = 0;
+	ssize_t got = 0;
+
+	while (done < n) {
+		struct run_sock *s = local_at(ref);
+		size_t want = n - done < INT_MAX ? n - done : INT_MAX;
+
+		got = may_send(s);
+		if (!got && s->connecting)
+			got = -EAGAIN;
+		if (!got)
+			got = send_file_some(s, in, off, want, s->cork ? XTCP_MORE : 0);
+		if (got > 0) {
+			done += (size_t)got;
+			continue;
+		}
+		if (got != -EAGAIN)
+			break;
+		local_turn();
+		if (s->nonblock)
+			break;
+		got = local_wait_one(ref, POLLOUT, limit);
+		if (got == -EIO)
+			return got;
+		if (got <= 0)
+			break;
+	}
+	/* A short file: what was promised to follow does not. */
+	if (done && !local_at(ref)->cork)
+		api_uncork(local.m.x, local_at(ref)->handle);
+	if (done && (!local_at(ref)->nonblock || done >= FLUSH_BYTES))
+		local_turn();
+	return done ? (ssize_t)done : got;
+}
+
+ssize_t call_sendfile(int out, int in, off_t *off, size_t n)
+{
+	uint32_t ref = local_sock(out);
+	ssize_t rc;
+
+	if (!ref)
+		return local_sock(in) ? call_error(EINVAL) : real.sendfile(out, in, off, n);
+	if (local_sock(in))
+		return call_error(EINVAL);
+	if (!local_lock())
+		return -1;
+	rc = send_file(ref, in, off, n);
+	if (rc == -EIO)
+		return call_error(EIO);
+	local_unlock();
+	return rc < 0 ? tell(rc, 0) : rc;
+}
+
+/* Between a pipe and a socket of ours there is no way around a copy. */
+static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
+{
+	char buf[SPLICE_BYTES];
+	struct iovec iov = { buf, 0 };
+	size_t room;
+	ssize_t got;
+
+	if (!local_lock())
+		return -1;
+	local_turn();
+	room = xtcp_send_space(local.m.x, local_at(local_sock(out))->handle);
+	local_unlock();
+	if (!room && (local_at(local_sock(out))->nonblock || flags & 2)) /* SPLICE_F_NONBLOCK */
+		return call_error(EAGAIN);
+	n = n < sizeof(buf) ? n : sizeof(buf);
+	if (room && room < n)
+		n = room;
+	got = real.read(in, buf, n);
+	if (got <= 0)
+		return got;
+	iov.iov_len = (size_t)got;
+	return call_send(out, &iov, 1, MSG_NOSIGNAL | (flags & 4 ? MSG_MORE : 0));
+}
+
+static ssize_t sock_to_pipe(int in, int out, size_t n, unsigned int flags)
+{
+	char buf[SPLICE_BYTES];
+	struct iovec iov = { buf, n < sizeof(buf) ? n : sizeof(buf) };
+	ssize_t got = call_recv(in, &iov, 1, MSG_PEEK | (flags & 2 ? MSG_DONTWAIT : 0)), put;
+
+	if (got <= 0)
+		return got;
+	put = real.write(out, buf, (size_t)got);
+	if (put > 0) {
+		iov.iov_len = (size_t)put;
+		call_recv(in, &iov, 1, MSG_TRUNC);
+	}
+	return put;
+}
+
+ssize_t call_splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned int flags)
+{
+	if (!local_sock(in) && !local_sock(out))
+		return real.splice(in, in_off, out, out_off, n, flags);
+	if ((local_sock(in) && in_off) || (local_sock(out) && out_off))
+		return call_error(ESPIPE);
+	if (local_sock(in) && local_sock(out))
+		return call_error(EINVAL);
+	return local_sock(out) ? pipe_to_sock(in, out, n, flags) : sock_to_pipe(in, out, n, flags);
+}

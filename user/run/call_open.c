@@ -1,0 +1,509 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * call_open.c - listen, accept, connect, shutdown, and names.
+ *
+ * A socket is the kernel's until listen() or connect() decides: what the route says goes through our interface, and no rule excludes,
+ * is ours from then on. bind() is left to the kernel altogether, whose bound socket keeps the port for us. A listener on
+ * a wildcard address is both: the kernel's stack listens for all other interfaces.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <netinet/in.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "api/private.h"
+#include "run/calls.h"
+#include "engine/engine.h"
+#include "io/clock.h"
+#include "lib/addr.h"
+
+/* ---- whose is it? ---- */
+
+static bool is_tcp(int fd)
+{
+	int proto = 0, type = 0;
+	socklen_t len = sizeof(proto);
+
+	if (real.getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &proto, &len) || proto != IPPROTO_TCP)
+		return false;
+	len = sizeof(type);
+	return !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_STREAM;
+}
+
+/* No --port and --exclude speaks against it. */
+static bool allowed(const struct xtcp_addr *addr, uint16_t port)
+{
+	const struct run *r = local.m.r;
+	bool named = !r->port_rules;
+
+	for (uint32_t i = 0; i < r->rules; i++) {
+		const struct run_rule *u = &r->rule[i];
+
+		if ((u->port && u->port != port) || !addr_in(addr, &u->addr, u->bits))
+			continue;
+		if (u->exclude)
+			return false;
+		named = true;
+	}
+	return named;
+}
+
+static bool to_addr(const struct sockaddr *sa, socklen_t len, struct xtcp_addr *addr, uint16_t *port)
+{
+	if (len < sizeof(struct sockaddr_in) || (sa->sa_family == AF_INET6 && len < sizeof(struct sockaddr_in6)))
+		return false;
+	return !api_addr_get(sa, addr, port);
+}
+
+static uint64_t inode_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+static bool own_address(const struct xtcp_addr *a)
+{
+	return engine_has_addr(api_engine(local.m.x), a);
+}
+
+static void note_nonblock(int fd, struct run_sock *s)
+{
+	s->nonblock = (real.fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+}
+
+/* ---- listen ---- */
+
+static int bound_to(int fd, struct sockaddr_storage *ss, struct xtcp_addr *addr, uint16_t *port)
+{
+	socklen_t len = sizeof(*ss);
+
+	if (real.getsockname(fd, (struct sockaddr *)ss, &len))
+		return -1;
+	return to_addr((struct sockaddr *)ss, len, addr, port) ? 0 : -1;
+}
+
+static int make_listener(int fd, const struct sockaddr_storage *ss, const struct xtcp_addr *addr, uint16_t port,
+			 int backlog)
+{
+	uint32_t ref = run_sock_new(local.m.r, RUN_LISTENER, inode_of(fd));
+	struct run_sock *s;
+	int err;
+
+	if (!ref)
+		return -ENFILE;
+	s = local_at(ref);
+	s->v6 = ss->ss_family == AF_INET6;
+	s->kernel_too = addr_is_any(addr);
+	note_nonblock(fd, s);
+	s->port = port;
+	s->addr = *addr;
+	s->backlog = backlog <= 0 ? 1 : backlog > 65535 ? 65535 : (uint32_t)backlog;
+	err = run_listen(&local.m, ref);
+	local_enter(fd, ref);
+	if (err) {
+		local_forget(fd);
+		return err;
+	}
+	if (s->kernel_too) /* so that accept() never waits in the kernel */
+		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
+	return 0;
+}
+
+/* A listener may change its backlog: taken note of for a new start only. */
+static int listen_again(int fd, int backlog)
+{
+	struct run_sock *s = local_at(local_sock(fd));
+
+	if (s->kind != RUN_LISTENER || !s->handle)
+		return call_error(EINVAL);
+	return s->kernel_too ? real.listen(fd, backlog) : 0;
+}
+
+int call_listen(int fd, int backlog)
+{
+	struct sockaddr_storage ss;
+	struct xtcp_addr addr;
+	uint16_t port;
+	int err = 0;
+
+	if (local_sock(fd))
+		return listen_again(fd, backlog);
+	if (!local.on || local_entry(fd) || !is_tcp(fd))
+		return real.listen(fd, backlog);
+	if (bound_to(fd, &ss, &addr, &port) || (!addr_is_any(&addr) && addr_is_loopback(&addr)))
+		return real.listen(fd, backlog);
+	if (!port) { /* the kernel chooses one */
+		if (real.listen(fd, backlog))
+			return -1;
+		if (bound_to(fd, &ss, &addr, &port))
+			return 0;
+	}
+	if (!allowed(&addr, port))
+		return real.listen(fd, backlog);
+	if (!local_lock())
+		return -1;
+	if (!addr_is_any(&addr) && !own_address(&addr)) {
+		local_unlock();
+		return real.listen(fd, backlog);
+	}
+	err = make_listener(fd, &ss, &addr, port, backlog);
+	local_turn();
+	local_unlock();
+	if (err)
+		return call_error(-err);
+	return addr_is_any(&addr) ? real.listen(fd, backlog) : 0;
+}
+
+/* ---- names ---- */
+
+static void put_name(const struct run_sock *s, const struct xtcp_addr *addr, uint16_t port_be, struct sockaddr *to,
+		     socklen_t *len)
+{
+	struct sockaddr_storage ss;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&ss;
+	socklen_t n;
+
+	memset(&ss, 0, sizeof(ss));
+	if (s->v6) { /* an IPv4 address is mapped there */
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = port_be;
+		memcpy(&in6->sin6_addr, addr->b, 16);
+		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
+			in6->sin6_scope_id = local.m.r->index;
+	} else {
+		api_addr_put(addr, port_be, &ss);
+	}
+	n = s->v6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
+	memcpy(to, &ss, *len < n ? *len : n);
+	*len = n;
+}
+
+static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
+{
+	uint32_t ref = local_sock(fd);
+	struct run_sock *s;
+	struct tcp_conn *c;
+	int err = 0;
+
+	if (!ref || (local_at(ref)->kind == RUN_LISTENER))
+		return peer ? real.getpeername(fd, addr, len) : real.getsockname(fd, addr, len);
+	if (!addr || !len)
+		return call_error(EFAULT);
+	if (!local_lock())
+		return -1;
+	s = local_at(ref);
+	c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	if (!c || (peer && (s->connecting || c->state == TCP_CLOSED)))
+		err = ENOTCONN;
+	else if (peer)
+		put_name(s, &c->raddr, c->rport, addr, len);
+	else
+		put_name(s, &c->laddr, c->lport, addr, len);
+	local_unlock();
+	return err ? call_error(err) : 0;
+}
+
+int call_getsockname(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return name_of(fd, false, addr, len);
+}
+
+int call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
+{
+	return name_of(fd, true, addr, len);
+}
+
+/* ---- accept ---- */
+
+/* Of a connection that waits there. A descriptor, or -errno. */
+static int accept_ours(int fd, uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	struct run_sock *l = local_at(lref), *s;
+	uint32_t ref;
+	int at;
+
+	if (!engine_accept_queue(api_engine(local.m.x), l->handle))
+		return -EAGAIN;
+	at = real.socket(l->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | (flags & (SOCK_CLOEXEC | SOCK_NONBLOCK)), 0);
+	if (at < 0)
+		return -errno;
+	ref = run_sock_new(local.m.r, RUN_CONN, inode_of(at));
+	if (!ref) {
+		real.close(at);
+		return -ENFILE;
+	}
+	l = local_at(lref);
+	s = local_at(ref);
+	xtcp_accept(local.m.x, l->handle, &s->handle);
+	xtcp_set_user(local.m.x, s->handle, (void *)(uintptr_t)ref);
+	s->v6 = l->v6;
+	s->opened = 1;
+	s->nonblock = (flags & SOCK_NONBLOCK) != 0;
+	local_enter(at, ref);
+	run_inherit(local.m.x, s, l);
+	if (addr && len) {
+		struct tcp_conn *c = engine_conn(api_engine(local.m.x), s->handle);
+
+		put_name(s, &c->raddr, c->rport, addr, len);
+	}
+	(void)fd;
+	return at;
+}
+
+/* Of the kernel's stack, which listens at a wildcard address too. */
+static int accept_kernel(int fd, const struct run_sock *l, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int at;
+
+	if (!l->kernel_too)
+		return -EAGAIN;
+	at = real.accept4(fd, addr, len, flags);
+	return at < 0 ? -errno : at;
+}
+
+static uint64_t until(uint64_t timeout_ns)
+{
+	return timeout_ns ? clock_now_ns() + timeout_ns : LOCAL_NEVER;
+}
+
+static int wait_accept(int fd, uint32_t ref, uint64_t limit)
+{
+	struct pollfd p[1 + XTCP_MAX_QUEUES + 1];
+	struct local_item it = { .sock = ref, .want = POLLIN };
+	struct local_wait w = { .item = &it, .items = 1, .until_ns = limit };
+	int rc;
+
+	if (local_at(ref)->kernel_too) {
+		w.kernel = p;
+		w.kernels = 1;
+		p[local_wait_head()] = (struct pollfd){ .fd = fd, .events = POLLIN };
+	}
+	do
+		rc = local_wait(&w);
+	while (rc == -EINTR && !atomic_load(&local.no_restart));
+	return rc > 0 ? 0 : rc ? rc : -EAGAIN;
+}
+
+int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	uint32_t ref = local_sock(fd);
+	uint64_t limit;
+	int at;
+
+	if (!ref)
+		return real.accept4(fd, addr, len, flags);
+	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || local_at(ref)->kind != RUN_LISTENER)
+		return call_error(EINVAL);
+	if (addr && !len)
+		return call_error(EFAULT);
+	if (!local_lock())
+		return -1;
+	limit = until(local_at(ref)->rcvtimeo_ns);
+	local_turn();
+	for (;;) {
+		at = accept_ours(fd, ref, addr, len, flags);
+		if (at == -EAGAIN)
+			at = accept_kernel(fd, local_at(ref), addr, len, flags);
+		if (at != -EAGAIN || local_at(ref)->nonblock)
+			break;
+		at = wait_accept(fd, ref, limit);
+		if (at == -EIO)
+			return call_error(EIO);
+		if (at)
+			break;
+	}
+	local_unlock();
+	return at < 0 ? call_error(-at) : at;
+}
+
+/* ---- connect ---- */
+
+static bool ended(const struct run_sock *s)
+{
+	const struct tcp_conn *c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+
+	return !c || c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT;
+}
+
+static int outcome(struct run_sock *s)
+{
+	int err = s->error;
+
+	s->error = 0;
+	return err ? -err : 0;
+}
+
+static int wait_connected(uint32_t ref)
+{
+	struct run_sock *s = local_at(ref);
+	int rc = 0;
+
+	if (s->nonblock)
+		return -EINPROGRESS;
+	while (s->connecting && rc >= 0) {
+		rc = local_wait_one(ref, POLLOUT, until(s->sndtimeo_ns));
+		if (!rc)
+			return -EINPROGRESS;
+	}
+	return rc < 0 ? rc : outcome(s);
+}
+
+/* A connect of a socket that has been connected, or is being, or has failed. */
+static int connect_again(int fd, uint32_t ref)
+{
+	struct run_sock *s = local_at(ref);
+	int err;
+
+	if (s->kind == RUN_LISTENER)
+		return -EISCONN;
+	if (s->connecting)
+		return s->nonblock ? -EALREADY : wait_connected(ref);
+	if (s->opened && !(s->asked && ended(s))) {
+		err = s->asked ? 0 : -EISCONN; /* the first connect after success says so */
+		s->asked = 0;
+		return err;
+	}
+	err = s->error ? s->error : ECONNABORTED;
+	local_forget(fd); /* it is as it was before, and may try again */
+	return -err;
+}
+
+static int connect_ours(int fd, const struct sockaddr *addr)
+{
+	struct sockaddr_storage bound = { 0 };
+	struct xtcp_addr laddr = { 0 };
+	uint16_t lport = 0;
+	bool is_bound = !bound_to(fd, &bound, &laddr, &lport) && lport;
+	uint32_t ref = run_sock_new(local.m.r, RUN_CONN, inode_of(fd));
+	struct run_sock *s;
+	int err;
+
+	if (!ref)
+		return -ENFILE;
+	s = local_at(ref);
+	s->v6 = addr->sa_family == AF_INET6;
+	local.m.held_port = lport;
+	err = xtcp_connect(local.m.x, addr,
+			   is_bound || (!addr_is_any(&laddr) && bound.ss_family == addr->sa_family)
+				   ? (struct sockaddr *)&bound
+				   : NULL,
+			   (void *)(uintptr_t)ref, &s->handle);
+	local.m.held_port = 0;
+	local_enter(fd, ref);
+	if (err) {
+		local_forget(fd);
+		return err == -ENFILE ? err : -EHOSTUNREACH; /* the kernel may know better */
+	}
+	note_nonblock(fd, s);
+	s->connecting = 1;
+	call_inherit_options(fd, ref);
+	return 0;
+}
+
+/* Not ours, as far as can be said without asking for the route. */
+static bool plainly_kernels(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	struct xtcp_addr a;
+	uint16_t port;
+
+	if (!addr || len < sizeof(sa_family_t) || (addr->sa_family != AF_INET && addr->sa_family != AF_INET6))
+		return true;
+	if (!to_addr(addr, len, &a, &port) || addr_is_loopback(&a) || addr_is_any(&a) || addr_is_multicast(&a) || !port)
+		return true;
+	return !allowed(&a, port) || !is_tcp(fd);
+}
+
+int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	uint32_t ref = local_sock(fd);
+	int err;
+
+	if (!local.on || (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
+		return real.connect(fd, addr, len);
+	if (ref && !addr)
+		return call_error(EFAULT);
+	if (!local_lock())
+		return -1;
+	if (ref) {
+		err = connect_again(fd, ref);
+	} else {
+		err = connect_ours(fd, addr);
+		if (err == -EHOSTUNREACH) {
+			local_unlock();
+			return real.connect(fd, addr, len);
+		}
+		if (!err) {
+			local_turn();
+			local_at(local_sock(fd))->asked = local_at(local_sock(fd))->nonblock;
+			err = wait_connected(local_sock(fd));
+		}
+	}
+	if (err == -EIO)
+		return call_error(EIO);
+	local_unlock();
+	return err ? call_error(-err) : 0;
+}
+
+/* SHUT_RD ends listening. */
+static int shut_listener(int fd, struct run_sock *s, int how)
+{
+	if (how == SHUT_WR || !s->handle)
+		return -ENOTCONN;
+	if (s->kernel_too)
+		real.shutdown(fd, how);
+	if (!s->sibling)
+		xtcp_listen_close(local.m.x, s->handle);
+	s->handle = 0;
+	return 0;
+}
+
+int call_bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	uint32_t ref = local_sock(fd);
+	bool over = !ref;
+
+	if (ref) {
+		if (!local_lock())
+			return -1;
+		over = local_at(ref)->kind == RUN_CONN && !local_at(ref)->connecting && ended(local_at(ref));
+		local_unlock();
+	}
+	return over ? real.bind(fd, addr, len) : call_error(EINVAL);
+}
+
+int call_shutdown(int fd, int how)
+{
+	uint32_t ref = local_sock(fd);
+	struct run_sock *s;
+	int err = 0;
+
+	if (!ref)
+		return real.shutdown(fd, how);
+	if (how < SHUT_RD || how > SHUT_RDWR)
+		return call_error(EINVAL);
+	if (!local_lock())
+		return -1;
+	local_turn();
+	s = local_at(ref);
+	if (s->kind == RUN_LISTENER) {
+		err = shut_listener(fd, s, how);
+	} else if (!s->opened || ended(s)) {
+		err = -ENOTCONN;
+	} else {
+		if (how != SHUT_RD && !(s->shut & 2)) {
+			s->shut |= 2;
+			if (xtcp_shutdown(local.m.x, s->handle) < 0 && how == SHUT_WR)
+				err = -ENOTCONN;
+		}
+		s->asked = 0;
+		if (how != SHUT_WR)
+			s->shut |= 1;
+		local_turn();
+		run_notify(&local.m, ref, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLOUT);
+	}
+	local_unlock();
+	return err ? call_error(-err) : 0;
+}

@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * call_poll.c - poll and select over descriptors of ours and of the kernel in one set.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "run/calls.h"
+#include "io/clock.h"
+
+#define ON_STACK 64
+
+uint64_t call_until(const struct timespec *limit)
+{
+	uint64_t now;
+
+	if (!limit)
+		return LOCAL_NEVER;
+	now = clock_now_ns();
+	if ((uint64_t)limit->tv_sec > (LOCAL_NEVER - now) / 2000000000ull)
+		return LOCAL_NEVER;
+	return now + (uint64_t)limit->tv_sec * 1000000000ull + (uint64_t)limit->tv_nsec;
+}
+
+/* One poll(): the sockets of ours among its descriptors, and those of the kernel, listeners at wildcard addresses in both. */
+struct polling {
+	struct pollfd *fds;
+	nfds_t n;
+	struct local_item *item;
+	struct pollfd *kernel; /* with local_wait_head() entries in front */
+	nfds_t *where;	       /* of each in kernel: its place in fds */
+	int items;
+	nfds_t kernels;
+};
+
+static void sort_out(struct polling *p)
+{
+	nfds_t head = local_wait_head();
+
+	for (nfds_t i = 0; i < p->n; i++) {
+		uint32_t ref = local_sock(p->fds[i].fd), e = local_entry(p->fds[i].fd);
+
+		if (ref)
+			p->item[p->items++] = (struct local_item){ .sock = ref, .want = (uint16_t)p->fds[i].events };
+		else if (e & RUN_EPOLL && e != LOCAL_HIDDEN)
+			call_epoll_nest(e & ~RUN_EPOLL);
+		if (ref && !local_at(ref)->kernel_too)
+			continue;
+		p->where[p->kernels] = i;
+		p->kernel[head + p->kernels++] = (struct pollfd){ .fd = p->fds[i].fd, .events = p->fds[i].events };
+	}
+}
+
+static int count_ready(struct polling *p)
+{
+	nfds_t head = local_wait_head();
+	int n = 0;
+
+	for (nfds_t i = 0; i < p->n; i++) {
+		uint32_t ref = local_sock(p->fds[i].fd);
+
+		p->fds[i].revents = 0;
+		if (ref)
+			p->fds[i].revents = (short)(run_poll(&local.m, ref, (uint16_t)p->fds[i].events) &
+						    ((uint16_t)p->fds[i].events | POLLERR | POLLHUP));
+	}
+	for (nfds_t i = 0; i < p->kernels; i++)
+		p->fds[p->where[i]].revents |= p->kernel[head + i].revents;
+	for (nfds_t i = 0; i < p->n; i++)
+		n += p->fds[i].revents != 0;
+	return n;
+}
+
+static void ask_kernel(struct polling *p)
+{
+	static const struct timespec now = { 0, 0 };
+
+	if (p->kernels)
+		real.ppoll(p->kernel + local_wait_head(), p->kernels, &now, NULL);
+}
+
+/* The number of ready descriptors, or -errno; with -EIO the lock is not held any more. */
+static int poll_locked(struct polling *p, const struct timespec *limit, const sigset_t *mask)
+{
+	struct local_wait w = { .item = p->item,
+				.items = p->items,
+				.kernel = p->kernel,
+				.kernels = p->kernels,
+				.until_ns = call_until(limit),
+				.mask = mask };
+	int n, rc = 1;
+
+	local_turn();
+	ask_kernel(p);
+	while (!(n = count_ready(p)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec))
+		rc = local_wait(&w);
+	return n || rc >= 0 ? n : rc;
+}
+
+static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask, void *room)
+{
+	struct polling p = { .fds = fds, .n = n };
+	int rc;
+
+	p.kernel = room;
+	p.item = (struct local_item *)(p.kernel + local_wait_head() + n);
+	p.where = (nfds_t *)(p.item + n);
+	if (!local_lock())
+		return -1;
+	sort_out(&p);
+	rc = poll_locked(&p, limit, mask);
+	if (rc != -EIO)
+		local_unlock();
+	return rc < 0 ? call_error(-rc) : rc;
+}
+
+#define ROOM(n) \
+	((1 + XTCP_MAX_QUEUES + (n)) * sizeof(struct pollfd) + (n) * (sizeof(struct local_item) + sizeof(nfds_t)) + 64)
+
+int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask)
+{
+	uint64_t room[ROOM(ON_STACK) / 8 + 1];
+	bool ours = false;
+	void *more;
+	int rc;
+
+	if (!fds || !local.on)
+		return real.ppoll(fds, n, limit, mask);
+	for (nfds_t i = 0; i < n && !ours; i++) /* nested epoll instances of ours too */
+		ours = local_entry(fds[i].fd) != 0 && local_entry(fds[i].fd) != LOCAL_HIDDEN;
+	if (!ours)
+		return real.ppoll(fds, n, limit, mask);
+	if (n <= ON_STACK)
+		return poll_ours(fds, n, limit, mask, room);
+	more = malloc(ROOM(n));
+	if (!more)
+		return call_error(ENOMEM);
+	rc = poll_ours(fds, n, limit, mask, more);
+	free(more);
+	return rc;
+}
+
+/* ---- select ---- */
+
+static bool has(const fd_set *s, int fd)
+{
+	const unsigned long *bits = (const unsigned long *)s; /* sets larger than FD_SETSIZE are allowed */
+
+	return s && bits[fd / (8 * (int)sizeof(long))] >> (fd % (8 * (int)sizeof(long))) & 1;
+}
+
+static void put(fd_set *s, int fd, bool on)
+{
+	unsigned long *bits = (unsigned long *)s, bit = 1ul << (fd % (8 * (int)sizeof(long)));
+
+	if (!s)
+		return;
+	bits += fd / (8 * (int)sizeof(long));
+	*bits = on ? *bits | bit : *bits & ~bit;
+}
+
+static int to_sets(const struct pollfd *p, nfds_t n, fd_set *in, fd_set *out, fd_set *except)
+{
+	int total = 0;
+
+	for (nfds_t i = 0; i < n; i++)
+		if (p[i].revents & POLLNVAL)
+			return call_error(EBADF);
+	for (nfds_t i = 0; i < n; i++) {
+		bool r = has(in, p[i].fd) && p[i].revents & (POLLIN | POLLRDNORM | POLLHUP | POLLERR);
+		bool w = has(out, p[i].fd) && p[i].revents & (POLLOUT | POLLWRNORM | POLLERR);
+		bool e = has(except, p[i].fd) && p[i].revents & POLLPRI;
+
+		put(in, p[i].fd, r);
+		put(out, p[i].fd, w);
+		put(except, p[i].fd, e);
+		total += r + w + e;
+	}
+	return total;
+}
+
+int call_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *limit, const sigset_t *mask)
+{
+	struct pollfd *p;
+	nfds_t fds = 0;
+	bool ours = false;
+	int rc;
+
+	for (int fd = 0; fd < n && !ours; fd++)
+		ours = local_entry(fd) && (has(in, fd) || has(out, fd) || has(except, fd));
+	if (!ours)
+		return real.pselect(n, in, out, except, limit, mask);
+	p = malloc((size_t)n * sizeof(*p));
+	if (!p)
+		return call_error(ENOMEM);
+	for (int fd = 0; fd < n; fd++) {
+		short ev = (short)((has(in, fd) ? POLLIN : 0) | (has(out, fd) ? POLLOUT : 0) |
+				   (has(except, fd) ? POLLPRI : 0));
+
+		if (ev)
+			p[fds++] = (struct pollfd){ .fd = fd, .events = ev };
+	}
+	rc = call_ppoll(p, fds, limit, mask);
+	if (rc >= 0)
+		rc = to_sets(p, fds, in, out, except);
+	free(p);
+	return rc;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * calls.h - the calls of sockets(7) over the run: each does what the kernel's of that name does, for a descriptor of ours as for
+ * one of the kernel's, with its results and errno. Thread-safe.
+ */
+#ifndef RUN_CALLS_H
+#define RUN_CALLS_H
+
+#include "run/local.h"
+
+/* call_open.c */
+int call_bind(int fd, const struct sockaddr *addr, socklen_t len);
+int call_listen(int fd, int backlog);
+int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int call_connect(int fd, const struct sockaddr *addr, socklen_t len);
+int call_shutdown(int fd, int how);
+int call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+
+/* call_fd.c: descriptors */
+int call_close(int fd);
+int call_close_range(unsigned int first, unsigned int last, int flags);
+int call_dup(int fd);
+int call_dup2(int from, int to);
+int call_dup3(int from, int to, int flags);
+int call_fcntl(int fd, int cmd, void *arg);
+int call_ioctl(int fd, unsigned long request, void *arg);
+
+/* call_rights.c: messages of the kernel's UNIX sockets, which may carry descriptors of ours */
+ssize_t call_send_rights(int fd, const struct msghdr *msg, int flags);
+ssize_t call_recv_rights(int fd, struct msghdr *msg, int flags);
+
+/* call_io.c: data. flags as of send(2) and recv(2). */
+ssize_t call_send(int fd, const struct iovec *iov, int n, int flags);
+ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags);
+ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t call_sendfile(int out, int in, off_t *off, size_t n);
+ssize_t call_splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned int flags);
+
+/* call_opt.c */
+int call_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+int call_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
+/* Under the lock: what was set while it was the kernel's socket, or the listener's, is the connection's now. */
+void call_inherit_options(int fd, uint32_t ref);
+
+/* call_poll.c; a time limit of NULL: none */
+int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask);
+int call_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *limit, const sigset_t *mask);
+
+/* The time, CLOCK_MONOTONIC, by which to be back. */
+uint64_t call_until(const struct timespec *limit);
+
+/* call_epoll.c */
+/* Under the lock: the epoll instance is itself polled from now on. */
+void call_epoll_nest(uint32_t ref);
+int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
+int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask);
+
+static inline int call_error(int err)
+{
+	errno = err;
+	return -1;
+}
+
+#endif

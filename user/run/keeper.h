@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * keeper.h - the process of `xtcp run`: it opens the engine and what the processes share, answers them what only the host knows,
+ * runs turns while none of them does, and gives up what the dead held.
+ */
+#ifndef RUN_KEEPER_H
+#define RUN_KEEPER_H
+
+#include "xtcp.h"
+#include "run/run.h"
+
+struct keeper;
+
+struct keeper_conf {
+	const char *ifname;
+	uint32_t spin_us;
+	enum xtcp_waiting waiting;
+	const struct run_rule *rule;
+	uint32_t rules;
+};
+
+/* Over an engine that is open; it stays the caller's. 0 or -errno with fail(). */
+int keeper_open(struct keeper **out, struct xtcp *x, const struct keeper_conf *conf);
+/* What the programs of the run need in their environment: XTCP_RUN. */
+const char *keeper_name(const struct keeper *k);
+/*
+ * Serve until the child has ended and no process of the run is left, or stop_fd is readable. Returns the child's wait status, or -1 if it
+ * was stopped. The child is reaped.
+ */
+int keeper_serve(struct keeper *k, pid_t child, int stop_fd);
+/* Every connection still open is closed; the engine is the caller's again. */
+void keeper_close(struct keeper *k);
+
+#endif

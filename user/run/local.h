@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * local.h - a process of a run, from within: which of its descriptors are ours, and how its threads wait. The calls of
+ * calls.h are built on it.
+ */
+#ifndef RUN_LOCAL_H
+#define RUN_LOCAL_H
+
+#include "run/real.h"
+#include "run/run.h"
+
+#define LOCAL_HIDDEN 0x7fffffffu /* in the table: ours, and none of the program's business */
+#define LOCAL_NEVER UINT64_MAX
+
+struct local {
+	struct run_member m;
+	bool on;
+	bool sandboxed; /* seccomp forbids what turns need: the keeper runs them */
+	pid_t pid;
+	uint32_t size;		  /* of tab */
+	uint32_t *tab;		  /* by descriptor: 0, a socket's reference, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
+	uint32_t *count;	  /* by socket: descriptors of this process */
+	uint8_t *opts;		  /* by descriptor: options were set while it was the kernel's */
+	int bell[RUN_EPOLLS + 1]; /* by epoll instance: see call_epoll.c */
+	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
+	_Atomic uint32_t no_restart;	/* signal handlers without SA_RESTART are about */
+};
+extern struct local local;
+
+static inline uint32_t local_entry(int fd)
+{
+	return (uint32_t)fd < local.size ? __atomic_load_n(&local.tab[fd], __ATOMIC_RELAXED) : 0;
+}
+
+/* The socket of a descriptor, 0: it is the kernel's. */
+static inline uint32_t local_sock(int fd)
+{
+	uint32_t e = local_entry(fd);
+
+	return e < LOCAL_HIDDEN ? e : 0;
+}
+
+static inline struct run_sock *local_at(uint32_t ref)
+{
+	return run_sock_at(local.m.r, ref);
+}
+
+/* Join the run that XTCP_RUN names, if it does. Once, before any other call. */
+void local_join(void);
+/* The process is about to end in good order. */
+void local_bye(void);
+/* A descriptor for ourselves: moved out of the program's way. */
+int local_hide(int fd);
+
+/* Under the lock: fd stands for the socket from now on; fd does not stand for anything of ours any more. */
+void local_enter(int fd, uint32_t ref);
+void local_forget(int fd);
+/* fd is a copy of a descriptor of ours. */
+void local_copy(int from, int to);
+
+/* ---- waiting, under the lock ---- */
+
+struct local_item {
+	uint32_t sock;
+	uint32_t want; /* POLL* */
+	uint32_t watch;
+};
+
+struct local_wait {
+	struct local_item *item;
+	int items;
+	uint32_t epoll; /* or: an epoll instance */
+	struct pollfd *
+		kernel; /* descriptors of the kernel's that count too; local_wait_head() entries before them are ours */
+	nfds_t kernels;
+	uint64_t until_ns;
+	const sigset_t *mask;
+};
+nfds_t local_wait_head(void);
+bool local_become_waiter(void);
+/* > 0: something may be ready, look again; 0: it is time; -EINTR; -EIO: the run has ended, and the lock is not held. */
+int local_wait(struct local_wait *w);
+/* One socket: until any of want holds. */
+int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns);
+/* A turn, if there is anything for it to do. */
+void local_turn(void);
+
+/* The calling thread can wait from now on without creating anything. */
+void local_prepare_sandbox(void);
+void local_sandboxed(void); /* it is done */
+
+bool local_lock(void);
+void local_unlock(void);
+
+#endif

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * lock.c - the one lock of a run, and the engine's turns under it.
+ *
+ * Who takes the lock after another process begins with the port's state as that one left it. If a process died holding it, nobody
+ * knows what is half done: the keeper makes the engine anew (keeper.c), and until then all others wait.
+ */
+#include "run/run.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+#include <unistd.h>
+#include "engine/engine.h"
+#include "io/clock.h"
+
+#define MEND_MS 5
+#define MEND_TRIES 400 /* of MEND_MS: the keeper has died too */
+#define EVENTS 64
+#define GAP_SHIFT 3
+#define GAP_LONGEST_NS 1000000
+
+void run_kick_keeper(struct run_member *m)
+{
+	uint64_t one = 1;
+
+	if (m->keeper_fd >= 0 && write(m->keeper_fd, &one, sizeof(one)) < 0)
+		return; /* it has been kicked already */
+}
+
+static void nap(void)
+{
+	const struct timespec ts = { .tv_nsec = MEND_MS * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+static bool take(struct run_member *m)
+{
+	int err = pthread_mutex_lock(&m->r->lock);
+
+	if (err == EOWNERDEAD) {
+		atomic_store(&m->r->broken, 1);
+		pthread_mutex_consistent(&m->r->lock);
+		run_kick_keeper(m);
+		err = 0;
+	}
+	return !err;
+}
+
+bool run_lock(struct run_member *m)
+{
+	for (int tries = 0; take(m); tries++) {
+		if (atomic_load(&m->r->closed)) {
+			pthread_mutex_unlock(&m->r->lock);
+			return false;
+		}
+		if (!atomic_load(&m->r->broken) || m->slot == RUN_KEEPER) {
+			if (m->r->last != m->slot && !atomic_load(&m->r->broken)) {
+				api_import(m->x, &m->r->xsk);
+				m->r->last = m->slot;
+			}
+			return true;
+		}
+		pthread_mutex_unlock(&m->r->lock);
+		if (tries > MEND_TRIES)
+			return false;
+		run_kick_keeper(m);
+		nap();
+	}
+	return false;
+}
+
+void run_unlock(struct run_member *m)
+{
+	api_export(m->x, &m->r->xsk);
+	pthread_mutex_unlock(&m->r->lock);
+}
+
+/* ---- turns ---- */
+
+static uint32_t poll_bits(uint32_t ev)
+{
+	uint32_t bits = 0;
+
+	if (ev & (XTCP_EV_READABLE | XTCP_EV_ACCEPT))
+		bits |= POLLIN | POLLRDNORM;
+	if (ev & XTCP_EV_PEER_FIN)
+		bits |= POLLIN | POLLRDNORM | POLLRDHUP;
+	if (ev & (XTCP_EV_WRITABLE | XTCP_EV_OPEN))
+		bits |= POLLOUT | POLLWRNORM;
+	if (ev & XTCP_EV_URGENT)
+		bits |= POLLPRI;
+	if (ev & XTCP_EV_ERROR)
+		bits |= POLLERR | POLLHUP | POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLRDHUP;
+	if (ev & XTCP_EV_CLOSED)
+		bits |= POLLHUP | POLLIN | POLLRDNORM | POLLRDHUP;
+	return bits;
+}
+
+/* A reset after the peer's FIN is a broken pipe to the program. */
+static bool had_fin(struct run_member *m, uint64_t handle)
+{
+	const struct tcp_conn *c = engine_conn(api_engine(m->x), handle);
+
+	return c && c->flags & TCP_F_FIN_RCVD;
+}
+
+static void deliver(struct run_member *m, const struct engine_event *ev)
+{
+	struct run_sock *s;
+
+	if (!ev->user || ev->user > m->r->sock_fresh)
+		return; /* not accepted yet, or closed */
+	s = run_sock_at(m->r, (uint32_t)ev->user);
+	if (s->handle != ev->handle)
+		return;
+	if (ev->events & XTCP_EV_OPEN) {
+		s->connecting = 0;
+		s->opened = 1;
+	}
+	if (ev->events & XTCP_EV_ERROR) {
+		s->error = ev->error == ECONNRESET && had_fin(m, ev->handle) ? EPIPE : ev->error;
+		s->connecting = 0;
+	}
+	run_notify(m, (uint32_t)ev->user, poll_bits(ev->events));
+	for (uint32_t ref = s->sibling; ref && ref != (uint32_t)ev->user; ref = run_sock_at(m->r, ref)->sibling)
+		run_notify(m, ref, poll_bits(ev->events));
+}
+
+static void look_at_frames(struct run *r, const uint64_t *stats, uint64_t now)
+{
+	uint64_t seen = stats[XTCP_USER_rx_frames];
+	int64_t gap;
+
+	if (seen == r->frames_seen)
+		return;
+	r->frames_seen = seen;
+	gap = now - r->busy_ns < GAP_LONGEST_NS ? (int64_t)(now - r->busy_ns) : GAP_LONGEST_NS;
+	r->gap_ns += (gap - r->gap_ns) / (1 << GAP_SHIFT);
+	r->busy_ns = now;
+}
+
+void run_turn(struct run_member *m, uint64_t now_ns)
+{
+	struct engine *e = api_engine(m->x);
+	struct engine_event ev[EVENTS];
+	int n = engine_turn(e, now_ns);
+
+	m->r->turn_ns = now_ns;
+	look_at_frames(m->r, engine_stats(e), now_ns);
+	while (n > 0) {
+		int got = engine_events(e, ev, EVENTS);
+
+		for (int i = 0; i < got; i++)
+			deliver(m, &ev[i]);
+		if (got < EVENTS)
+			break;
+	}
+}

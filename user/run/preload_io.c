@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* preload_io.c - the C library's calls that move data. See preload.c. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+#include "run/calls.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+static inline void ready(void)
+{
+	if (__builtin_expect(!real.sigaction, 0))
+		real_init();
+}
+
+static bool bad_iov(const struct iovec *iov, int n)
+{
+	size_t sum = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - sum)
+			return true;
+		sum += iov[i].iov_len;
+	}
+	return false;
+}
+
+/* ---- in ---- */
+
+EXPORT ssize_t read(int fd, void *buf, size_t n)
+{
+	struct iovec iov = { buf, n };
+
+	ready();
+	if (!local_sock(fd))
+		return real.read(fd, buf, n);
+	return n ? call_recv(fd, &iov, 1, 0) : 0;
+}
+
+EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+	ready();
+	if (!local_sock(fd))
+		return real.readv(fd, iov, n);
+	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
+		return call_error(EINVAL);
+	return call_recv(fd, iov, n, 0);
+}
+
+EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKADDR_ARG addr, socklen_t *restrict len)
+{
+	struct iovec iov = { buf, n };
+
+	ready();
+	if (!local_sock(fd))
+		return real.recvfrom(fd, buf, n, flags, addr.__sockaddr__, len);
+	if (len)
+		*len = 0;
+	return call_recv(fd, &iov, 1, flags);
+}
+
+EXPORT ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+	struct iovec iov = { buf, n };
+
+	ready();
+	return local_sock(fd) ? call_recv(fd, &iov, 1, flags) : real.recvfrom(fd, buf, n, flags, NULL, NULL);
+}
+
+EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
+{
+	ready();
+	return call_recvmsg(fd, msg, flags);
+}
+
+EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct timespec *limit)
+{
+	unsigned int i;
+
+	ready();
+	if (!local_sock(fd))
+		return real.recvmmsg(fd, v, n, flags, limit);
+	for (i = 0; i < n; i++) {
+		ssize_t got = call_recvmsg(fd, &v[i].msg_hdr, i ? flags | MSG_DONTWAIT : flags);
+
+		if (got <= 0)
+			return i ? (int)i : (int)got;
+		v[i].msg_len = (unsigned int)got;
+	}
+	return (int)i;
+}
+
+/* ---- out ---- */
+
+EXPORT ssize_t write(int fd, const void *buf, size_t n)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, n };
+
+	ready();
+	return local_sock(fd) ? call_send(fd, &iov, 1, 0) : real.write(fd, buf, n);
+}
+
+EXPORT ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+	ready();
+	if (!local_sock(fd))
+		return real.writev(fd, iov, n);
+	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
+		return call_error(EINVAL);
+	return call_send(fd, iov, n, 0);
+}
+
+EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, n };
+
+	ready();
+	return local_sock(fd) ? call_send(fd, &iov, 1, flags) : real.sendto(fd, buf, n, flags, NULL, 0);
+}
+
+EXPORT ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCKADDR_ARG addr, socklen_t len)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, n };
+
+	ready();
+	return local_sock(fd) ? call_send(fd, &iov, 1, flags) : real.sendto(fd, buf, n, flags, addr.__sockaddr__, len);
+}
+
+EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
+{
+	ready();
+	return call_sendmsg(fd, msg, flags);
+}
+
+EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
+{
+	unsigned int i;
+
+	ready();
+	if (!local_sock(fd))
+		return real.sendmmsg(fd, v, n, flags);
+	for (i = 0; i < n; i++) {
+		ssize_t put = call_sendmsg(fd, &v[i].msg_hdr, flags);
+
+		if (put < 0)
+			return i ? (int)i : -1;
+		v[i].msg_len = (unsigned int)put;
+	}
+	return (int)i;
+}
+
+EXPORT ssize_t sendfile(int out, int in, off_t *off, size_t n)
+{
+	ready();
+	return call_sendfile(out, in, off, n);
+}
+
+EXPORT ssize_t sendfile64(int out, int in, off64_t *off, size_t n)
+{
+	ready();
+	return call_sendfile(out, in, (off_t *)off, n);
+}
+
+EXPORT ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned int flags)
+{
+	ready();
+	return call_splice(in, in_off, out, out_off, n, flags);
+}
+
+/* ---- fortified variants: the size of the buffer is known, and checked ---- */
+
+ssize_t __read_chk(int, void *, size_t, size_t);
+ssize_t __recv_chk(int, void *, size_t, size_t, int);
+ssize_t __recvfrom_chk(int, void *restrict, size_t, size_t, int, __SOCKADDR_ARG, socklen_t *restrict);
+
+__attribute__((noreturn)) static void overflow(void)
+{
+	static const char text[] = "*** buffer overflow detected ***: terminated\n";
+
+	if (real.write(2, text, sizeof(text) - 1) < 0)
+		abort();
+	abort();
+}
+
+EXPORT ssize_t __read_chk(int fd, void *buf, size_t n, size_t room)
+{
+	if (n > room)
+		overflow();
+	return read(fd, buf, n);
+}
+
+EXPORT ssize_t __recv_chk(int fd, void *buf, size_t n, size_t room, int flags)
+{
+	if (n > room)
+		overflow();
+	return recv(fd, buf, n, flags);
+}
+
+EXPORT ssize_t __recvfrom_chk(int fd, void *restrict buf, size_t n, size_t room, int flags, __SOCKADDR_ARG addr,
+			      socklen_t *restrict len)
+{
+	if (n > room)
+		overflow();
+	return recvfrom(fd, buf, n, flags, addr, len);
+}

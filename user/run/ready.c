@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * ready.c - what a socket is ready for, who watches it, and how they are woken.
+ *
+ * No wake-up is lost: whoever is about to sleep looks at readiness and marks itself asleep under one holding of the lock, and
+ * events are told under the same lock: either the sleeper has seen what happened, or it is marked and is woken.
+ */
+#include "run/run.h"
+
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include "engine/engine.h"
+
+/* ---- state ---- */
+
+static uint32_t poll_listener(struct run_member *m, const struct run_sock *s)
+{
+	if (!s->handle)
+		return POLLIN | POLLRDNORM | POLLOUT | POLLWRNORM | POLLHUP | POLLRDHUP;
+	return engine_accept_queue(api_engine(m->x), s->handle) ? POLLIN | POLLRDNORM : 0;
+}
+
+static uint32_t poll_writable(struct tcp_conn *c, const struct run_sock *s)
+{
+	if (s->shut & 2)
+		return POLLOUT | POLLWRNORM;
+	if (!tcp_send_space(c)) {
+		c->flags |= TCP_F_WAS_FULL; /* an event will tell when there is room */
+		return 0;
+	}
+	return c->flags & TCP_F_WAS_FULL ? 0 : POLLOUT | POLLWRNORM;
+}
+
+static uint32_t poll_conn(struct run_member *m, const struct run_sock *s, uint32_t want)
+{
+	struct tcp_conn *c = s->handle ? engine_conn(api_engine(m->x), s->handle) : NULL;
+	uint32_t bits = 0;
+
+	if (s->error || !c || c->error)
+		return POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP |
+		       (s->error || !c ? POLLERR : 0);
+	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
+		return 0;
+	if (c->rcvq.len >= s->rcvlowat || c->flags & TCP_F_FIN_RCVD || s->shut & 1)
+		bits |= POLLIN | POLLRDNORM;
+	if (c->flags & TCP_F_FIN_RCVD || s->shut & 1)
+		bits |= POLLRDHUP;
+	if ((c->flags & TCP_F_FIN_RCVD || s->shut & 1) && s->shut & 2)
+		bits |= POLLHUP;
+	if (tcp_urgent_mark(c) >= 0)
+		bits |= POLLPRI;
+	if (want & (POLLOUT | POLLWRNORM))
+		bits |= poll_writable(c, s);
+	return bits;
+}
+
+uint32_t run_poll(struct run_member *m, uint32_t ref, uint32_t want)
+{
+	const struct run_sock *s = run_sock_at(m->r, ref);
+
+	return s->kind == RUN_LISTENER ? poll_listener(m, s) : poll_conn(m, s, want);
+}
+
+/* ---- watches ---- */
+
+uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t events)
+{
+	uint32_t ref = r->watch_free;
+	struct run_watch *w;
+
+	if (ref)
+		r->watch_free = run_watch_at(r, ref)->next;
+	else if (r->watch_fresh < r->watches)
+		ref = ++r->watch_fresh;
+	else
+		return 0;
+	w = run_watch_at(r, ref);
+	*w = (struct run_watch){ .sock = sock, .target = target, .events = events };
+	run_watch_link(r, ref);
+	return ref;
+}
+
+void run_watch_link(struct run *r, uint32_t ref)
+{
+	struct run_watch *w = run_watch_at(r, ref);
+	struct run_sock *s = run_sock_at(r, w->sock);
+
+	w->next_sock = s->watches;
+	if (s->watches)
+		run_watch_at(r, s->watches)->prev_sock = ref;
+	s->watches = ref;
+	if (w->target & RUN_EPOLL) {
+		struct run_epoll *ep = &r->epoll[(w->target & ~RUN_EPOLL) - 1];
+
+		w->next = ep->watches;
+		if (ep->watches)
+			run_watch_at(r, ep->watches)->prev = ref;
+		ep->watches = ref;
+	}
+}
+
+void run_watch_remove(struct run *r, uint32_t ref)
+{
+	struct run_watch *w = run_watch_at(r, ref);
+
+	if (w->prev_sock)
+		run_watch_at(r, w->prev_sock)->next_sock = w->next_sock;
+	else
+		run_sock_at(r, w->sock)->watches = w->next_sock;
+	if (w->next_sock)
+		run_watch_at(r, w->next_sock)->prev_sock = w->prev_sock;
+	if (w->target & RUN_EPOLL) {
+		run_epoll_unready(r, ref);
+		if (w->prev)
+			run_watch_at(r, w->prev)->next = w->next;
+		else
+			r->epoll[(w->target & ~RUN_EPOLL) - 1].watches = w->next;
+		if (w->next)
+			run_watch_at(r, w->next)->prev = w->prev;
+	}
+	w->target = 0;
+	w->next = r->watch_free;
+	r->watch_free = ref;
+}
+
+void run_watches_of_sock(struct run *r, uint32_t sock)
+{
+	uint32_t ref, next;
+
+	for (ref = run_sock_at(r, sock)->watches; ref; ref = next) {
+		next = run_watch_at(r, ref)->next_sock;
+		if (run_watch_at(r, ref)->target & RUN_EPOLL)
+			run_watch_remove(r, ref);
+	}
+}
+
+/* ---- who waits ---- */
+
+uint32_t run_waiter_new(struct run *r, pid_t pid)
+{
+	uint32_t ref = r->waiter_free;
+
+	if (ref)
+		r->waiter_free = r->waiter[ref - 1].next_free;
+	else if (r->waiter_fresh < RUN_WAITERS)
+		ref = ++r->waiter_fresh;
+	else
+		return 0;
+	r->waiter[ref - 1] = (struct run_waiter){ .pid = pid, .used = 1 };
+	return ref;
+}
+
+/* What it still watches, if its process was killed, goes too. */
+void run_waiter_free(struct run *r, uint32_t ref)
+{
+	struct run_member m = { .r = r };
+
+	for (uint32_t i = 1; i <= r->watch_fresh; i++)
+		if (run_watch_at(r, i)->target == ref)
+			run_watch_remove(r, i);
+	run_awake(&m, ref);
+	r->waiter[ref - 1].used = 0;
+	r->waiter[ref - 1].next_free = r->waiter_free;
+	r->waiter_free = ref;
+}
+
+uint32_t run_epoll_new(struct run *r)
+{
+	uint32_t ref = r->epoll_free;
+
+	if (ref)
+		r->epoll_free = r->epoll[ref - 1].next_free;
+	else if (r->epoll_fresh < RUN_EPOLLS)
+		ref = ++r->epoll_fresh;
+	else
+		return 0;
+	r->epoll[ref - 1] = (struct run_epoll){ .used = 1, .procs = 1 };
+	return ref;
+}
+
+void run_epoll_drop(struct run *r, uint32_t ref)
+{
+	struct run_epoll *ep = &r->epoll[ref - 1];
+
+	if (--ep->procs)
+		return;
+	while (ep->watches)
+		run_watch_remove(r, ep->watches);
+	ep->used = 0;
+	ep->next_free = r->epoll_free;
+	r->epoll_free = ref;
+}
+
+void run_epoll_ready(struct run *r, uint32_t ref)
+{
+	struct run_watch *w = run_watch_at(r, ref);
+	struct run_epoll *ep = &r->epoll[(w->target & ~RUN_EPOLL) - 1];
+
+	if (w->ready)
+		return;
+	w->ready = 1;
+	w->ready_next = 0;
+	w->ready_prev = ep->ready_tail;
+	if (ep->ready_tail)
+		run_watch_at(r, ep->ready_tail)->ready_next = ref;
+	else
+		ep->ready_head = ref;
+	ep->ready_tail = ref;
+}
+
+void run_epoll_unready(struct run *r, uint32_t ref)
+{
+	struct run_watch *w = run_watch_at(r, ref);
+	struct run_epoll *ep = &r->epoll[(w->target & ~RUN_EPOLL) - 1];
+
+	if (!w->ready)
+		return;
+	w->ready = 0;
+	if (w->ready_prev)
+		run_watch_at(r, w->ready_prev)->ready_next = w->ready_next;
+	else
+		ep->ready_head = w->ready_next;
+	if (w->ready_next)
+		run_watch_at(r, w->ready_next)->ready_prev = w->ready_prev;
+	else
+		ep->ready_tail = w->ready_prev;
+}
+
+/* ---- waking ---- */
+
+static void send_wake(struct run_member *m, uint32_t target)
+{
+	struct sockaddr_un sun;
+	socklen_t len = run_address(m->r, target, &sun);
+
+	/* Full: it has been woken already. Nobody there: it has just gone. */
+	if (!m->quiet && m->send_fd >= 0 &&
+	    sendto(m->send_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL, (struct sockaddr *)&sun, len) < 0)
+		return;
+}
+
+static void kick(struct run_member *m, uint32_t waiter)
+{
+	struct run_waiter *w = &m->r->waiter[waiter - 1];
+
+	if (!w->kicked && w->asleep)
+		send_wake(m, waiter);
+	w->kicked = 1;
+}
+
+/* Of the threads that sleep in one epoll instance one is woken, the one that sleeps for the shortest time. */
+void run_wake(struct run_member *m, uint32_t target)
+{
+	struct run_epoll *ep;
+
+	if (!(target & RUN_EPOLL)) {
+		kick(m, target);
+		return;
+	}
+	ep = &m->r->epoll[(target & ~RUN_EPOLL) - 1];
+	if (ep->sleepers)
+		kick(m, ep->sleepers);
+	if (ep->nested && !ep->signalled) {
+		ep->signalled = 1;
+		send_wake(m, target);
+	}
+}
+
+void run_asleep(struct run_member *m, uint32_t waiter, uint32_t epoll)
+{
+	struct run_waiter *w = &m->r->waiter[waiter - 1];
+
+	w->kicked = 0;
+	w->asleep = 1;
+	w->epoll = epoll;
+	m->r->sleepers++;
+	if (epoll) {
+		w->next_sleeper = m->r->epoll[epoll - 1].sleepers;
+		m->r->epoll[epoll - 1].sleepers = waiter;
+	}
+}
+
+void run_awake(struct run_member *m, uint32_t waiter)
+{
+	struct run *r = m->r;
+	struct run_waiter *w = &r->waiter[waiter - 1];
+
+	if (!w->asleep)
+		return;
+	w->asleep = 0;
+	r->sleepers--;
+	if (r->watcher == waiter)
+		r->watcher = 0;
+	if (w->epoll) {
+		uint32_t *p = &r->epoll[w->epoll - 1].sleepers;
+
+		while (*p && *p != waiter)
+			p = &r->waiter[*p - 1].next_sleeper;
+		if (*p)
+			*p = w->next_sleeper;
+		w->epoll = 0;
+	}
+}
+
+void run_hand_over_watch(struct run_member *m)
+{
+	struct run *r = m->r;
+
+	if (r->watcher || !r->sleepers)
+		return;
+	for (uint32_t i = 1; i <= r->waiter_fresh; i++)
+		if (r->waiter[i - 1].asleep && !r->waiter[i - 1].kicked) {
+			kick(m, i);
+			return;
+		}
+}
+
+void run_notify(struct run_member *m, uint32_t sock, uint32_t events)
+{
+	struct run *r = m->r;
+	bool exclusive_told = false;
+
+	for (uint32_t ref = run_sock_at(r, sock)->watches; ref; ref = run_watch_at(r, ref)->next_sock) {
+		struct run_watch *w = run_watch_at(r, ref);
+
+		if (w->disabled || !(w->events & events))
+			continue;
+		if (w->target & RUN_EPOLL) {
+			if (w->events & EPOLLEXCLUSIVE) {
+				if (exclusive_told)
+					continue;
+				exclusive_told = true;
+			}
+			run_epoll_ready(r, ref);
+		}
+		run_wake(m, w->target);
+	}
+}

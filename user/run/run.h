@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * run.h - one stack shared by all processes of one `xtcp run`.
+ *
+ * The keeper (keeper.c, the process of `xtcp run` itself) opens the engine. Each process of the run maps the engine's region, the
+ * rings of its AF_XDP sockets and this struct run, and whichever thread needs progress runs the engine's turn in place, under
+ * one robust lock. The keeper runs it only while everyone computes or sleeps, answers what only the host knows (host.c), and cleans
+ * up after the dead.
+ *
+ * Everything here lies in one memfd and is linked by indices: a reference is index + 1, 0 is none. All of it is changed under the
+ * lock only, but for what is said to be atomic.
+ */
+#ifndef RUN_RUN_H
+#define RUN_RUN_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include "api/share.h"
+
+#define RUN_MAGIC 0x787463702072756eull /* "xtcp run" */
+#define RUN_VERSION 1
+#define RUN_PROCS 512	 /* processes at a time */
+#define RUN_WAITERS 2048 /* threads that have ever waited, at a time */
+#define RUN_EPOLLS 2048	 /* epoll instances with connections of ours in them */
+#define RUN_OPTS 16	 /* options that are the engine's */
+#define RUN_RULES 32	 /* --port and --exclude */
+
+enum run_sock_kind {
+	RUN_FREE,
+	RUN_LISTENER,
+	RUN_CONN,
+};
+
+/* What a descriptor of ours stands for. */
+struct run_sock {
+	uint64_t handle;  /* of the engine; 0: it is gone, error says why */
+	uint64_t inode;	  /* of the kernel's socket behind the descriptor: how it is found after exec and SCM_RIGHTS */
+	uint32_t next;	  /* in the chain of its inode; also: free list */
+	uint32_t carried; /* messages under way that carry a descriptor of it: each counts as a process */
+	uint32_t procs;	  /* processes that hold it, and messages that carry it */
+	uint32_t watches; /* who waits for it: list by next_sock */
+	int32_t error;	  /* pending, positive errno (SO_ERROR); taken once */
+	uint8_t kind;	  /* enum run_sock_kind */
+	uint8_t v6;	  /* the program's address family is AF_INET6 */
+	uint8_t nonblock; /* O_NONBLOCK, atomic enough: a byte */
+	uint8_t connecting;
+	uint8_t opened;	    /* has been connected */
+	uint8_t shut;	    /* 1: SHUT_RD, 2: SHUT_WR */
+	uint8_t kernel_too; /* a listener that the kernel's stack serves as well */
+	uint8_t cork;
+	uint8_t linger_on;
+	uint8_t asked; /* connect() answered EINPROGRESS: the next one tells how it went */
+	uint16_t port; /* of a listener, host order */
+	uint32_t backlog;
+	uint32_t sibling;      /* listeners that share one of the engine's: the next, in a ring; 0: none */
+	struct xtcp_addr addr; /* of a listener */
+	int32_t opt[RUN_OPTS]; /* as set, by the table of call_opt.c; bit n of opts_set: it was */
+	uint32_t opts_set;
+	uint32_t linger_s;
+	uint32_t rcvlowat;
+	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
+};
+
+/* Somebody waits for a socket: a thread (target of the thread), or an epoll instance for good. */
+struct run_watch {
+	uint32_t sock;
+	uint32_t next_sock, prev_sock;
+	uint32_t target;     /* waiter, or RUN_EPOLL | epoll */
+	uint32_t next, prev; /* of the target's; next also: free list */
+	uint32_t ready_next, ready_prev;
+	uint32_t events; /* EPOLL*, as given */
+	int32_t fd;
+	uint64_t data;
+	uint8_t ready;	  /* in the epoll instance's list */
+	uint8_t disabled; /* EPOLLONESHOT has fired */
+};
+#define RUN_EPOLL 0x80000000u
+
+/* A thread that can wait, and be woken by a datagram to the socket of its number. */
+struct run_waiter {
+	uint32_t next_free;
+	uint32_t epoll;	       /* the instance that it sleeps in; 0: none */
+	uint32_t next_sleeper; /* in it */
+	int32_t pid;
+	uint8_t used;
+	uint8_t kicked; /* something it waits for has happened */
+	uint8_t asleep;
+};
+
+struct run_epoll {
+	uint32_t next_free;
+	uint32_t watches; /* list by next */
+	uint32_t ready_head, ready_tail;
+	uint32_t sleepers; /* waiters, list by next_sleeper */
+	uint32_t procs;	   /* that hold it */
+	uint8_t used;
+	uint8_t signalled; /* a datagram is under way */
+	uint8_t nested;	   /* it is itself polled: its descriptor has to say when something is ready */
+};
+
+enum run_proc_state {
+	RUN_PROC_FREE,
+	RUN_PROC_BORN, /* forked, and not yet heard of */
+	RUN_PROC_LIVE,
+	RUN_PROC_BYE, /* ends in good order: its connections close as they would in the kernel */
+};
+
+struct run_proc {
+	int32_t pid;
+	uint32_t state;
+	uint64_t since_ns;
+	uint32_t watched; /* the keeper has a pidfd of it */
+};
+
+struct run_rule { /* a port, or an address prefix and perhaps a port, that is, or is not, ours */
+	struct xtcp_addr addr;
+	uint8_t bits; /* of 128; 0: any address */
+	uint8_t exclude;
+	uint16_t port; /* 0: any */
+};
+
+struct run {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t header_bytes;
+	uint64_t bytes;
+	char ifname[16];
+	char name[32];	/* of its sockets in the abstract namespace */
+	uint32_t index; /* of the interface */
+	int32_t keeper_pid;
+	uint32_t spin_us;
+	uint32_t waiting; /* enum xtcp_waiting */
+	struct run_rule rule[RUN_RULES];
+	uint32_t rules;
+	uint32_t port_rules; /* of which allow ports: no others are ours */
+
+	struct api_share share;
+	pthread_mutex_t lock;
+	_Atomic uint32_t broken; /* somebody died under the lock: the keeper mends it */
+	_Atomic uint32_t closed; /* the keeper is gone */
+	uint32_t last;		 /* process (slot + 1) that had the lock last; RUN_KEEPER */
+	uint32_t watcher;	 /* waiter that looks at the AF_XDP sockets for all, asleep */
+	uint32_t sleepers;	 /* threads asleep, the watcher too */
+	uint64_t turn_ns;	 /* when the last turn was */
+	uint64_t busy_ns;	 /* when frames last came or went */
+	uint64_t frames_seen;
+	int64_t gap_ns; /* mean time until the next frame */
+	struct xsk_state xsk;
+
+	uint32_t socks, watches; /* how many there can be */
+	uint32_t sock_fresh, sock_free, sock_used;
+	uint32_t watch_fresh, watch_free;
+	uint32_t waiter_fresh, waiter_free;
+	uint32_t epoll_fresh, epoll_free;
+	uint32_t inode_mask;
+	uint64_t off_socks, off_watches, off_bits, off_inodes;
+	struct run_proc proc[RUN_PROCS];
+	struct run_waiter waiter[RUN_WAITERS];
+	struct run_epoll epoll[RUN_EPOLLS];
+};
+#define RUN_KEEPER UINT32_MAX
+
+static inline struct run_sock *run_sock_at(struct run *r, uint32_t ref)
+{
+	return (struct run_sock *)((uint8_t *)r + r->off_socks) + (ref - 1);
+}
+
+static inline struct run_watch *run_watch_at(struct run *r, uint32_t ref)
+{
+	return (struct run_watch *)((uint8_t *)r + r->off_watches) + (ref - 1);
+}
+
+/* Bit n of a process's: it holds the socket of reference n + 1. */
+static inline uint64_t *run_bits(struct run *r, uint32_t slot)
+{
+	return (uint64_t *)((uint8_t *)r + r->off_bits) + (uint64_t)slot * ((r->socks + 63) / 64);
+}
+
+/* ---- share.c: making and mapping it ---- */
+
+int run_create(struct run **out, int *fd, uint32_t socks);
+int run_map(struct run **out, int fd);
+
+/* ---- lock.c: the lock, and turns under it ---- */
+
+/* A process's side of a run. */
+struct run_member {
+	struct run *r;
+	struct xtcp *x;
+	uint32_t slot;	    /* of run.proc; RUN_KEEPER: the keeper */
+	int rpc_fd;	    /* to the keeper; one question at a time, under the lock */
+	int keeper_fd;	    /* eventfd: wakes it */
+	int send_fd;	    /* datagrams to waiters */
+	bool quiet;	    /* read(2) and write(2) only: the process is in a sandbox */
+	uint16_t held_port; /* under way: the kernel's socket of the program holds this port already */
+};
+
+/* False: the run has ended, or is beyond repair; nothing is held. */
+bool run_lock(struct run_member *m);
+void run_unlock(struct run_member *m);
+/* One turn, and its events to whom they concern. Under the lock. */
+void run_turn(struct run_member *m, uint64_t now_ns);
+void run_kick_keeper(struct run_member *m);
+
+/* ---- sock.c: sockets of the run, under the lock ---- */
+
+uint32_t run_sock_new(struct run *r, enum run_sock_kind kind, uint64_t inode);
+uint32_t run_sock_by_inode(struct run *r, uint64_t inode);
+/* A process begins, ceases to hold it; the last one closes it. */
+void run_sock_hold(struct run_member *m, uint32_t slot, uint32_t ref);
+void run_sock_drop(struct run_member *m, uint32_t slot, uint32_t ref, bool reset);
+/* A descriptor of it leaves in a message (SCM_RIGHTS); it has arrived, or was not sent. */
+void run_sock_carry(struct run *r, uint32_t ref);
+void run_sock_delivered(struct run_member *m, uint32_t ref);
+void run_sock_hash(struct run *r, uint32_t ref);
+/* A listener whose address, port and backlog are set begins to listen; beside another, if that has the same. 0 or -errno. */
+int run_listen(struct run_member *m, uint32_t ref);
+/* A connection begins with what was set on its listener. */
+void run_inherit(struct xtcp *x, struct run_sock *to, const struct run_sock *from);
+/* All that a process held; reset: it was killed. */
+void run_proc_drop(struct run_member *m, uint32_t slot, bool reset);
+uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint64_t now_ns);
+
+/* ---- ready.c: readiness, under the lock ---- */
+
+/* POLL* that hold for the socket now; want: what the caller waits for. */
+uint32_t run_poll(struct run_member *m, uint32_t ref, uint32_t want);
+/* Something happened to a socket: tell who watches it. */
+void run_notify(struct run_member *m, uint32_t ref, uint32_t events);
+uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t events);
+void run_watch_link(struct run *r, uint32_t ref);
+void run_watch_remove(struct run *r, uint32_t ref);
+void run_watches_of_sock(struct run *r, uint32_t sock);
+uint32_t run_waiter_new(struct run *r, pid_t pid);
+void run_waiter_free(struct run *r, uint32_t ref);
+uint32_t run_epoll_new(struct run *r);
+void run_epoll_drop(struct run *r, uint32_t ref);
+void run_epoll_ready(struct run *r, uint32_t watch);
+void run_epoll_unready(struct run *r, uint32_t watch);
+void run_wake(struct run_member *m, uint32_t target);
+/* A thread is about to sleep, in an epoll instance or for itself (epoll 0); it is awake again. */
+void run_asleep(struct run_member *m, uint32_t waiter, uint32_t epoll);
+void run_awake(struct run_member *m, uint32_t waiter);
+/* Who watched for all goes on to something else: another sleeper takes its place. */
+void run_hand_over_watch(struct run_member *m);
+
+/* ---- mend.c: a process has died under the lock ---- */
+
+void run_mend(struct run *r);
+void run_resume(struct run_member *m);
+
+/* ---- host.c: what only the keeper knows ---- */
+
+enum run_ask { RUN_ASK_ROUTE = 1, RUN_ASK_NEIGH, RUN_ASK_RESERVE, RUN_ASK_RELEASE, RUN_ASK_STEER, RUN_ASK_OWN_QUEUE };
+struct run_question {
+	uint32_t serial;
+	uint32_t what; /* enum run_ask */
+	struct xtcp_addr a, b;
+	uint16_t port, port2;
+	uint8_t has_b, flag, flag2, pad;
+};
+struct run_answer {
+	uint32_t serial;
+	int32_t rc;
+	struct host_route route;
+	uint8_t mac[6];
+	char text[200]; /* what went wrong */
+};
+extern const struct host_ops run_host_ops;
+
+/* ---- attach.c: joining a run ---- */
+
+#define RUN_FDS_MAX (XTCP_MAX_QUEUES + 8)
+/* By the name of its socket. 0 or -errno with fail(). hidden: where descriptors go that the program must not see. */
+int run_attach(struct run_member *m, const char *name, int (*hide)(int fd));
+/* The address of a waiter or epoll instance (RUN_EPOLL | n) in the abstract namespace. */
+socklen_t run_address(const struct run *r, uint32_t target, void *sockaddr_un);
+socklen_t run_door(const char *name, void *sockaddr_un);
+
+#endif

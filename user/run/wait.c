@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * wait.c - a thread waits: turns as long as they bring something, spinning while the next frame is likely, then sleep.
+ *
+ * Of all threads that sleep one watches the AF_XDP sockets and the engine's deadline; it wakes those whose sockets its turns make
+ * ready. Each sleeps in ppoll() on a datagram socket of its own, by which it is woken, and the kernel's descriptors it asked for.
+ */
+#include "run/local.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include "engine/engine.h"
+#include "io/clock.h"
+
+#define SPINS 32
+#define WAKE_NS 30000 /* what it takes to sleep and be woken, about */
+#define LATENCY_NS 1000000000ull
+
+static __thread struct {
+	uint32_t ref;
+	int fd;
+	pid_t pid;
+} self;
+static pthread_key_t gone_key;
+static pthread_once_t gone_once = PTHREAD_ONCE_INIT;
+
+/* ---- a thread's way of being woken ---- */
+
+static void thread_ends(void *unused)
+{
+	(void)unused;
+	if (!self.ref || self.pid != local.pid || !local_lock())
+		return;
+	run_waiter_free(local.m.r, self.ref);
+	local_unlock();
+	local.tab[self.fd] = 0;
+	real.close(self.fd);
+	self.ref = 0;
+}
+
+static void make_key(void)
+{
+	pthread_key_create(&gone_key, thread_ends);
+}
+
+static bool bind_to(uint32_t ref)
+{
+	struct sockaddr_un sun;
+	socklen_t len = run_address(local.m.r, ref, &sun);
+	int fd = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return false;
+	if (bind(fd, (struct sockaddr *)&sun, len)) {
+		real.close(fd);
+		return false;
+	}
+	self.fd = local_hide(fd);
+	return true;
+}
+
+bool local_become_waiter(void)
+{
+	if (self.ref && self.pid == local.pid)
+		return true;
+	if (self.ref) { /* the parent's, from before a fork */
+		local.tab[self.fd] = 0;
+		real.close(self.fd);
+	}
+	self.ref = 0;
+	self.pid = local.pid;
+	pthread_once(&gone_once, make_key);
+	pthread_setspecific(gone_key, &self);
+	for (int tries = 0; tries < 64; tries++) {
+		uint32_t ref = run_waiter_new(local.m.r, local.pid);
+
+		if (!ref)
+			return false;
+		if (bind_to(ref)) {
+			self.ref = ref;
+			return true;
+		} /* a forked process still has the socket of this number: never used again */
+	}
+	return false;
+}
+
+static void drain(int fd)
+{
+	char byte;
+
+	while (real.read(fd, &byte, 1) >= 0)
+		;
+}
+
+/* ---- waiting ---- */
+
+nfds_t local_wait_head(void)
+{
+	return 1 + local.m.r->share.xsk.queues;
+}
+
+static bool ready(const struct local_wait *w)
+{
+	if (w->epoll && local.m.r->epoll[w->epoll - 1].ready_head)
+		return true;
+	for (int i = 0; i < w->items; i++)
+		if (run_poll(&local.m, w->item[i].sock, w->item[i].want) & (w->item[i].want | POLLERR | POLLHUP))
+			return true;
+	return false;
+}
+
+static bool may_spin(uint64_t now)
+{
+	const struct run *r = local.m.r;
+
+	switch (r->waiting) {
+	case XTCP_WAIT_POWER: return false;
+	case XTCP_WAIT_LATENCY: return now - r->busy_ns < LATENCY_NS;
+	default: return now - r->busy_ns < r->spin_us * 1000ull && r->gap_ns < r->spin_us * 1000ll + WAKE_NS;
+	}
+}
+
+/* Without the lock, until something is likely to be there. */
+static void spin(const struct local_wait *w)
+{
+	const struct run_waiter *me = &local.m.r->waiter[self.ref - 1];
+
+	for (int i = 0; i < SPINS; i++) {
+		if (xsk_rx_waiting(api_port(local.m.x)) || __atomic_load_n(&me->kicked, __ATOMIC_RELAXED))
+			return;
+		if (w->epoll && __atomic_load_n(&local.m.r->epoll[w->epoll - 1].ready_head, __ATOMIC_RELAXED))
+			return;
+		__builtin_ia32_pause();
+	}
+}
+
+static struct timespec span(uint64_t now, uint64_t until)
+{
+	uint64_t ns = until > now ? until - now : 0;
+
+	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ull), .tv_nsec = (long)(ns % 1000000000ull) };
+}
+
+/* One sleep. > 0: woken, or a descriptor of the kernel's is ready; 0: time; -EINTR; -EIO. */
+static int sleep_once(struct local_wait *w, uint64_t now)
+{
+	struct run *r = local.m.r;
+	nfds_t head = local_wait_head(), n;
+	struct pollfd own[1 + XTCP_MAX_QUEUES], *p = w->kernel ? w->kernel : own;
+	uint64_t until = w->until_ns, deadline = engine_deadline(api_engine(local.m.x));
+	bool watch = !r->watcher && !local.sandboxed;
+	struct timespec ts;
+	int fds[XTCP_MAX_QUEUES], nx = 0, rc, err;
+
+	run_asleep(&local.m, self.ref, w->epoll);
+	if (watch) {
+		r->watcher = self.ref;
+		until = deadline < until ? deadline : until;
+		nx = api_port(local.m.x)->ops->fds(api_port(local.m.x), fds, XTCP_MAX_QUEUES);
+	}
+	p[0] = (struct pollfd){ .fd = self.fd, .events = POLLIN };
+	for (nfds_t i = 1; i < head; i++)
+		p[i] = (struct pollfd){ .fd = (int)i <= nx ? fds[i - 1] : -1, .events = POLLIN };
+	n = head + w->kernels;
+	ts = span(now, until);
+	local_unlock();
+	rc = real.ppoll(p, n, until == LOCAL_NEVER ? NULL : &ts, w->mask);
+	err = errno;
+	if (!local_lock())
+		return -EIO;
+	run_awake(&local.m, self.ref);
+	if (rc < 0)
+		return err == EINTR ? -EINTR : 1;
+	if (p[0].revents)
+		drain(self.fd);
+	return rc || watch;
+}
+
+static void unwatch(struct local_wait *w)
+{
+	for (int i = 0; i < w->items; i++)
+		if (w->item[i].watch) {
+			run_watch_remove(local.m.r, w->item[i].watch);
+			w->item[i].watch = 0;
+		}
+}
+
+static bool watch_all(struct local_wait *w)
+{
+	for (int i = 0; i < w->items; i++) {
+		struct local_item *it = &w->item[i];
+
+		it->watch = run_watch_add(local.m.r, it->sock, self.ref, it->want | POLLERR | POLLHUP);
+		if (!it->watch)
+			return false;
+	}
+	return true;
+}
+
+static bool kernel_ready(const struct local_wait *w)
+{
+	for (nfds_t i = 0; w->kernel && i < w->kernels; i++)
+		if (w->kernel[local_wait_head() + i].revents)
+			return true;
+	return false;
+}
+
+static int wait_loop(struct local_wait *w)
+{
+	for (;;) {
+		uint64_t now = clock_now_ns();
+		int rc;
+
+		local_turn();
+		if (ready(w))
+			return 1;
+		if (now >= w->until_ns)
+			return 0;
+		if (!local.sandboxed &&
+		    (xsk_rx_waiting(api_port(local.m.x)) || engine_deadline(api_engine(local.m.x)) <= now))
+			continue;
+		if (!local.sandboxed && may_spin(now)) {
+			local.m.r->waiter[self.ref - 1].kicked = 0;
+			local_unlock();
+			spin(w);
+			if (!local_lock())
+				return -EIO;
+			continue;
+		}
+		rc = sleep_once(w, now);
+		if (rc < 0)
+			return rc;
+		if (kernel_ready(w))
+			return 1;
+	}
+}
+
+int local_wait(struct local_wait *w)
+{
+	int rc = -ENOMEM;
+
+	for (int i = 0; i < w->items; i++)
+		w->item[i].watch = 0;
+	for (nfds_t i = 0; w->kernel && i < w->kernels; i++)
+		w->kernel[local_wait_head() + i].revents = 0;
+	if (local_become_waiter() && watch_all(w))
+		rc = wait_loop(w);
+	if (rc == -EIO)
+		return rc;
+	unwatch(w);
+	run_hand_over_watch(&local.m);
+	return rc;
+}
+
+int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns)
+{
+	struct local_item it = { .sock = ref, .want = want };
+	struct local_wait w = { .item = &it, .items = 1, .until_ns = until_ns };
+	int rc;
+
+	do
+		rc = local_wait(&w);
+	while (rc == -EINTR && !atomic_load(&local.no_restart));
+	return rc;
+}
