@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 #
-# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan corpus netns requirements fuzz.
+# tests/check.sh [-f REGEX] GROUP... - build and run groups of tests: lint unit bpf sim asan corpus netns apps requirements fuzz;
+# apps-all: those that need many packages or minutes too.
 #
 # A test is a command with a time limit. On its output, lines `ok ...`, `not ok ...` and `... # SKIP` (TAP, as from cmocka
 # and tests/netns/lib.sh) count one each; a test that prints none counts one by its exit code. Exit code 77 skips, its last
@@ -218,6 +219,22 @@ group_netns() {
 	done
 }
 
+# Programs that nobody here wrote. Those with a line `# full: WHY` only where all are asked for.
+group_apps() {
+	local t name
+	build all tests-apps
+	for t in tests/apps/test_*.sh; do
+		[ -e "$t" ] || continue
+		[ "${1:-}" = all ] || ! grep -q '^# full: ' "$t" || continue
+		name=$(basename "$t" .sh)
+		start "${CHECK_NETNS_JOBS:-$jobs}" "apps/${name#test_}" 180 bash "$t"
+	done
+}
+
+group_apps-all() {
+	group_apps all
+}
+
 # What the fuzzers have found before, and their seeds: each input once.
 group_corpus() {
 	local f name
@@ -251,7 +268,7 @@ group_fuzz() {
 
 for group; do
 	case $group in
-	lint | unit | bpf | sim | asan | corpus | netns | requirements | fuzz) "group_$group" ;;
+	lint | unit | bpf | sim | asan | corpus | netns | apps | apps-all | requirements | fuzz) "group_$group" ;;
 	*)
 		echo "check.sh: no group '$group'" >&2
 		exit 2

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
-# tests/deps.sh [bench] - install what Debian packages are missing to build, run and test, or for the benchmark too; say nothing when
-# none is.
+# tests/deps.sh [bench|apps] - install what Debian packages are missing to build, run and test, or for the benchmark or all programs of
+# tests/apps too; say nothing when none is. Servers among them are not started.
 set -eu
 
 packages=(
@@ -11,11 +11,14 @@ packages=(
 	# test
 	libcmocka-dev libasan8 libubsan1 iproute2 nftables iputils-ping procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq wrk
 	python3 util-linux ca-certificates
+	wget iperf3 netcat-traditional nginx apache2-utils
 	# lint
 	clang-format clang-tidy cppcheck shellcheck
 )
-# For `make bench` alone.
-[ "${1:-}" != bench ] || packages+=(valgrind)
+case ${1:-} in
+bench) packages+=(valgrind) ;;
+apps) packages+=(nodejs redis-server redis-tools memcached openssh-client openssh-server rsync git postgresql postgresql-contrib) ;;
+esac
 
 missing=()
 while read -r name status; do
@@ -29,7 +32,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 echo "deps: installing ${missing[*]}" >&2
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+# What installs a server would start it: it is told not to, unless there is such a rule already.
+policy=/usr/sbin/policy-rc.d
+if [ -e $policy ]; then policy=; else printf '#!/bin/sh\nexit 101\n' >$policy && chmod 755 $policy; fi
+trap 'rm -f "$log" ${policy:+"$policy"}' EXIT
 export DEBIAN_FRONTEND=noninteractive
 for try in 1 2 3; do
 	if { apt-get -q update && apt-get -q -o DPkg::Lock::Timeout=120 install -y --no-install-recommends "${missing[@]}"; } </dev/null >"$log" 2>&1; then

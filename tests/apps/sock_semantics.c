@@ -1,0 +1,750 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sock_semantics.c - what each call does in each state of a TCP socket, a line each: result, errno, events. Run once on the kernel's
+ * sockets and once on xtcp's, the two must print the same.
+ *
+ *	sock_semantics peer PATH		the other end, always on the kernel's sockets, told what to do over a UNIX socket
+ *	sock_semantics run PATH ADDR PEER	ADDR: to listen on; PEER: where the peer is
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+#include <linux/sockios.h>
+
+#define SETTLE_MS 30
+#define EVERY (POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM)
+
+static int control = -1; /* to the peer */
+static struct sockaddr_in own, peer;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "sock_semantics: %s: %s\n", what, strerror(errno));
+	exit(2);
+}
+
+static void nap(int ms)
+{
+	const struct timespec ts = { ms / 1000, (long)(ms % 1000) * 1000000 };
+
+	nanosleep(&ts, NULL);
+}
+
+/* ---- the peer ---- */
+
+struct order {
+	char what; /* l listen, a accept, c connect, s send n, f FIN, r RST, x close, d read all that is there */
+	struct sockaddr_in to;
+	int n;
+};
+
+static void reset(int fd)
+{
+	struct linger l = { 1, 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	close(fd);
+}
+
+static int obey(const struct order *o, int *listener, int *conn)
+{
+	char buf[65536];
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	socklen_t len = sizeof(a);
+	int on = 1;
+
+	memset(buf, 'p', sizeof(buf));
+	switch (o->what) {
+	case 'l':
+		*listener = socket(AF_INET, SOCK_STREAM, 0);
+		setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(*listener, (struct sockaddr *)&o->to, sizeof(o->to)) || listen(*listener, 64) ||
+		    getsockname(*listener, (struct sockaddr *)&a, &len))
+			return -1;
+		return ntohs(a.sin_port);
+	case 'a': *conn = accept(*listener, NULL, NULL); return *conn < 0 ? -1 : 0;
+	case 'c':
+		*conn = socket(AF_INET, SOCK_STREAM, 0);
+		return connect(*conn, (struct sockaddr *)&o->to, sizeof(o->to));
+	case 's': return (int)send(*conn, buf, (size_t)o->n, MSG_NOSIGNAL);
+	case 'f': return shutdown(*conn, SHUT_WR);
+	case 'r': reset(*conn); return 0;
+	case 'x': close(*conn); return 0;
+	case 'd': return (int)recv(*conn, buf, sizeof(buf), MSG_DONTWAIT);
+	default: return -1;
+	}
+}
+
+static int be_peer(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int l = socket(AF_UNIX, SOCK_SEQPACKET, 0), c, listener = -1, conn = -1;
+	struct order o;
+
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
+	unlink(path);
+	if (bind(l, (struct sockaddr *)&sun, sizeof(sun)) || listen(l, 1))
+		die(path);
+	puts("ready");
+	fflush(stdout);
+	c = accept(l, NULL, NULL);
+	while (recv(c, &o, sizeof(o), 0) == (ssize_t)sizeof(o)) {
+		int rc = obey(&o, &listener, &conn);
+
+		if (send(c, &rc, sizeof(rc), 0) < 0)
+			break;
+	}
+	return 0;
+}
+
+static int tell(char what, int n, const struct sockaddr_in *to)
+{
+	struct order o = { .what = what, .n = n };
+	int rc = -1;
+
+	if (to)
+		o.to = *to;
+	if (send(control, &o, sizeof(o), 0) < 0 || recv(control, &rc, sizeof(rc), 0) != (ssize_t)sizeof(rc))
+		die("the peer is gone");
+	return rc;
+}
+
+/* ---- states ---- */
+
+static int fresh(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		die("socket");
+	return fd;
+}
+
+static int bound(void)
+{
+	int fd = fresh();
+
+	if (bind(fd, (struct sockaddr *)&own, sizeof(own)))
+		die("bind");
+	return fd;
+}
+
+static int listening(void)
+{
+	int fd = bound();
+
+	if (listen(fd, 8))
+		die("listen");
+	return fd;
+}
+
+static void finish(int fd)
+{
+	struct pollfd p = { fd, POLLOUT, 0 };
+
+	if (poll(&p, 1, 3000) != 1)
+		die("a connection is not made");
+}
+
+static int connected(void)
+{
+	int fd = fresh();
+
+	if (connect(fd, (struct sockaddr *)&peer, sizeof(peer)) && errno != EINPROGRESS)
+		die("connect");
+	finish(fd);
+	if (tell('a', 0, NULL))
+		die("the peer's accept");
+	return fd;
+}
+
+static int accepted(void)
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int l = listening(), fd;
+
+	if (getsockname(l, (struct sockaddr *)&a, &len))
+		die("getsockname");
+	if (tell('c', 0, &a))
+		die("the peer's connect");
+	nap(SETTLE_MS);
+	fd = accept4(l, NULL, NULL, SOCK_NONBLOCK);
+	if (fd < 0)
+		die("accept");
+	close(l);
+	return fd;
+}
+
+static int pending(void) /* a listener with a connection that waits */
+{
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int l = listening();
+
+	if (getsockname(l, (struct sockaddr *)&a, &len) || tell('c', 0, &a))
+		die("the peer's connect");
+	return l;
+}
+
+static int refused(void)
+{
+	struct sockaddr_in to = peer;
+	int fd = fresh();
+
+	to.sin_port = htons(1);
+	connect(fd, (struct sockaddr *)&to, sizeof(to));
+	nap(SETTLE_MS);
+	return fd;
+}
+
+static int with_data(void)
+{
+	int fd = connected();
+
+	tell('s', 10, NULL);
+	return fd;
+}
+
+static int with_fin(void)
+{
+	int fd = connected();
+
+	tell('f', 0, NULL);
+	return fd;
+}
+
+static int data_and_fin(void)
+{
+	int fd = with_data();
+
+	tell('f', 0, NULL);
+	return fd;
+}
+
+static int peer_closed(void)
+{
+	int fd = connected();
+
+	tell('x', 0, NULL);
+	return fd;
+}
+
+static int was_reset(void)
+{
+	int fd = connected();
+
+	tell('r', 0, NULL);
+	return fd;
+}
+
+static int reset_after_data(void)
+{
+	int fd = with_data();
+
+	nap(SETTLE_MS);
+	tell('r', 0, NULL);
+	return fd;
+}
+
+static int shut(int (*state)(void), int how)
+{
+	int fd = state();
+
+	if (shutdown(fd, how))
+		die("shutdown");
+	return fd;
+}
+
+static int shut_wr(void)
+{
+	return shut(connected, SHUT_WR);
+}
+
+static int shut_rd(void)
+{
+	return shut(connected, SHUT_RD);
+}
+
+static int shut_both(void)
+{
+	return shut(connected, SHUT_RDWR);
+}
+
+static int shut_rd_data(void)
+{
+	return shut(with_data, SHUT_RD);
+}
+
+static int fin_both(void)
+{
+	return shut(with_fin, SHUT_WR);
+}
+
+static const struct {
+	const char *name;
+	int (*make)(void);
+} states[] = {
+	{ "fresh", fresh },
+	{ "bound", bound },
+	{ "listening", listening },
+	{ "pending", pending },
+	{ "refused", refused },
+	{ "connected", connected },
+	{ "accepted", accepted },
+	{ "data", with_data },
+	{ "fin", with_fin },
+	{ "data+fin", data_and_fin },
+	{ "peer-closed", peer_closed },
+	{ "reset", was_reset },
+	{ "data+reset", reset_after_data },
+	{ "shut-wr", shut_wr },
+	{ "shut-rd", shut_rd },
+	{ "shut-rd+data", shut_rd_data },
+	{ "shut-both", shut_both },
+	{ "fin-both", fin_both },
+};
+
+/* ---- calls ---- */
+
+static volatile int negative = -1; /* the compiler need not know */
+
+static void show(long rc)
+{
+	int err = errno;
+
+	printf(rc < 0 ? " %ld/%s" : " %ld", rc, strerrorname_np(err));
+}
+
+static void do_poll(int fd)
+{
+	struct pollfd p = { fd, EVERY, 0 };
+
+	show(poll(&p, 1, 0));
+	printf(" %#x", (unsigned int)p.revents);
+}
+
+static void do_poll_nothing(int fd)
+{
+	struct pollfd p = { fd, 0, 0 };
+
+	show(poll(&p, 1, 0));
+	printf(" %#x", (unsigned int)p.revents);
+}
+
+static void do_select(int fd)
+{
+	struct timeval tv = { 0, 0 };
+	fd_set r, w, e;
+
+	FD_ZERO(&r);
+	FD_ZERO(&w);
+	FD_ZERO(&e);
+	FD_SET(fd, &r);
+	FD_SET(fd, &w);
+	FD_SET(fd, &e);
+	show(select(fd + 1, &r, &w, &e, &tv));
+	printf(" %d%d%d", FD_ISSET(fd, &r) != 0, FD_ISSET(fd, &w) != 0, FD_ISSET(fd, &e) != 0);
+}
+
+static void epoll_with(int fd, uint32_t flags)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | flags, .data.u64 = 77 }, got;
+	int ep = epoll_create1(0);
+
+	show(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	show(epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev));
+	for (int i = 0; i < 2; i++) {
+		memset(&got, 0, sizeof(got));
+		show(epoll_wait(ep, &got, 1, 0));
+		printf(" %#x/%d", got.events, (int)got.data.u64);
+	}
+	show(epoll_ctl(ep, EPOLL_CTL_MOD, fd, &ev));
+	memset(&got, 0, sizeof(got));
+	show(epoll_wait(ep, &got, 1, 0));
+	printf(" %#x", got.events);
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	close(ep);
+}
+
+static void do_epoll(int fd)
+{
+	epoll_with(fd, 0);
+}
+
+static void do_epoll_edge(int fd)
+{
+	epoll_with(fd, EPOLLET);
+}
+
+static void do_epoll_once(int fd)
+{
+	epoll_with(fd, EPOLLONESHOT);
+}
+
+static void do_send(int fd)
+{
+	show(send(fd, "hello", 5, MSG_NOSIGNAL));
+	nap(2);
+	show(send(fd, "hello", 5, MSG_NOSIGNAL));
+}
+
+static void do_send_nothing(int fd)
+{
+	show(send(fd, "", 0, MSG_NOSIGNAL));
+}
+
+static void do_write(int fd)
+{
+	show(write(fd, "hello", 5));
+}
+
+static void do_writev(int fd)
+{
+	struct iovec v[3] = { { (void *)(uintptr_t) "ab", 2 }, { NULL, 0 }, { (void *)(uintptr_t) "cde", 3 } };
+
+	show(writev(fd, v, 3));
+	show(writev(fd, v, negative));
+}
+
+static void do_recv(int fd)
+{
+	char buf[100];
+
+	for (int i = 0; i < 3; i++)
+		show(recv(fd, buf, sizeof(buf), 0));
+}
+
+static void do_recv_some(int fd)
+{
+	char buf[100];
+
+	show(recv(fd, buf, 4, 0));
+	show(recv(fd, buf, 4, MSG_DONTWAIT));
+	show(recv(fd, buf, 0, MSG_DONTWAIT));
+	show(recv(fd, buf, 4, MSG_DONTWAIT));
+	show(recv(fd, buf, 4, MSG_DONTWAIT));
+}
+
+static void do_peek(int fd)
+{
+	char buf[100];
+
+	show(recv(fd, buf, 4, MSG_PEEK));
+	show(recv(fd, buf, 100, MSG_PEEK));
+	show(recv(fd, buf, 100, 0));
+}
+
+static void do_trunc(int fd)
+{
+	show(recv(fd, NULL, 6, MSG_TRUNC));
+	show(recv(fd, NULL, 100, MSG_TRUNC));
+}
+
+static void do_waitall(int fd)
+{
+	char buf[100];
+
+	show(recv(fd, buf, 100, MSG_WAITALL | MSG_DONTWAIT));
+}
+
+static void do_oob(int fd)
+{
+	char c;
+
+	show(recv(fd, &c, 1, MSG_OOB));
+}
+
+static void do_readv(int fd)
+{
+	char a[3], b[100];
+	struct iovec v[2] = { { a, sizeof(a) }, { b, sizeof(b) } };
+
+	show(readv(fd, v, 2));
+	show(read(fd, b, 1));
+}
+
+static void do_recvmsg(int fd)
+{
+	char a[6];
+	struct iovec v = { a, sizeof(a) };
+	struct sockaddr_in from = { 0 };
+	struct msghdr m = { .msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &v, .msg_iovlen = 1 };
+
+	show(recvmsg(fd, &m, 0));
+	printf(" %d %#x", (int)m.msg_namelen, (unsigned int)m.msg_flags);
+}
+
+static void do_names(int fd)
+{
+	struct sockaddr_in a = { 0 };
+	socklen_t len = sizeof(a);
+
+	show(getsockname(fd, (struct sockaddr *)&a, &len));
+	printf(" %d %d %s", (int)len, (int)a.sin_family, inet_ntoa(a.sin_addr));
+	memset(&a, 0, sizeof(a));
+	len = sizeof(a);
+	show(getpeername(fd, (struct sockaddr *)&a, &len));
+	printf(" %d %s", (int)a.sin_family, inet_ntoa(a.sin_addr));
+	len = 4;
+	show(getsockname(fd, (struct sockaddr *)&a, &len));
+	printf(" %d", (int)len);
+}
+
+static void do_error(int fd)
+{
+	int v = -1;
+	socklen_t len = sizeof(v);
+
+	for (int i = 0; i < 2; i++) {
+		show(getsockopt(fd, SOL_SOCKET, SO_ERROR, &v, &len));
+		printf(" %d", v);
+	}
+}
+
+static void get(int fd, int level, int name)
+{
+	int v = -1;
+	socklen_t len = sizeof(v);
+
+	show(getsockopt(fd, level, name, &v, &len));
+	printf("=%d/%d", v, (int)len);
+}
+
+static void do_get(int fd)
+{
+	get(fd, SOL_SOCKET, SO_TYPE);
+	get(fd, SOL_SOCKET, SO_DOMAIN);
+	get(fd, SOL_SOCKET, SO_PROTOCOL);
+	get(fd, SOL_SOCKET, SO_ACCEPTCONN);
+	get(fd, SOL_SOCKET, SO_REUSEADDR);
+	get(fd, SOL_SOCKET, SO_KEEPALIVE);
+	get(fd, SOL_SOCKET, SO_RCVLOWAT);
+	get(fd, IPPROTO_TCP, TCP_NODELAY);
+	get(fd, IPPROTO_TCP, TCP_CORK);
+	get(fd, IPPROTO_TCP, TCP_KEEPIDLE);
+	get(fd, IPPROTO_IP, IP_TTL);
+	get(fd, IPPROTO_TCP, 12345);
+}
+
+static void set(int fd, int level, int name, int v)
+{
+	show(setsockopt(fd, level, name, &v, sizeof(v)));
+	get(fd, level, name);
+}
+
+static void do_set(int fd)
+{
+	set(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 60);
+	set(fd, IPPROTO_TCP, TCP_KEEPIDLE, 0);
+	set(fd, IPPROTO_TCP, TCP_KEEPCNT, 200);
+	set(fd, IPPROTO_IP, IP_TOS, 16);
+	set(fd, IPPROTO_IP, IP_TTL, 300);
+	set(fd, SOL_SOCKET, SO_SNDBUF, 50000);
+	set(fd, SOL_SOCKET, SO_RCVLOWAT, 5);
+	show(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, NULL, 4));
+	show(setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, "", 1));
+}
+
+static void do_info(int fd)
+{
+	struct tcp_info i;
+	socklen_t len = sizeof(i);
+
+	memset(&i, 0, sizeof(i));
+	show(getsockopt(fd, IPPROTO_TCP, TCP_INFO, &i, &len));
+	printf(" state %d", i.tcpi_state);
+}
+
+static void do_ioctl(int fd)
+{
+	int n = -1;
+
+	show(ioctl(fd, FIONREAD, &n));
+	printf("=%d", n);
+	n = -1;
+	show(ioctl(fd, SIOCATMARK, &n));
+	n = 0;
+	show(ioctl(fd, FIONBIO, &n));
+	printf(" nonblock %d", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+	n = 1;
+	show(ioctl(fd, FIONBIO, &n));
+	printf(" nonblock %d", (fcntl(fd, F_GETFL) & O_NONBLOCK) != 0);
+}
+
+static void do_accept(int fd)
+{
+	struct sockaddr_in a = { 0 };
+	socklen_t len = sizeof(a);
+	int got = accept4(fd, (struct sockaddr *)&a, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	show(got < 0 ? got : 0);
+	if (got < 0)
+		return;
+	printf(" %d %s %d %d", (int)len, inet_ntoa(a.sin_addr), (fcntl(got, F_GETFL) & O_NONBLOCK) != 0,
+	       fcntl(got, F_GETFD));
+	close(got);
+	got = accept(fd, NULL, NULL);
+	show(got < 0 ? got : 0);
+}
+
+static void do_bind(int fd)
+{
+	show(bind(fd, (struct sockaddr *)&own, sizeof(own)));
+}
+
+static void do_listen(int fd)
+{
+	show(listen(fd, 1));
+	do_poll(fd);
+}
+
+static void do_connect(int fd)
+{
+	struct sockaddr_in to = peer;
+
+	to.sin_port = htons(1);
+	show(connect(fd, (struct sockaddr *)&to, sizeof(to)));
+	nap(SETTLE_MS);
+	show(connect(fd, (struct sockaddr *)&to, sizeof(to)));
+}
+
+static void do_connect_bad(int fd)
+{
+	show(connect(fd, (struct sockaddr *)&peer, 3));
+	show(connect(fd, NULL, sizeof(peer)));
+}
+
+static void do_shutdown(int fd)
+{
+	show(shutdown(fd, 7));
+	show(shutdown(fd, SHUT_RD));
+	show(shutdown(fd, SHUT_WR));
+	show(shutdown(fd, SHUT_WR));
+	show(shutdown(fd, SHUT_RDWR));
+}
+
+static void do_dup(int fd)
+{
+	char c;
+	int copy = dup(fd), other = fcntl(fd, F_DUPFD_CLOEXEC, 100);
+
+	show(copy < 0 ? copy : 0);
+	printf(" %d %d", other >= 100, fcntl(other, F_GETFD));
+	close(fd);
+	show(recv(copy, &c, 1, MSG_PEEK | MSG_DONTWAIT));
+	show(recv(fd, &c, 1, MSG_DONTWAIT));
+	show(dup2(copy, fd) < 0 ? -1 : 0);
+	show(recv(fd, &c, 1, MSG_PEEK | MSG_DONTWAIT));
+	close(copy);
+	close(other);
+}
+
+static void do_misc(int fd)
+{
+	char c;
+
+	show(lseek(fd, 0, SEEK_SET));
+	show(pread(fd, &c, 1, 0));
+	show(read(fd, NULL, 0));
+}
+
+static const struct {
+	const char *name;
+	void (*call)(int fd);
+} calls[] = {
+	{ "poll", do_poll },
+	{ "poll-none", do_poll_nothing },
+	{ "select", do_select },
+	{ "epoll", do_epoll },
+	{ "epoll-edge", do_epoll_edge },
+	{ "epoll-oneshot", do_epoll_once },
+	{ "send", do_send },
+	{ "send-nothing", do_send_nothing },
+	{ "write", do_write },
+	{ "writev", do_writev },
+	{ "recv", do_recv },
+	{ "recv-some", do_recv_some },
+	{ "peek", do_peek },
+	{ "trunc", do_trunc },
+	{ "waitall", do_waitall },
+	{ "oob", do_oob },
+	{ "readv", do_readv },
+	{ "recvmsg", do_recvmsg },
+	{ "names", do_names },
+	{ "error", do_error },
+	{ "get", do_get },
+	{ "set", do_set },
+	{ "info", do_info },
+	{ "ioctl", do_ioctl },
+	{ "accept", do_accept },
+	{ "bind", do_bind },
+	{ "listen", do_listen },
+	{ "connect", do_connect },
+	{ "connect-bad", do_connect_bad },
+	{ "shutdown", do_shutdown },
+	{ "dup", do_dup },
+	{ "misc", do_misc },
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static void run_all(void)
+{
+	signal(SIGPIPE, SIG_IGN);
+	for (size_t s = 0; s < COUNT(states); s++)
+		for (size_t c = 0; c < COUNT(calls); c++) {
+			int fd = states[s].make();
+
+			nap(SETTLE_MS);
+			printf("%s: %s:", states[s].name, calls[c].name);
+			calls[c].call(fd);
+			printf("\n");
+			fflush(stdout);
+			close(fd);
+			tell('x', 0, NULL);
+		}
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int port;
+
+	if (argc == 3 && !strcmp(argv[1], "peer"))
+		return be_peer(argv[2]);
+	if (argc != 5 || strcmp(argv[1], "run"))
+		return 2;
+	control = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[2]);
+	if (connect(control, (struct sockaddr *)&sun, sizeof(sun)))
+		die(argv[2]);
+	own.sin_family = peer.sin_family = AF_INET;
+	inet_pton(AF_INET, argv[3], &own.sin_addr);
+	inet_pton(AF_INET, argv[4], &peer.sin_addr);
+	port = tell('l', 0, &peer);
+	if (port <= 0)
+		die("the peer cannot listen");
+	peer.sin_port = htons((uint16_t)port);
+	run_all();
+	return 0;
+}
