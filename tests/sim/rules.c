@@ -147,7 +147,7 @@ static void judge_pace(struct side *side, struct rules_conn *m, const struct tcp
 	if (!rate)
 		return;
 	took = len * SIM_S / rate;
-	burst = 2 * SIM_S * c->mss / rate;
+	burst = (2 * SIM_S * c->mss + rate - 1) / rate; /* the sender's clock is rounded up */
 	if (paced_to_validate(c))
 		burst = tcp_initial_window(c->mss) * SIM_S / rate;
 	burst = burst > SIM_MS ? burst : SIM_MS;
