@@ -199,9 +199,10 @@ $(O)/tests/netns/xsk_check $(O)/tests/netns/ctl_check $(O)/tests/netns/fastopen_
 $(NETNS_BIN): $(O)/tests/netns/%: $(O)/obj/tests/netns/%.o
 	$(call link,$< $(if $(findstring xtcp.h,$(shell grep -s 'include.*xtcp\.h' tests/netns/$*.c)),$(LIBA) $(LDLIBS)))
 
-# They know nothing of xtcp.
+# They know nothing of xtcp, but for the one that is named.
+$(O)/tests/apps/sock_api: $(LIBA)
 $(APPS_BIN): $(O)/tests/apps/%: $(O)/obj/tests/apps/%.o
-	$(call link,$< -pthread)
+	$(call link,$< $(if $(filter sock_api,$*),$(LIBA) $(LDLIBS)) -pthread)
 
 # packetdrill finds three names in it (getsockopt: info.c, sendfile: sendfile.c), the rest stays inside.
 $(O)/libxtcp-packetdrill.so: $(call obj,$(PACKETDRILL_SRC)) $(LIBA) tests/packetdrill/packetdrill.map

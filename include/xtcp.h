@@ -624,6 +624,56 @@ struct xtcp_info {
 /* A copy of the first size bytes; the handle may be a connection that has ended but not yet been closed. -EBADF. */
 int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info *out);
 
+/* ---- sockets: the calls of socket(7) ---- */
+
+/*
+ * For programs that want sockets and not events: each call does what the C library's of that name does (xtcp_socket(3)), with its results
+ * and errno (-1, not a negative value), blocking as O_NONBLOCK says, from any thread. A descriptor may be of any kind: what is not TCP
+ * through the interface of the run is the kernel's (`xtcp run` in xtcp(1)), and so is all before xtcp_run_join() or xtcp_run_start(). The
+ * engine is shared by all processes of the run; handles of a struct xtcp mean nothing here. A forked child has what the parent
+ * had; after exec it joins again. What was opened here is closed, copied and waited for here. Names taken above end in _fd.
+ */
+
+/*
+ * Join the run of this name; NULL: the one in the environment (XTCP_RUN). Once in a process, which may block for some milliseconds.
+ *   -ENOENT there is none · -EALREADY · -EPERM it is another user's · -EMFILE it has 512 processes already
+ */
+int xtcp_run_join(const char *run);
+/*
+ * Begin a run on conf.ifname and join it. Its keeper is a process of its own, which ends with the last of the run; first_queue and queues
+ * of conf do not count. Forks: no other thread should run meanwhile. Blocks as xtcp_open() does.
+ *   -EALREADY · -EIO the engine could not be opened: xtcp_errmsg() says why · -ECHILD the keeper did not come up
+ */
+int xtcp_run_start(const struct xtcp_conf *conf);
+
+struct pollfd;
+struct epoll_event;
+struct msghdr;
+int xtcp_socket(int domain, int type, int protocol);
+int xtcp_bind(int fd, const struct sockaddr *addr, socklen_t len); /* the port is the kernel's to give */
+int xtcp_listen_fd(int fd, int backlog);			   /* at a wildcard address in the kernel too */
+int xtcp_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
+int xtcp_connect_fd(int fd, const struct sockaddr *addr, socklen_t len);
+int xtcp_shutdown_fd(int fd, int how);
+int xtcp_close_fd(int fd); /* the connection ends with its last descriptor in any process (RFC 9293 3.6) */
+int xtcp_dup_fd(int fd);
+int xtcp_dup3(int from, int to, int flags);
+int xtcp_fcntl(int fd, int cmd, long arg);
+int xtcp_ioctl(int fd, unsigned long request, void *arg); /* FIONBIO, FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD */
+int xtcp_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
+int xtcp_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
+int xtcp_getsockopt(int fd, int level, int name, void *value, socklen_t *len); /* TCP_INFO in Linux's layout */
+int xtcp_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
+ssize_t xtcp_sendmsg(int fd, const struct msghdr *msg, int flags);
+ssize_t xtcp_recvmsg(int fd, struct msghdr *msg, int flags);
+ssize_t xtcp_write(int fd, const void *buf, size_t n);
+ssize_t xtcp_read(int fd, void *buf, size_t n);
+ssize_t xtcp_sendfile(int out, int in, off_t *off, size_t n);
+int xtcp_poll(struct pollfd *fds, unsigned long n, int timeout_ms);
+int xtcp_epoll_create1(int flags);
+int xtcp_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
+int xtcp_epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout_ms);
+
 /* ---- looking in ---- */
 
 /* One counter: name as in stats.def, text for people. Returns 0, or -ENOENT past the last index. Both halves, XDP first. */

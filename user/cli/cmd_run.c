@@ -28,7 +28,8 @@
 
 static const struct opts_use use = {
 	.name = "run",
-	.takes = OPT_ENGINE | OPT_RULES,
+	/* A trace, a capture and a summary would be of those turns only that this process runs. */
+	.takes = (OPT_ENGINE & ~(OPT_TRACE | OPT_PCAP | OPT_JSON)) | OPT_RULES,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = INT_MAX,

@@ -270,7 +270,7 @@ static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
 static int wait_ours(int epfd, uint32_t ep, struct epoll_event *ev, int max, const struct timespec *limit,
 		     const sigset_t *mask)
 {
-	struct pollfd p[1 + XTCP_MAX_QUEUES + 1];
+	struct pollfd p[LOCAL_WAIT_HEAD + 1];
 	struct local_wait w = { .epoll = ep, .kernel = p, .kernels = 1, .until_ns = call_until(limit), .mask = mask };
 	int n, rc = 1;
 

@@ -271,7 +271,7 @@ static uint64_t until(uint64_t timeout_ns)
 
 static int wait_accept(int fd, uint32_t ref, uint64_t limit)
 {
-	struct pollfd p[1 + XTCP_MAX_QUEUES + 1];
+	struct pollfd p[LOCAL_WAIT_HEAD + 1];
 	struct local_item it = { .sock = ref, .want = POLLIN };
 	struct local_wait w = { .item = &it, .items = 1, .until_ns = limit };
 	int rc;

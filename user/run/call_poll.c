@@ -118,7 +118,7 @@ static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit,
 }
 
 #define ROOM(n) \
-	((1 + XTCP_MAX_QUEUES + (n)) * sizeof(struct pollfd) + (n) * (sizeof(struct local_item) + sizeof(nfds_t)) + 64)
+	((LOCAL_WAIT_HEAD + (n)) * sizeof(struct pollfd) + (n) * (sizeof(struct local_item) + sizeof(nfds_t)) + 64)
 
 int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask)
 {

@@ -29,7 +29,8 @@
 #define TICK_NS 1000000ull
 #define QUIET_NS 100000000ull /* nothing for so long, and somebody watches: no ticks */
 #define LONG_NS 1000000000ull
-#define BORN_NS 2000000000ull /* a fork that was not heard of again has failed */
+#define JOIN_NS 10000000000ull /* nobody has joined for so long: nobody will */
+#define BORN_NS 2000000000ull  /* a fork that was not heard of again has failed */
 
 struct keeper {
 	struct run_member m; /* first */
@@ -444,6 +445,7 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 {
 	struct pollfd p[POLL_FIXED + RUN_PROCS];
 	uint32_t slot[POLL_FIXED + RUN_PROCS];
+	uint64_t began = clock_now_ns();
 	int status = -1;
 	bool reaped = false;
 
@@ -462,9 +464,11 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 			return -1;
 		look(k, p, slot, n);
 		run_unlock(&k->m);
-		if (!reaped && waitpid(child, &status, WNOHANG) == child)
+		if (!reaped && (child ? waitpid(child, &status, WNOHANG) == child : anybody(k)))
 			reaped = true;
 		if (reaped && !anybody(k))
+			return status;
+		if (!child && !reaped && clock_now_ns() - began > JOIN_NS)
 			return status;
 	}
 }

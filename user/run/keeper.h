@@ -24,7 +24,7 @@ int keeper_open(struct keeper **out, struct xtcp *x, const struct keeper_conf *c
 /* What the programs of the run need in their environment: XTCP_RUN. */
 const char *keeper_name(const struct keeper *k);
 /*
- * Serve until the child has ended and no process of the run is left, or stop_fd is readable. Returns the child's wait status, or -1 if it
+ * Serve until the child has ended (child 0: until a process has joined) and no process of the run is left, or stop_fd is readable. Returns the child's wait status, or -1 if it
  * was stopped. The child is reaped.
  */
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd);

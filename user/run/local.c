@@ -278,21 +278,26 @@ static int join(const char *name)
 	return local.on ? 0 : fail(EMFILE, "an xtcp run serves %d processes at a time, no more", RUN_PROCS);
 }
 
-void local_join(void)
+int local_join_run(const char *name)
 {
-	const char *name = getenv("XTCP_RUN");
 	int err;
 
 	real_init();
-	if (!name || !*name)
-		return;
 	err = join(name);
-	if (err) {
+	if (err)
 		local.size = 0;
+	else
+		pthread_atfork(before_fork, in_parent, in_child);
+	return err;
+}
+
+void local_join(void)
+{
+	const char *name = getenv("XTCP_RUN");
+
+	real_init();
+	if (name && *name && local_join_run(name))
 		fprintf(stderr, "xtcp: this program is left to the kernel: %s\n", fail_text());
-		return;
-	}
-	pthread_atfork(before_fork, in_parent, in_child);
 }
 
 void local_sandboxed(void)

@@ -47,6 +47,8 @@ static inline struct run_sock *local_at(uint32_t ref)
 
 /* Join the run that XTCP_RUN names, if it does. Once, before any other call. */
 void local_join(void);
+/* The same by name, without a word: 0 or -errno with fail(). */
+int local_join_run(const char *name);
 /* The process is about to end in good order. */
 void local_bye(void);
 /* A descriptor for ourselves: moved out of the program's way. */
@@ -76,6 +78,7 @@ struct local_wait {
 	uint64_t until_ns;
 	const sigset_t *mask;
 };
+#define LOCAL_WAIT_HEAD (2 + XTCP_MAX_QUEUES)
 nfds_t local_wait_head(void);
 bool local_become_waiter(void);
 /* > 0: something may be ready, look again; 0: it is time; -EINTR; -EIO: the run has ended, and the lock is not held. */

@@ -99,7 +99,7 @@ static void drain(int fd)
 
 nfds_t local_wait_head(void)
 {
-	return 1 + local.m.r->share.xsk.queues;
+	return 2 + local.m.r->share.xsk.queues;
 }
 
 static bool ready(const struct local_wait *w)
@@ -149,7 +149,7 @@ static int sleep_once(struct local_wait *w, uint64_t now)
 {
 	struct run *r = local.m.r;
 	nfds_t head = local_wait_head(), n;
-	struct pollfd own[1 + XTCP_MAX_QUEUES], *p = w->kernel ? w->kernel : own;
+	struct pollfd own[LOCAL_WAIT_HEAD], *p = w->kernel ? w->kernel : own;
 	uint64_t until = w->until_ns, deadline = engine_deadline(api_engine(local.m.x));
 	bool watch = !r->watcher && !local.sandboxed;
 	struct timespec ts;
@@ -162,13 +162,16 @@ static int sleep_once(struct local_wait *w, uint64_t now)
 		nx = api_port(local.m.x)->ops->fds(api_port(local.m.x), fds, XTCP_MAX_QUEUES);
 	}
 	p[0] = (struct pollfd){ .fd = self.fd, .events = POLLIN };
-	for (nfds_t i = 1; i < head; i++)
-		p[i] = (struct pollfd){ .fd = (int)i <= nx ? fds[i - 1] : -1, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = local.m.rpc_fd }; /* hangs up when the keeper has died */
+	for (nfds_t i = 2; i < head; i++)
+		p[i] = (struct pollfd){ .fd = (int)i - 2 < nx ? fds[i - 2] : -1, .events = POLLIN };
 	n = head + w->kernels;
 	ts = span(now, until);
 	local_unlock();
 	rc = real.ppoll(p, n, until == LOCAL_NEVER ? NULL : &ts, w->mask);
 	err = errno;
+	if (rc > 0 && p[1].revents)
+		atomic_store(&r->closed, 1);
 	if (!local_lock())
 		return -EIO;
 	run_awake(&local.m, self.ref);
