@@ -27,7 +27,7 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 
-#define SETTLE_MS 30
+#define SETTLE_MS 10
 #define EVERY (POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM)
 
 static int control = -1; /* to the peer */
