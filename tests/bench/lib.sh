@@ -124,6 +124,8 @@ command_of() {
 		[ "$role" = sink ] || cmd+=(--seconds "$limit")
 		;;
 	feed:*) cmd=("$BIN/kernel_tcp" feed "${at[@]}") ;;
+	run:* | plain:*) app_command "$who" "$role" "$dev" "$cpu" || return 1 ;;
+	redis:* | iperf:*) app_client "$who" "$cpu" || return 1 ;;
 	peer:web) cmd=(env "ADDR=$addr_b" "PORT=$port" "DIR=$LOGS/www" taskset -c "$cpu" sh -c "$peer") ;;
 	wrk:*)
 		[ "$family" = 4 ] || host="[$addr_b]"
@@ -155,6 +157,7 @@ clean_links() {
 is_ready() {
 	case $1 in
 	peer) in_b ss -Hltn "sport = :$port" | grep -q . ;;
+	run | plain) app_ready ;;
 	*) grep -qs '^ready' "$LOGS/srv.out" || { [ "$kind" = web ] && grep -qs 'listening on' "$LOGS/srv.err"; } ;;
 	esac
 }
@@ -182,11 +185,12 @@ wrk_json() {
 
 # run_both KIND CLIENT SERVER: who measures is done first, or nothing was measured.
 run_both() {
-	local ask=$1 serve=serve by=cli first cmd
+	local ask=$1 serve=serve by=cli first cmd told
 	case $1 in
 	bulk) serve=sink ask=source by=srv ;;
 	fed) serve=drain ask=feed by=srv ;;
 	web) serve=web ;;
+	nginx | redis | iperf) serve=$1 ;;
 	esac
 	start_server "$3" $serve || return 1
 	command_of "$2" "$ask" va || { stop srv; return 1; }
@@ -198,8 +202,12 @@ run_both() {
 		sleep 0.3
 		stop $by
 	fi
-	[ "$2" != wrk ] || wrk_json >"$LOGS/cli.json"
-	result=$(grep -ah '^{' "$LOGS/$by.$([ "$2" = wrk ] && echo json || echo out)")
+	told=out
+	case $2 in
+	wrk) told=json && wrk_json >"$LOGS/cli.json" ;;
+	redis | iperf) told=json && app_json "$2" >"$LOGS/cli.json" ;;
+	esac
+	result=$(grep -ah '^{' "$LOGS/$by.$told")
 	stop cli
 	stop srv
 	[ -z "$result" ] || result=$(jq -c --slurpfile s <(grep -ah '^{' "$LOGS/srv.out") ". + ${watched:-{\}} + { server: \$s[0] }" <<<"$result")

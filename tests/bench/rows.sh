@@ -175,4 +175,5 @@ rows() {
 	rows_bulk
 	rows_core
 	rows_choices
+	rows_apps
 }

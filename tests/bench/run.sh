@@ -36,6 +36,7 @@ here=$(dirname "$0")
 . "$here/../netns/lib.sh"
 . "$here/lib.sh"
 . "$here/report.sh"
+. "$here/apps.sh"
 . "$here/rows.sh"
 
 BIN=$BUILD/tests/bench

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+# shellcheck shell=bash
+#
+# Unmodified programs: the server is one on xtcp (`run`), or the same on the kernel (`plain`); its client is one that measures,
+# always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`). Sourced by run.sh.
+
+# app_command run|plain KIND DEV CPU: the server's command line, in cmd.
+app_command() {
+	case $2 in
+	nginx)
+		cat >"$LOGS/bench-nginx.conf" <<-CONF
+			worker_processes 1; user root; pid $LOGS/bench-nginx.pid; error_log $LOGS/bench-nginx.log warn; daemon off;
+			events { worker_connections 4096; }
+			http { access_log off; keepalive_requests 100000000; server { listen $addr_b:$port; root $LOGS/www; } }
+		CONF
+		cmd=(nginx -c "$LOGS/bench-nginx.conf")
+		;;
+	redis) cmd=(redis-server --port "$port" --bind "$addr_b" --protected-mode no --save '' --dir "$LOGS") ;;
+	iperf) cmd=(iperf3 -s -B "$addr_b" -p "$port") ;;
+	esac
+	command -v "${cmd[0]}" >/dev/null || { reason="${cmd[0]} is not installed: bash tests/deps.sh apps" && return 1; }
+	[ "$1" = plain ] || cmd=("$XTCP" run -i "$3" -v -- "${cmd[@]}")
+	cmd=(taskset -c "$4" "${cmd[@]}")
+}
+
+# app_client redis|iperf CPU: likewise.
+app_client() {
+	case $1 in
+	redis) cmd=(redis-benchmark -h "$addr_b" -p "$port" -c "${want[conns]}" -n "${want[requests]:-100000}" -t get --csv) ;;
+	iperf) cmd=(iperf3 -c "$addr_b" -p "$port" -R -J -t "$(awk -v s="${want[seconds]}" 'BEGIN { printf "%d", s + 0.999 }')") ;;
+	esac
+	command -v "${cmd[0]}" >/dev/null || { reason="${cmd[0]} is not installed: bash tests/deps.sh apps" && return 1; }
+	cmd=(taskset -c "$2" "${cmd[@]}")
+}
+
+# What they say, as JSON.
+app_json() {
+	case $1 in
+	redis) awk -F'"' '$2 == "GET" && $4 > 0 { printf "{\"rate\":%s,\"p50_us\":%.3f}\n", $4, 1e6 / $4 }' "$LOGS/cli.out" ;;
+	iperf) jq -c 'select(.end.sum_received) | { gbps: (.end.sum_received.bits_per_second / 1e9) }' "$LOGS/cli.out" 2>/dev/null ;;
+	esac
+}
+
+# Is the server there? It may listen in no way that ss shows.
+app_ready() {
+	in_a timeout 1 bash -c ": </dev/tcp/$addr_b/$port" 2>/dev/null
+}
+
+rows_apps() {
+	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain; then
+		compare 'nginx under wrk, 64 connections, 2 B' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
+	fi
+	if row run-redis 1500 redis 'conns=50' redis:run redis:plain; then
+		compare 'redis-benchmark GET, 50 clients' requests/s .rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
+	fi
+	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain; then
+		compare 'redis-benchmark GET, 1 client' us .p50_us redis:run 'redis on the kernel' '<= 0.5' redis:plain
+	fi
+	if row run-iperf 1500 iperf '' iperf:run iperf:plain; then
+		compare 'iperf3 sends to a kernel receiver' Gbit/s .gbps iperf:run 'iperf3 on the kernel' '>= 1' iperf:plain
+	fi
+}
