@@ -627,28 +627,19 @@ int xtcp_get_info(struct xtcp *x, uint64_t handle, size_t size, struct xtcp_info
 /* ---- sockets: the calls of socket(7) ---- */
 
 /*
- * For programs that want sockets and not events: each call does what the C library's of that name does (xtcp_socket(3)), with its results
- * and errno (-1, not a negative value), blocking as O_NONBLOCK says, from any thread. A descriptor may be of any kind: what is not TCP
- * through the interface of the run is the kernel's (`xtcp run` in xtcp(1)), and so is all before xtcp_run_join() or xtcp_run_start(). The
- * engine is shared by all processes of the run; handles of a struct xtcp mean nothing here. A forked child has what the parent
- * had; after exec it joins again. What was opened here is closed, copied and waited for here. Names taken above end in _fd.
+ * For programs that want sockets, not events: each call does what the C library's does (xtcp_socket(3)), -1 and errno included, from any
+ * thread. What is not TCP through the run's interface, and all before the process has joined, is the kernel's. The engine is the run's, shared
+ * by all its processes. What was opened here is closed, copied and waited for here. Names taken above end in _fd.
  */
-
-/*
- * Join the run of this name; NULL: the one in the environment (XTCP_RUN). Once in a process, which may block for some milliseconds.
- *   -ENOENT there is none · -EALREADY · -EPERM it is another user's · -EMFILE it has 512 processes already
- */
+/* Join the run of this name; NULL: that of XTCP_RUN. -ENOENT none · -EALREADY · -EPERM another user's · -EMFILE 512 processes */
 int xtcp_run_join(const char *run);
 /*
- * Begin a run on conf.ifname and join it. Its keeper is a process of its own, which ends with the last of the run; first_queue and queues
- * of conf do not count. Forks: no other thread should run meanwhile. Blocks as xtcp_open() does.
- *   -EALREADY · -EIO the engine could not be opened: xtcp_errmsg() says why · -ECHILD the keeper did not come up
+ * Begin a run on conf.ifname and join it. Its keeper is a process of its own, which ends with the last of the run; all queues are
+ * served. Forks; blocks as xtcp_open() does. -EALREADY · -EIO see xtcp_errmsg() · -ECHILD the keeper did not come up
  */
 int xtcp_run_start(const struct xtcp_conf *conf);
-
 struct pollfd;
 struct epoll_event;
-struct msghdr;
 int xtcp_socket(int domain, int type, int protocol);
 int xtcp_bind(int fd, const struct sockaddr *addr, socklen_t len); /* the port is the kernel's to give */
 int xtcp_listen_fd(int fd, int backlog);			   /* at a wildcard address in the kernel too */
