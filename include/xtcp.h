@@ -175,6 +175,7 @@ struct xtcp_conf {
 	enum xtcp_prefer prefer;       /* what XTCP_MODE_AUTO chooses for; default XTCP_PREFER_LATENCY */
 	enum xtcp_busy_poll busy_poll; /* default XTCP_BUSY_POLL_AUTO */
 	enum xtcp_tx_csum tx_csum;     /* default XTCP_TX_CSUM_AUTO */
+	bool huge_pages;	       /* the region in huge pages, or fail; default false */
 };
 #define XTCP_CONF_INIT                                      \
 	{                                                   \
@@ -647,7 +648,6 @@ int xtcp_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int xtcp_connect_fd(int fd, const struct sockaddr *addr, socklen_t len);
 int xtcp_shutdown_fd(int fd, int how);
 int xtcp_close_fd(int fd); /* the connection ends with its last descriptor in any process (RFC 9293 3.6) */
-int xtcp_dup_fd(int fd);
 int xtcp_dup3(int from, int to, int flags);
 int xtcp_fcntl(int fd, int cmd, long arg);
 int xtcp_ioctl(int fd, unsigned long request, void *arg); /* FIONBIO, FIONREAD, SIOCATMARK, SIOCOUTQ, SIOCOUTQNSD */

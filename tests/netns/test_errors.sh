@@ -70,6 +70,15 @@ bad 1 'multicast' connect -i vb 224.0.0.1:80
 bad 1 'broadcast' connect -i vb 10.9.0.255:80
 bad 1 "no congestion control 'cubicle'; there is: reno, cubic" listen -i vb --cc cubicle 7000
 bad 1 'nothing of xtcp' detach -i vb
+# Huge pages, as the kernel has been told.
+if grep -qE '\[(never|deny)\]' /sys/kernel/mm/transparent_hugepage/shmem_enabled; then
+	bad 1 'no huge pages.*echo advise' echo -i vb -p 7000 --huge-pages
+else
+	spawn x in_b "$XTCP" echo -i vb -p 7000 --huge-pages
+	x_ready x
+	ok "with --huge-pages it runs"
+	stop x INT
+fi
 # Permissions.
 cp "$XTCP" "$LOGS/xtcp"
 chmod 755 "$LOGS/xtcp"

@@ -192,9 +192,13 @@ static int make_engine(struct xtcp *x, const struct xtcp_conf *c)
 		.chunks = c->chunks,
 		.chunk_size = XSK_CHUNK_MAX, /* until make_port() knows better */
 		.syn_queue = c->syn_queue,
+		.huge_pages = c->huge_pages,
 		.partial_csum_ok = true, /* the XDP half says so only where the link is virtual */
 	};
+	int err;
 
+	if (c->huge_pages && (err = ctl_check_huge_pages()))
+		return err;
 	tcp_conf_default(&ec.tcp);
 	ec.tcp.sndbuf_max = c->sndbuf_max;
 	ec.tcp.rcvbuf_max = c->rcvbuf_max;

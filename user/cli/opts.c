@@ -69,6 +69,13 @@ static int set_prefer(struct opts *o, const char *arg)
 	return 0;
 }
 
+static int set_huge_pages(struct opts *o, const char *arg)
+{
+	(void)arg;
+	o->conf.huge_pages = true;
+	return 0;
+}
+
 static int set_tx_csum(struct opts *o, const char *arg)
 {
 	if (!strcmp(arg, "auto"))
@@ -463,6 +470,8 @@ static const struct row rows[] = {
 	  set_active },
 	{ OPT_LOAD, 0, "cpu", "N", "run on this processor only", set_cpu },
 	{ OPT_LOAD, 0, "limit", "S", "give up when all is not done after S seconds", set_limit },
+	{ OPT_HUGE_PAGES, 0, "huge-pages", NULL, "ask for huge pages for connections, buffers and frames",
+	  set_huge_pages },
 	{ OPT_TX_CSUM, 0, "tx-csum", "HOW",
 	  "leave checksums to the kernel, or with zero-copy to the device: auto (default), off, on", set_tx_csum },
 	{ OPT_BUSY_POLL, 0, "busy-poll", "HOW",

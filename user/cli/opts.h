@@ -54,6 +54,7 @@
 #define OPT_PACING (1u << 16)	   /* --pacing -> conf.pacing */
 #define OPT_AO (1u << 19)	   /* --ao ADDR[/LEN][,NAME=VALUE]...=FILE, again and again */
 #define OPT_BUSY_POLL (1u << 18)   /* --busy-poll auto|off|on -> conf.busy_poll */
+#define OPT_HUGE_PAGES (1u << 14)  /* --huge-pages -> conf.huge_pages */
 #define OPT_TX_CSUM (1u << 17)	   /* --tx-csum auto|off|on -> conf.tx_csum */
 #define OPT_QUEUES (1u << 29)	   /* --queues N, --cpus LIST */
 #define OPT_RULES (1u << 13)	   /* --port, --exclude, --fallback of xtcp run */
@@ -62,7 +63,7 @@
 #define OPT_ENGINE                                                                                               \
 	(OPT_INTERFACE | OPT_MODE | OPT_JSON | OPT_TRACE | OPT_PCAP | OPT_ISN | OPT_CC | OPT_ECN | OPT_VERBOSE | \
 	 OPT_MTU_PROBING | OPT_MD5 | OPT_AO | OPT_SNDBUF | OPT_RCVBUF | OPT_MSS_MIN | OPT_PACING | OPT_WAIT |    \
-	 OPT_PREFER | OPT_BUSY_POLL | OPT_TX_CSUM)
+	 OPT_PREFER | OPT_BUSY_POLL | OPT_TX_CSUM | OPT_HUGE_PAGES)
 
 #define OPT_BENCH (OPT_SECONDS | OPT_WARMUP | OPT_CONNECTIONS | OPT_LOAD)
 

@@ -149,6 +149,9 @@ struct ctl_engines {
 int ctl_engines_find(struct ctl_engines *out);
 void ctl_engines_free(struct ctl_engines *e);
 
+/* 0: a region may be in huge pages; -ENOTSUP with fail(): the kernel gives none for shared memory. */
+int ctl_check_huge_pages(void);
+
 /* ---- `xtcp doctor`: one finding per line ---- */
 
 enum ctl_health { CTL_OK, CTL_NOTE, CTL_BAD };

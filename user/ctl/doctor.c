@@ -109,6 +109,17 @@ static void look_limits(struct findings *f)
 			"up to %llu; one for each reserved port", (unsigned long long)lim.rlim_max);
 }
 
+static void look_huge_pages(struct findings *f)
+{
+	static const char *const what[] = { "never for shared memory", "for shared memory that asks (--huge-pages)",
+					    "for all shared memory" };
+	int rc = probe_shmem_huge();
+
+	finding(f, rc > 0 ? CTL_OK : CTL_NOTE, "huge pages",
+		"echo advise >/sys/kernel/mm/transparent_hugepage/shmem_enabled, if --huge-pages is wanted", "%s",
+		rc < 0 ? strerror(-rc) : what[rc]);
+}
+
 static void look_bpf(struct findings *f)
 {
 	struct xtcp_xdp_conf conf = { 0 };
@@ -171,6 +182,7 @@ int ctl_doctor(const char *ifname, struct ctl_finding *out, int max)
 	look_kernel(&f);
 	look_user(&f);
 	look_limits(&f);
+	look_huge_pages(&f);
 	look_bpf(&f);
 	look_xsk(&f);
 	if (ifname)

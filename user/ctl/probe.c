@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /* probe.c - ask the kernel by trying; nothing is left behind. See probe.h. */
 #include "ctl/probe.h"
+#include "ctl/ctl.h"
+#include "lib/fail.h"
 
 #include <bpf/bpf.h>
 #include <errno.h>
@@ -14,6 +16,8 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+
+#define SHMEM_HUGE "/sys/kernel/mm/transparent_hugepage/shmem_enabled"
 
 #ifndef SO_PREFER_BUSY_POLL
 #define SO_PREFER_BUSY_POLL 69
@@ -120,6 +124,33 @@ int probe_busy_poll(void)
 		err = -errno;
 	close(fd);
 	return err;
+}
+
+int probe_shmem_huge(void)
+{
+	char text[128] = "";
+	FILE *f = fopen(SHMEM_HUGE, "re");
+	int rc;
+
+	if (!f)
+		return -errno;
+	rc = fgets(text, sizeof(text), f) ? 0 : -EIO;
+	fclose(f);
+	if (rc)
+		return rc;
+	if (strstr(text, "[always]") || strstr(text, "[force]"))
+		return 2;
+	return strstr(text, "[advise]") || strstr(text, "[within_size]") ? 1 : 0;
+}
+
+int ctl_check_huge_pages(void)
+{
+	int rc = probe_shmem_huge();
+
+	if (rc > 0)
+		return 0;
+	return fail(ENOTSUP, "no huge pages for shared memory: %s; echo advise >" SHMEM_HUGE,
+		    rc ? strerror(-rc) : "the kernel is told never to");
 }
 
 int probe_ringbuf(void)

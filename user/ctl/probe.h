@@ -13,6 +13,8 @@ int probe_xsk(int ifindex, uint16_t bind_flags);
 /* Is there AF_XDP, and does it take SO_PREFER_BUSY_POLL? 0 or -errno. */
 int probe_xsk_socket(void);
 int probe_busy_poll(void);
+/* May shared memory be in huge pages? 1 if asked for, 2 always, 0 no; -errno: this kernel has none. */
+int probe_shmem_huge(void);
 /* A UMEM can have TX metadata. 0 or -errno. */
 int probe_tx_metadata(void);
 /* A ring buffer can be made. 0 or -errno. */

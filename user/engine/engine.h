@@ -35,6 +35,7 @@ struct engine_conf {
 	uint32_t syn_queue;			  /* default of a listener */
 	struct tcp_conf tcp;
 	uint64_t seed[10];    /* random: hash, ISN and timestamp keys, port choice, Fast Open key */
+	bool huge_pages;      /* ask the kernel for them */
 	bool partial_csum_ok; /* believe XTCP_META_F_TCP_PARTIAL */
 };
 

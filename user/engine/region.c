@@ -79,7 +79,7 @@ static int conf_check(const struct engine_conf *c)
 }
 
 /* A memfd of fixed size, mapped. */
-static int map(uint64_t bytes, void **out, int *fd)
+static int map(uint64_t bytes, bool huge_pages, void **out, int *fd)
 {
 	void *p;
 	int err;
@@ -97,6 +97,8 @@ static int map(uint64_t bytes, void **out, int *fd)
 		err = errno;
 		goto out_close;
 	}
+	if (huge_pages)
+		madvise(p, bytes, MADV_HUGEPAGE); /* it is advice: a region without is as good, if slower */
 	*out = p;
 	return 0;
 
@@ -140,7 +142,7 @@ int region_create(const struct engine_conf *conf, struct region **out, int *fd)
 		return err;
 	memset(&head, 0, sizeof(head));
 	head.bytes = bytes = layout(&head, conf);
-	err = map(bytes, &p, fd);
+	err = map(bytes, conf->huge_pages, &p, fd);
 	if (!p)
 		return err;
 	r = p;

@@ -135,12 +135,6 @@ int xtcp_close_fd(int fd)
 	return call_close(fd);
 }
 
-int xtcp_dup_fd(int fd)
-{
-	real_init();
-	return call_dup(fd);
-}
-
 int xtcp_dup3(int from, int to, int flags)
 {
 	real_init();
