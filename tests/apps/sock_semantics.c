@@ -21,6 +21,7 @@
 #include <sys/ioctl.h>
 #include <sys/select.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <time.h>
@@ -28,6 +29,8 @@
 #include <linux/sockios.h>
 
 #define SETTLE_MS 10
+#define ALARM_MS 20
+#define LATER_MS 60
 #define EVERY (POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM)
 
 static int control = -1; /* to the peer */
@@ -49,7 +52,7 @@ static void nap(int ms)
 /* ---- the peer ---- */
 
 struct order {
-	char what; /* l listen, a accept, c connect, s send n, f FIN, r RST, x close, d read all that is there */
+	char what; /* l listen, a accept, c connect, s send n, S the same later, f FIN, r RST, x close, d read all that is there */
 	struct sockaddr_in to;
 	int n;
 };
@@ -83,6 +86,12 @@ static int obey(const struct order *o, int *listener, int *conn)
 		*conn = socket(AF_INET, SOCK_STREAM, 0);
 		return connect(*conn, (struct sockaddr *)&o->to, sizeof(o->to));
 	case 's': return (int)send(*conn, buf, (size_t)o->n, MSG_NOSIGNAL);
+	case 'S': /* later: the answer goes first */
+		if (fork() == 0) {
+			nap(LATER_MS);
+			_exit(send(*conn, buf, (size_t)o->n, MSG_NOSIGNAL) != o->n);
+		}
+		return 0;
 	case 'f': return shutdown(*conn, SHUT_WR);
 	case 'r': reset(*conn); return 0;
 	case 'x': close(*conn); return 0;
@@ -668,6 +677,45 @@ static void do_misc(int fd)
 	show(read(fd, NULL, 0));
 }
 
+static volatile sig_atomic_t alarms;
+
+static void on_alarm(int sig)
+{
+	(void)sig;
+	alarms++;
+}
+
+/* A blocking read, interrupted by a handler, then sent something; another handler is set the other way. */
+static void interrupted(int fd, int flags, int others)
+{
+	struct sigaction a = { .sa_handler = on_alarm, .sa_flags = flags },
+			 other = { .sa_handler = on_alarm, .sa_flags = others }, got;
+	struct itimerval once = { .it_value.tv_usec = ALARM_MS * 1000 };
+	char buf[100];
+
+	sigaction(SIGALRM, &a, NULL);
+	sigaction(SIGUSR1, &other, NULL);
+	sigaction(SIGALRM, NULL, &got);
+	printf(" %d %d", got.sa_handler == on_alarm, (got.sa_flags & SA_RESTART) != 0);
+	alarms = 0;
+	fcntl(fd, F_SETFL, 0);
+	tell('S', 10, NULL);
+	setitimer(ITIMER_REAL, &once, NULL);
+	show(read(fd, buf, sizeof(buf)));
+	printf(" alarms %d", (int)alarms);
+	nap(LATER_MS);
+}
+
+static void do_restart(int fd)
+{
+	interrupted(fd, SA_RESTART, 0);
+}
+
+static void do_interrupt(int fd)
+{
+	interrupted(fd, 0, SA_RESTART);
+}
+
 static const struct {
 	const char *name;
 	void (*call)(int fd);
@@ -704,6 +752,8 @@ static const struct {
 	{ "shutdown", do_shutdown },
 	{ "dup", do_dup },
 	{ "misc", do_misc },
+	{ "restart", do_restart },
+	{ "interrupt", do_interrupt },
 };
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -713,7 +763,14 @@ static void run_all(void)
 	signal(SIGPIPE, SIG_IGN);
 	for (size_t s = 0; s < COUNT(states); s++)
 		for (size_t c = 0; c < COUNT(calls); c++) {
-			int fd = states[s].make();
+			int fd;
+
+			/* These take their time: where there is something to wait for, and once where there is not. */
+			if (calls[c].call == do_restart || calls[c].call == do_interrupt
+				    ? states[s].make != connected && states[s].make != with_data
+				    : 0)
+				continue;
+			fd = states[s].make();
 
 			nap(SETTLE_MS);
 			printf("%s: %s:", states[s].name, calls[c].name);

@@ -281,9 +281,7 @@ static int wait_accept(int fd, uint32_t ref, uint64_t limit)
 		w.kernels = 1;
 		p[local_wait_head()] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	}
-	do
-		rc = local_wait(&w);
-	while (rc == -EINTR && !atomic_load(&local.no_restart));
+	rc = local_wait_again(&w);
 	return rc > 0 ? 0 : rc ? rc : -EAGAIN;
 }
 

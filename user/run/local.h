@@ -23,9 +23,10 @@ struct local {
 	uint8_t *opts;		  /* by descriptor: options were set while it was the kernel's */
 	int bell[RUN_EPOLLS + 1]; /* by epoll instance: see call_epoll.c */
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
-	_Atomic uint32_t no_restart;	/* signal handlers without SA_RESTART are about */
 };
 extern struct local local;
+/* Handlers that have run in this thread since it last began to wait: 1 one with SA_RESTART, 2 one without. */
+extern __thread volatile sig_atomic_t local_interrupted;
 
 static inline uint32_t local_entry(int fd)
 {
@@ -85,6 +86,8 @@ bool local_become_waiter(void);
 int local_wait(struct local_wait *w);
 /* One socket: until any of want holds. */
 int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns);
+/* The same for any, of a call that begins again after handlers with SA_RESTART. */
+int local_wait_again(struct local_wait *w);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
 

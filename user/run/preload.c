@@ -221,14 +221,6 @@ EXPORT void _Exit(int status)
 	quick_end(status);
 }
 
-EXPORT int sigaction(int signum, const struct sigaction *restrict act, struct sigaction *restrict old)
-{
-	ready();
-	if (act && act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN && !(act->sa_flags & SA_RESTART))
-		atomic_store(&local.no_restart, 1);
-	return real.sigaction(signum, act, old);
-}
-
 /* From here on the process may be killed for a system call that a turn makes. */
 EXPORT int prctl(int option, ...)
 {

@@ -24,6 +24,7 @@ static __thread struct {
 	int fd;
 	pid_t pid;
 } self;
+__thread volatile sig_atomic_t local_interrupted;
 static pthread_key_t gone_key;
 static pthread_once_t gone_once = PTHREAD_ONCE_INIT;
 
@@ -222,6 +223,8 @@ static int wait_loop(struct local_wait *w)
 			return 1;
 		if (now >= w->until_ns)
 			return 0;
+		if (local_interrupted)
+			return -EINTR;
 		if (!local.sandboxed &&
 		    (xsk_rx_waiting(api_port(local.m.x)) || engine_deadline(api_engine(local.m.x)) <= now))
 			continue;
@@ -245,6 +248,7 @@ int local_wait(struct local_wait *w)
 {
 	int rc = -ENOMEM;
 
+	local_interrupted = 0;
 	for (int i = 0; i < w->items; i++)
 		w->item[i].watch = 0;
 	for (nfds_t i = 0; w->kernel && i < w->kernels; i++)
@@ -258,14 +262,20 @@ int local_wait(struct local_wait *w)
 	return rc;
 }
 
+int local_wait_again(struct local_wait *w)
+{
+	int rc;
+
+	do
+		rc = local_wait(w);
+	while (rc == -EINTR && !(local_interrupted & 2));
+	return rc;
+}
+
 int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns)
 {
 	struct local_item it = { .sock = ref, .want = want };
 	struct local_wait w = { .item = &it, .items = 1, .until_ns = until_ns };
-	int rc;
 
-	do
-		rc = local_wait(&w);
-	while (rc == -EINTR && !atomic_load(&local.no_restart));
-	return rc;
+	return local_wait_again(&w);
 }
