@@ -8,6 +8,7 @@
 . "$(dirname "$0")/xtcp.sh"
 . "$(dirname "$0")/goodput.sh"
 
+seconds=5 # of each of the six runs
 ns_relay --loss 1 --delay 20 --rate 300 --limit 1500000 --seed 11
 
 in_range() {
