@@ -201,6 +201,38 @@ static int accepted(void)
 	return fd;
 }
 
+static void set_int(int fd, int level, int name, int v)
+{
+	if (setsockopt(fd, level, name, &v, sizeof(v)))
+		die("setsockopt");
+}
+
+static int inherited(void) /* accepted, with what was set on the listener before and after listen() */
+{
+	struct timeval tv = { 7, 0 };
+	struct linger l = { 1, 9 };
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+	int lfd = bound(), fd;
+
+	set_int(lfd, IPPROTO_TCP, TCP_NODELAY, 1);
+	set_int(lfd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	set_int(lfd, IPPROTO_TCP, TCP_KEEPIDLE, 77);
+	setsockopt(lfd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
+	setsockopt(lfd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	if (listen(lfd, 8))
+		die("listen");
+	set_int(lfd, SOL_SOCKET, SO_RCVLOWAT, 3);
+	if (getsockname(lfd, (struct sockaddr *)&a, &len) || tell('c', 0, &a))
+		die("the peer's connect");
+	nap(SETTLE_MS);
+	fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
+	if (fd < 0)
+		die("accept");
+	close(lfd);
+	return fd;
+}
+
 static int pending(void) /* a listener with a connection that waits */
 {
 	struct sockaddr_in a;
@@ -317,6 +349,7 @@ static const struct {
 	{ "refused", refused },
 	{ "connected", connected },
 	{ "accepted", accepted },
+	{ "inherited", inherited },
 	{ "data", with_data },
 	{ "fin", with_fin },
 	{ "data+fin", data_and_fin },
@@ -550,6 +583,8 @@ static void do_get(int fd)
 	get(fd, IPPROTO_TCP, TCP_CORK);
 	get(fd, IPPROTO_TCP, TCP_KEEPIDLE);
 	get(fd, IPPROTO_IP, IP_TTL);
+	get(fd, SOL_SOCKET, SO_LINGER);
+	get(fd, SOL_SOCKET, SO_RCVTIMEO);
 	get(fd, IPPROTO_TCP, 12345);
 }
 

@@ -19,6 +19,7 @@ CONF
 cat >"$LOGS/two.py" <<'PY'
 import os, socket, sys, time
 l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind((sys.argv[1], 81)); l.listen()
+print('up', flush=True)
 for n in range(2):
     c, a = l.accept()
     if os.fork() == 0:
@@ -46,8 +47,7 @@ except ConnectionResetError:
 b.sendall(b'alive'); print('other:', b.recv(10).decode())
 PY
 xrun two python3 "$LOGS/two.py" "$B4"
-wait_for "in_b ss -Htln | grep -q . || in_a ping -c1 -W1 $B4 >/dev/null" 5
-sleep 1
+wait_line "$LOGS/two.out" up 20
 out=$(in_a timeout 20 python3 "$LOGS/peer.py" "$B4" 2>&1)
 match "the peer of a killed process gets RST" "$out" 'killed: reset'
 match "... and nobody else" "$out" 'other: alive'

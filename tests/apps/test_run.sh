@@ -70,6 +70,7 @@ if os.fork() == 0: # has never had the connection
     os._exit(0)
 down.close()
 c = socket.create_connection((sys.argv[1], 4002), 5)
+c.settimeout(None) # blocking, for the one who gets it, too
 up.sendmsg([b'x'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [c.fileno()]))])
 c.close()
 os.wait()

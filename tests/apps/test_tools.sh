@@ -4,12 +4,16 @@
 . "$(dirname "$0")/lib.sh"
 need nc.openbsd nc.traditional socat openssl iperf3
 ns_pair
+
+# to PORT CLIENT: to a server in B that takes one connection: it is there once it does not refuse one.
+# shellcheck disable=SC2317 # called by wait_for
+to() {
+	wait_for "in_a timeout 20 $2 <$LOGS/in 2>$LOGS/to.err" 20 || fail "a client reaches port $1" "$(head -n 1 "$LOGS/to.err")"
+}
 rand_file "$LOGS/in" 5000000 3
 
 xrun s nc.openbsd -l -N "$B4" 4000 </dev/null
-wait_line "$LOGS/s.err" . 1
-sleep 0.7
-in_a nc.openbsd -N "$B4" 4000 <"$LOGS/in"
+to 4000 'nc.openbsd -N $B4 4000'
 wait_exit s 10
 same "OpenBSD's netcat takes" "$LOGS/s.out" "$LOGS/in"
 spawn k in_a nc.openbsd -l -N "$A4" 4001 </dev/null
@@ -23,13 +27,11 @@ x timeout 20 nc.traditional -q 0 "$A4" 4002 <"$LOGS/in"
 wait_exit k 10
 same "the traditional netcat gives" "$LOGS/k.out" "$LOGS/in"
 xrun s nc.traditional -l -p 4003 -s "$B4" -q 3 </dev/null
-sleep 1
-in_a timeout 20 socat -u - "TCP:$B4:4003" <"$LOGS/in"
+to 4003 'socat -u - TCP:$B4:4003'
 wait_exit s 10
 same "... and takes" "$LOGS/s.out" "$LOGS/in"
 xrun s socat "TCP-LISTEN:4004,bind=$B4,reuseaddr,fork" EXEC:cat
-sleep 1
-in_a timeout 20 socat -t 5 - "TCP:$B4:4004" <"$LOGS/in" >"$LOGS/got"
+to 4004 'socat -t 5 - TCP:$B4:4004' >"$LOGS/got"
 same "socat forks for each connection" "$LOGS/got" "$LOGS/in"
 in_a timeout 20 socat -t 5 - "TCP:$B4:4004" <"$LOGS/in" >"$LOGS/got"
 same "... again" "$LOGS/got" "$LOGS/in"
@@ -39,7 +41,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$LOGS/key
 cd "$LOGS" || exit 1
 xrun s openssl s_server -quiet -accept "$B4:4433" -key "$LOGS/key" -cert "$LOGS/cert" -HTTP
 cd "$ROOT" || exit 1
-sleep 1
+wait_open "$B4" 4433 20
 in_a timeout 30 curl -sSk --http0.9 -o "$LOGS/got" "https://$B4:4433/in" 2>/dev/null
 same "openssl s_server -HTTP" "$LOGS/got" "$LOGS/in"
 stop s INT

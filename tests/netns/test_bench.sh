@@ -4,6 +4,7 @@
 # whole measurement.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
+. "$(dirname "$0")/bench.sh"
 
 # serve NAME PORT OPTION...: in B; returns when it is ready.
 serve() {
@@ -18,22 +19,6 @@ client() {
 	local role=$1 port=$2
 	shift 2
 	in_a "$XTCP" bench -i va "$role" "$B4:$port" --json "$@" 2>"$LOGS/client.err"
-}
-
-# is WHAT JSON FILTER
-is() {
-	if jq -e "$3" <<<"$2" >/dev/null 2>&1; then pass "$1"; else fail "$1" "not $3: '$2' $(head -c 300 "$LOGS/client.err")"; fi
-}
-
-# no_figure WHAT CODE REGEX COMMAND...: exit code, nothing on stdout, one line on stderr.
-no_figure() {
-	local what=$1 code=$2 regex=$3 out
-	shift 3
-	out=$("$@" 2>"$LOGS/client.err")
-	eq "$what: exit code" $? "$code"
-	eq "$what: no figure" "$out" ''
-	match "$what: one line says why" "$(grep -v '^xtcp: listening' "$LOGS/client.err")" "^xtcp: .*$regex"
-	eq "$what: one line only" "$(grep -c '' "$LOGS/client.err")" 1
 }
 
 # --- A wire of 5 ms each way ---

@@ -3,6 +3,7 @@
 # xtcp bench with several engines: connections spread over them, one window, one result, and counters that show who did what.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/xtcp.sh"
+. "$(dirname "$0")/bench.sh"
 QUEUES=2 ns_pair
 
 # server NAME ROLE OPTION...: in B; returns when it is ready.
@@ -18,22 +19,6 @@ client() {
 	local role=$1
 	shift
 	in_a "$XTCP" bench -i va "$role" "$B4:7000" --json --queues 2 "$@" 2>"$LOGS/client.err"
-}
-
-# is WHAT JSON FILTER
-is() {
-	if jq -e "$3" <<<"$2" >/dev/null 2>&1; then pass "$1"; else fail "$1" "not $3: '${2:0:900}' $(head -c 300 "$LOGS/client.err")"; fi
-}
-
-# no_figure WHAT CODE REGEX COMMAND...: exit code, nothing on stdout, one line on stderr.
-no_figure() {
-	local what=$1 code=$2 regex=$3 out
-	shift 3
-	out=$("$@" 2>"$LOGS/client.err")
-	eq "$what: exit code" $? "$code"
-	eq "$what: no figure" "$out" ''
-	match "$what: why" "$(cat "$LOGS/client.err")" "^xtcp: .*$regex"
-	eq "$what: one line only" "$(grep -c '' "$LOGS/client.err")" 1
 }
 
 # --- Requests and answers: engine to engine, nothing between the engines of one end ---

@@ -42,8 +42,7 @@ static const struct opts_use use = {
 /* Beside this program (as built), or in ../lib (as installed). */
 static int find_preload(char *out, size_t room)
 {
-	static const char *const where[] = { "%s/" PRELOAD, "%s/../lib/" PRELOAD,
-					     "%s/../lib/x86_64-linux-gnu/" PRELOAD };
+	static const char *const where[] = { "%s/" PRELOAD, "%s/../lib/" PRELOAD };
 	char self[PATH_MAX];
 	const char *dir;
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);

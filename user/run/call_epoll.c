@@ -80,14 +80,14 @@ static void silence(uint32_t ref)
 
 static int make_epoll(int epfd, uint32_t *out)
 {
-	uint32_t ref = run_epoll_new(local.m.r);
+	uint32_t ref = run_epoll_new(local.m.r, local.m.slot);
 	int err;
 
 	if (!ref)
 		return -ENOSPC;
 	err = hang_bell(epfd, ref);
 	if (err) {
-		run_epoll_drop(local.m.r, ref);
+		run_epoll_drop(local.m.r, local.m.slot, ref);
 		return err;
 	}
 	local.tab[epfd] = RUN_EPOLL | ref;

@@ -20,11 +20,6 @@
 #define FLUSH_BYTES (256u << 10) /* queued by one call: a turn at once, the peer can begin */
 #define SPLICE_BYTES (64u << 10)
 
-static uint64_t until(uint64_t timeout_ns)
-{
-	return timeout_ns ? clock_now_ns() + timeout_ns : LOCAL_NEVER;
-}
-
 static bool blocks(const struct run_sock *s, int flags)
 {
 	return !s->nonblock && !(flags & MSG_DONTWAIT);
@@ -101,7 +96,7 @@ static int may_send(struct run_sock *s)
 static ssize_t send_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 {
 	size_t want = total(iov, n), done = 0;
-	uint64_t limit = until(local_at(ref)->sndtimeo_ns);
+	uint64_t limit = local_until(local_at(ref)->sndtimeo_ns);
 	int rc = 0;
 
 	for (;;) {
@@ -162,6 +157,13 @@ ssize_t call_send(int fd, const struct iovec *iov, int n, int flags)
 		return call_error(EIO);
 	local_unlock();
 	return rc < 0 ? tell(rc, flags) : rc;
+}
+
+ssize_t call_write(int fd, const void *buf, size_t n)
+{
+	struct iovec iov = { (void *)(uintptr_t)buf, n };
+
+	return local_sock(fd) ? call_send(fd, &iov, 1, 0) : real.write(fd, buf, n);
 }
 
 ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags)
@@ -289,7 +291,7 @@ static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 {
 	size_t want = total(iov, n), done = 0;
 	struct run_sock *s = local_at(ref);
-	uint64_t limit = until(s->rcvtimeo_ns);
+	uint64_t limit = local_until(s->rcvtimeo_ns);
 	bool turned = false;
 
 	if (flags & MSG_OOB)
@@ -332,6 +334,15 @@ ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags)
 		return call_error(EIO);
 	local_unlock();
 	return rc < 0 ? call_error((int)-rc) : rc;
+}
+
+ssize_t call_read(int fd, void *buf, size_t n)
+{
+	struct iovec iov = { buf, n };
+
+	if (!local_sock(fd))
+		return real.read(fd, buf, n);
+	return n ? call_recv(fd, &iov, 1, 0) : 0;
 }
 
 ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
@@ -377,7 +388,7 @@ static ssize_t send_file_some(struct run_sock *s, int in, off_t *off, size_t wan
 
 static ssize_t send_file(uint32_t ref, int in, off_t *off, size_t n)
 {
-	uint64_t limit = until(local_at(ref)->sndtimeo_ns);
+	uint64_t limit = local_until(local_at(ref)->sndtimeo_ns);
 	size_t done = 0;
 	ssize_t got = 0;
 

@@ -101,6 +101,7 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	s->port = port;
 	s->addr = *addr;
 	s->backlog = backlog <= 0 ? 1 : backlog > 65535 ? 65535 : (uint32_t)backlog;
+	call_take_options(fd, ref);
 	err = run_listen(&local.m, ref);
 	local_enter(fd, ref);
 	if (err) {
@@ -149,12 +150,15 @@ int call_listen(int fd, int backlog)
 		local_unlock();
 		return real.listen(fd, backlog);
 	}
-	err = make_listener(fd, &ss, &addr, port, backlog);
-	local_turn();
+	err = addr_is_any(&addr) && real.listen(fd, backlog) ? -errno : 0;
+	if (!err) {
+		err = make_listener(fd, &ss, &addr, port, backlog);
+		if (err && addr_is_any(&addr)) /* not half of it */
+			real.shutdown(fd, SHUT_RD);
+		local_turn();
+	}
 	local_unlock();
-	if (err)
-		return call_error(-err);
-	return addr_is_any(&addr) ? real.listen(fd, backlog) : 0;
+	return err ? call_error(-err) : 0;
 }
 
 /* ---- names ---- */
@@ -219,7 +223,7 @@ int call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 /* ---- accept ---- */
 
 /* Of a connection that waits there. A descriptor, or -errno. */
-static int accept_ours(int fd, uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
+static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	struct run_sock *l = local_at(lref), *s;
 	uint32_t ref;
@@ -243,13 +247,12 @@ static int accept_ours(int fd, uint32_t lref, struct sockaddr *addr, socklen_t *
 	s->opened = 1;
 	s->nonblock = (flags & SOCK_NONBLOCK) != 0;
 	local_enter(at, ref);
-	run_inherit(local.m.x, s, l);
+	call_inherit_options(at, s, l);
 	if (addr && len) {
 		struct tcp_conn *c = engine_conn(api_engine(local.m.x), s->handle);
 
 		put_name(s, &c->raddr, c->rport, addr, len);
 	}
-	(void)fd;
 	return at;
 }
 
@@ -262,11 +265,6 @@ static int accept_kernel(int fd, const struct run_sock *l, struct sockaddr *addr
 		return -EAGAIN;
 	at = real.accept4(fd, addr, len, flags);
 	return at < 0 ? -errno : at;
-}
-
-static uint64_t until(uint64_t timeout_ns)
-{
-	return timeout_ns ? clock_now_ns() + timeout_ns : LOCAL_NEVER;
 }
 
 static int wait_accept(int fd, uint32_t ref, uint64_t limit)
@@ -299,10 +297,10 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return call_error(EFAULT);
 	if (!local_lock())
 		return -1;
-	limit = until(local_at(ref)->rcvtimeo_ns);
+	limit = local_until(local_at(ref)->rcvtimeo_ns);
 	local_turn();
 	for (;;) {
-		at = accept_ours(fd, ref, addr, len, flags);
+		at = accept_ours(ref, addr, len, flags);
 		if (at == -EAGAIN)
 			at = accept_kernel(fd, local_at(ref), addr, len, flags);
 		if (at != -EAGAIN || local_at(ref)->nonblock)
@@ -342,7 +340,7 @@ static int wait_connected(uint32_t ref)
 	if (s->nonblock)
 		return -EINPROGRESS;
 	while (s->connecting && rc >= 0) {
-		rc = local_wait_one(ref, POLLOUT, until(s->sndtimeo_ns));
+		rc = local_wait_one(ref, POLLOUT, local_until(s->sndtimeo_ns));
 		if (!rc)
 			return -EINPROGRESS;
 	}
@@ -397,7 +395,7 @@ static int connect_ours(int fd, const struct sockaddr *addr)
 	}
 	note_nonblock(fd, s);
 	s->connecting = 1;
-	call_inherit_options(fd, ref);
+	call_take_options(fd, ref);
 	return 0;
 }
 

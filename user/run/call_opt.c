@@ -116,6 +116,16 @@ static int set_cc(struct run_sock *s, const void *value, socklen_t len)
 	return s->handle && s->kind == RUN_CONN ? xtcp_set_cc(local.m.x, s->handle, name) : 0;
 }
 
+/* local.opts */
+enum { SET_ANY = 1, SET_SNDBUF = 2, SET_RCVBUF = 4 };
+
+static uint8_t kind_of(int level, int name)
+{
+	if (level != SOL_SOCKET)
+		return SET_ANY;
+	return name == SO_SNDBUF ? SET_SNDBUF : name == SO_RCVBUF ? SET_RCVBUF : SET_ANY;
+}
+
 int call_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
 	uint32_t ref = local_sock(fd);
@@ -123,7 +133,7 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 
 	if (!ref) {
 		if (local.on && (uint32_t)fd < local.size)
-			local.opts[fd] = 1;
+			local.opts[fd] |= kind_of(level, name);
 		return real.setsockopt(fd, level, name, value, len);
 	}
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
@@ -155,7 +165,19 @@ static void read_back(int fd, struct run_sock *s, int level, int name)
 		note(s, level, name, value, len);
 }
 
-/* Only what was set: buffers, for one, tune themselves until then. Buffers are read back doubled. */
+/* The kernel gives back twice what was asked for. */
+static void read_buffer(int fd, struct run_sock *s, int name)
+{
+	int v = 0;
+	socklen_t len = sizeof(v);
+
+	if (real.getsockopt(fd, SOL_SOCKET, name, &v, &len))
+		return;
+	v /= 2;
+	note(s, SOL_SOCKET, name, &v, sizeof(v));
+}
+
+/* Only what is not as it was: a buffer that was not set tunes itself. */
 static void read_all(int fd, struct run_sock *s)
 {
 	static const struct {
@@ -178,17 +200,33 @@ static void read_all(int fd, struct run_sock *s)
 	read_back(fd, s, SOL_SOCKET, SO_SNDTIMEO);
 	read_back(fd, s, SOL_SOCKET, SO_LINGER);
 	read_back(fd, s, SOL_SOCKET, SO_RCVLOWAT);
+	if (local.opts[fd] & SET_SNDBUF)
+		read_buffer(fd, s, SO_SNDBUF);
+	if (local.opts[fd] & SET_RCVBUF)
+		read_buffer(fd, s, SO_RCVBUF);
 }
 
-void call_inherit_options(int fd, uint32_t ref)
+void call_take_options(int fd, uint32_t ref)
 {
 	if ((uint32_t)fd < local.size && local.opts[fd])
 		read_all(fd, local_at(ref));
 }
 
-void run_inherit(struct xtcp *x, struct run_sock *to, const struct run_sock *from)
+static void set_timeval(int fd, int name, uint64_t ns)
 {
-	(void)x;
+	struct timeval tv = { .tv_sec = (time_t)(ns / 1000000000ull),
+			      .tv_usec = (suseconds_t)(ns % 1000000000ull / 1000) };
+
+	if (ns)
+		real.setsockopt(fd, SOL_SOCKET, name, &tv, sizeof(tv));
+}
+
+/* fd: the kernel's socket behind the new descriptor, which gives back what is asked for. */
+void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *from)
+{
+	struct linger l = { from->linger_on, (int)from->linger_s };
+	int on = 1;
+
 	to->rcvtimeo_ns = from->rcvtimeo_ns;
 	to->sndtimeo_ns = from->sndtimeo_ns;
 	to->rcvlowat = from->rcvlowat;
@@ -196,10 +234,19 @@ void run_inherit(struct xtcp *x, struct run_sock *to, const struct run_sock *fro
 	to->linger_s = from->linger_s;
 	to->cork = from->cork;
 	to->opts_set = from->opts_set;
+	set_timeval(fd, SO_RCVTIMEO, to->rcvtimeo_ns);
+	set_timeval(fd, SO_SNDTIMEO, to->sndtimeo_ns);
+	if (to->linger_on)
+		real.setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
+	if (to->cork)
+		real.setsockopt(fd, IPPROTO_TCP, TCP_CORK, &on, sizeof(on));
+	if (to->rcvlowat != 1)
+		real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &to->rcvlowat, sizeof(to->rcvlowat));
 	for (uint32_t i = 0; i < TABLE; i++)
 		if (from->opts_set >> i & 1) {
 			to->opt[i] = from->opt[i];
 			to_engine(to, i, from->opt[i]);
+			real.setsockopt(fd, table[i].level, table[i].name, &to->opt[i], sizeof(to->opt[i]));
 		}
 }
 

@@ -33,6 +33,8 @@ ssize_t call_recv_rights(int fd, struct msghdr *msg, int flags);
 /* call_io.c: data. flags as of send(2) and recv(2). */
 ssize_t call_send(int fd, const struct iovec *iov, int n, int flags);
 ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags);
+ssize_t call_write(int fd, const void *buf, size_t n);
+ssize_t call_read(int fd, void *buf, size_t n);
 ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags);
 ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags);
 ssize_t call_sendfile(int out, int in, off_t *off, size_t n);
@@ -41,8 +43,9 @@ ssize_t call_splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n
 /* call_opt.c */
 int call_setsockopt(int fd, int level, int name, const void *value, socklen_t len);
 int call_getsockopt(int fd, int level, int name, void *value, socklen_t *len);
-/* Under the lock: what was set while it was the kernel's socket, or the listener's, is the connection's now. */
-void call_inherit_options(int fd, uint32_t ref);
+/* Under the lock: what was set while it was the kernel's socket counts now; what is set on a listener is its connections', from the start. */
+void call_take_options(int fd, uint32_t ref);
+void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *listener);
 
 /* call_poll.c; a time limit of NULL: none */
 int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask);
@@ -56,6 +59,15 @@ uint64_t call_until(const struct timespec *limit);
 void call_epoll_nest(uint32_t ref);
 int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
 int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask);
+
+/* A time limit of poll(2)'s kind; NULL: none. */
+static inline const struct timespec *call_ms(int ms, struct timespec *room)
+{
+	if (ms < 0)
+		return NULL;
+	*room = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000l };
+	return room;
+}
 
 static inline int call_error(int err)
 {

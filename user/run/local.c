@@ -96,9 +96,9 @@ void local_enter(int fd, uint32_t ref)
 static void forget_epoll(int fd, uint32_t ep)
 {
 	local.tab[fd] = 0;
-	run_epoll_drop(local.m.r, ep);
 	if (--local.bells[ep])
 		return;
+	run_epoll_drop(local.m.r, local.m.slot, ep);
 	local.tab[local.bell[ep]] = 0;
 	real.close(local.bell[ep]);
 }
@@ -123,7 +123,6 @@ void local_copy(int from, int to)
 	if (to < 0 || (uint32_t)to >= local.size || e == LOCAL_HIDDEN)
 		return;
 	if (e & RUN_EPOLL) {
-		local.m.r->epoll[(e & ~RUN_EPOLL) - 1].procs++;
 		local.bells[e & ~RUN_EPOLL]++;
 		local.tab[to] = e;
 	} else if (e) {
@@ -155,9 +154,11 @@ static void copy_holdings(uint32_t from_slot, uint32_t to_slot)
 		for (uint64_t b = from[i]; b; b &= b - 1)
 			run_sock_at(r, i * 64 + (uint32_t)__builtin_ctzll(b) + 1)->procs++;
 	}
-	for (uint32_t fd = 0; fd < local.size && fd < 65536; fd++)
-		if (local.tab[fd] & RUN_EPOLL)
-			r->epoll[(local.tab[fd] & ~RUN_EPOLL) - 1].procs++;
+	for (uint32_t i = 0; i < RUN_EPOLLS / 64; i++) {
+		r->epoll_bits[to_slot][i] = r->epoll_bits[from_slot][i];
+		for (uint64_t b = r->epoll_bits[from_slot][i]; b; b &= b - 1)
+			r->epoll[i * 64 + (uint32_t)__builtin_ctzll(b)].procs++;
+	}
 }
 
 /* The child is a process of the run from its first moment. The lock is held over the fork, so that it gets tables in good order. */
@@ -230,6 +231,7 @@ static bool take_slot(void)
 		if (r->proc[i].pid == local.pid && r->proc[i].state != RUN_PROC_FREE) {
 			local.m.slot = i;
 			r->proc[i].state = RUN_PROC_LIVE;
+			run_epoll_drop_all(r, i); /* nothing tells them apart after exec */
 			inherit();
 			bits = run_bits(r, i);
 			for (uint32_t s = 1; s <= r->sock_fresh; s++)

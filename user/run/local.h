@@ -20,7 +20,7 @@ struct local {
 	uint32_t size;		  /* of tab */
 	uint32_t *tab;		  /* by descriptor: 0, a socket's reference, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
 	uint32_t *count;	  /* by socket: descriptors of this process */
-	uint8_t *opts;		  /* by descriptor: options were set while it was the kernel's */
+	uint8_t *opts;		  /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
 	int bell[RUN_EPOLLS + 1]; /* by epoll instance: see call_epoll.c */
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
 };
@@ -88,6 +88,8 @@ int local_wait(struct local_wait *w);
 int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns);
 /* The same for any, of a call that begins again after handlers with SA_RESTART. */
 int local_wait_again(struct local_wait *w);
+/* When a wait of a socket's own limit is over (SO_RCVTIMEO, SO_SNDTIMEO); 0: never. */
+uint64_t local_until(uint64_t timeout_ns);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
 

@@ -45,6 +45,16 @@ static void mend_socks(struct run *r)
 	}
 }
 
+static uint32_t epoll_holders(const struct run *r, uint32_t ref)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < RUN_PROCS; i++)
+		if (r->proc[i].state != RUN_PROC_FREE)
+			n += r->epoll_bits[i][(ref - 1) / 64] >> ((ref - 1) & 63) & 1;
+	return n;
+}
+
 static void mend_epolls(struct run *r)
 {
 	r->epoll_free = 0;
@@ -53,6 +63,8 @@ static void mend_epolls(struct run *r)
 
 		ep->watches = ep->ready_head = ep->ready_tail = ep->sleepers = 0;
 		ep->signalled = 0;
+		ep->procs = epoll_holders(r, i);
+		ep->used = ep->procs != 0;
 		if (!ep->used) {
 			ep->next_free = r->epoll_free;
 			r->epoll_free = i;

@@ -32,20 +32,13 @@ __attribute__((destructor)) static void finish(void)
 	local_bye();
 }
 
-/* Called before the constructor has run: by constructors of other libraries. */
-static inline void ready(void)
-{
-	if (__builtin_expect(!real.sigaction, 0))
-		real_init();
-}
-
 /* ---- opening ---- */
 
 EXPORT int socket(int domain, int type, int protocol)
 {
 	int fd;
 
-	ready();
+	real_init();
 	fd = real.socket(domain, type, protocol);
 	if (fd >= 0 && (uint32_t)fd < local.size)
 		local.opts[fd] = 0;
@@ -54,61 +47,61 @@ EXPORT int socket(int domain, int type, int protocol)
 
 EXPORT int bind(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
-	ready();
+	real_init();
 	return call_bind(fd, addr.__sockaddr__, len);
 }
 
 EXPORT int listen(int fd, int backlog)
 {
-	ready();
+	real_init();
 	return call_listen(fd, backlog);
 }
 
 EXPORT int accept4(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len, int flags)
 {
-	ready();
+	real_init();
 	return call_accept4(fd, addr.__sockaddr__, len, flags);
 }
 
 EXPORT int accept(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
 {
-	ready();
+	real_init();
 	return call_accept4(fd, addr.__sockaddr__, len, 0);
 }
 
 EXPORT int connect(int fd, __CONST_SOCKADDR_ARG addr, socklen_t len)
 {
-	ready();
+	real_init();
 	return call_connect(fd, addr.__sockaddr__, len);
 }
 
 EXPORT int shutdown(int fd, int how)
 {
-	ready();
+	real_init();
 	return call_shutdown(fd, how);
 }
 
 EXPORT int getsockname(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
 {
-	ready();
+	real_init();
 	return call_getsockname(fd, addr.__sockaddr__, len);
 }
 
 EXPORT int getpeername(int fd, __SOCKADDR_ARG addr, socklen_t *restrict len)
 {
-	ready();
+	real_init();
 	return call_getpeername(fd, addr.__sockaddr__, len);
 }
 
 EXPORT int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict len)
 {
-	ready();
+	real_init();
 	return call_getsockopt(fd, level, name, value, len);
 }
 
 EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-	ready();
+	real_init();
 	return call_setsockopt(fd, level, name, value, len);
 }
 
@@ -116,19 +109,19 @@ EXPORT int setsockopt(int fd, int level, int name, const void *value, socklen_t 
 
 EXPORT int close(int fd)
 {
-	ready();
+	real_init();
 	return call_close(fd);
 }
 
 EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
-	ready();
+	real_init();
 	return call_close_range(first, last, flags);
 }
 
 EXPORT void closefrom(int first)
 {
-	ready();
+	real_init();
 	call_close_range(first < 0 ? 0 : (unsigned int)first, UINT32_MAX, 0);
 }
 
@@ -143,19 +136,19 @@ static int followed(int fd)
 
 EXPORT int dup(int fd)
 {
-	ready();
+	real_init();
 	return call_dup(fd);
 }
 
 EXPORT int dup2(int from, int to)
 {
-	ready();
+	real_init();
 	return followed(call_dup2(from, to));
 }
 
 EXPORT int dup3(int from, int to, int flags)
 {
-	ready();
+	real_init();
 	return followed(call_dup3(from, to, flags));
 }
 
@@ -164,7 +157,7 @@ EXPORT int fcntl(int fd, int cmd, ...)
 	va_list ap;
 	void *arg;
 
-	ready();
+	real_init();
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
@@ -176,7 +169,7 @@ EXPORT int fcntl64(int fd, int cmd, ...)
 	va_list ap;
 	void *arg;
 
-	ready();
+	real_init();
 	va_start(ap, cmd);
 	arg = va_arg(ap, void *);
 	va_end(ap);
@@ -188,7 +181,7 @@ EXPORT int ioctl(int fd, unsigned long request, ...)
 	va_list ap;
 	void *arg;
 
-	ready();
+	real_init();
 	va_start(ap, request);
 	arg = va_arg(ap, void *);
 	va_end(ap);
@@ -228,7 +221,7 @@ EXPORT int prctl(int option, ...)
 	va_list ap;
 	int rc;
 
-	ready();
+	real_init();
 	va_start(ap, option);
 	for (int i = 0; i < 4; i++)
 		arg[i] = va_arg(ap, unsigned long);

@@ -12,12 +12,6 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static inline void ready(void)
-{
-	if (__builtin_expect(!real.sigaction, 0))
-		real_init();
-}
-
 static bool bad_iov(const struct iovec *iov, int n)
 {
 	size_t sum = 0;
@@ -34,17 +28,13 @@ static bool bad_iov(const struct iovec *iov, int n)
 
 EXPORT ssize_t read(int fd, void *buf, size_t n)
 {
-	struct iovec iov = { buf, n };
-
-	ready();
-	if (!local_sock(fd))
-		return real.read(fd, buf, n);
-	return n ? call_recv(fd, &iov, 1, 0) : 0;
+	real_init();
+	return call_read(fd, buf, n);
 }
 
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
 {
-	ready();
+	real_init();
 	if (!local_sock(fd))
 		return real.readv(fd, iov, n);
 	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
@@ -56,7 +46,7 @@ EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKA
 {
 	struct iovec iov = { buf, n };
 
-	ready();
+	real_init();
 	if (!local_sock(fd))
 		return real.recvfrom(fd, buf, n, flags, addr.__sockaddr__, len);
 	if (len)
@@ -68,13 +58,13 @@ EXPORT ssize_t recv(int fd, void *buf, size_t n, int flags)
 {
 	struct iovec iov = { buf, n };
 
-	ready();
+	real_init();
 	return local_sock(fd) ? call_recv(fd, &iov, 1, flags) : real.recvfrom(fd, buf, n, flags, NULL, NULL);
 }
 
 EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 {
-	ready();
+	real_init();
 	return call_recvmsg(fd, msg, flags);
 }
 
@@ -82,7 +72,7 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct
 {
 	unsigned int i;
 
-	ready();
+	real_init();
 	if (!local_sock(fd))
 		return real.recvmmsg(fd, v, n, flags, limit);
 	for (i = 0; i < n; i++) {
@@ -99,15 +89,13 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct
 
 EXPORT ssize_t write(int fd, const void *buf, size_t n)
 {
-	struct iovec iov = { (void *)(uintptr_t)buf, n };
-
-	ready();
-	return local_sock(fd) ? call_send(fd, &iov, 1, 0) : real.write(fd, buf, n);
+	real_init();
+	return call_write(fd, buf, n);
 }
 
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int n)
 {
-	ready();
+	real_init();
 	if (!local_sock(fd))
 		return real.writev(fd, iov, n);
 	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
@@ -119,7 +107,7 @@ EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
 {
 	struct iovec iov = { (void *)(uintptr_t)buf, n };
 
-	ready();
+	real_init();
 	return local_sock(fd) ? call_send(fd, &iov, 1, flags) : real.sendto(fd, buf, n, flags, NULL, 0);
 }
 
@@ -127,13 +115,13 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCK
 {
 	struct iovec iov = { (void *)(uintptr_t)buf, n };
 
-	ready();
+	real_init();
 	return local_sock(fd) ? call_send(fd, &iov, 1, flags) : real.sendto(fd, buf, n, flags, addr.__sockaddr__, len);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
-	ready();
+	real_init();
 	return call_sendmsg(fd, msg, flags);
 }
 
@@ -141,7 +129,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 {
 	unsigned int i;
 
-	ready();
+	real_init();
 	if (!local_sock(fd))
 		return real.sendmmsg(fd, v, n, flags);
 	for (i = 0; i < n; i++) {
@@ -156,19 +144,19 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 
 EXPORT ssize_t sendfile(int out, int in, off_t *off, size_t n)
 {
-	ready();
+	real_init();
 	return call_sendfile(out, in, off, n);
 }
 
 EXPORT ssize_t sendfile64(int out, int in, off64_t *off, size_t n)
 {
-	ready();
+	real_init();
 	return call_sendfile(out, in, (off_t *)off, n);
 }
 
 EXPORT ssize_t splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned int flags)
 {
-	ready();
+	real_init();
 	return call_splice(in, in_off, out, out_off, n, flags);
 }
 

@@ -7,36 +7,21 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static inline void ready(void)
-{
-	if (__builtin_expect(!real.sigaction, 0))
-		real_init();
-}
-
 /* Fortified variants of the C library, which has no prototypes of them for us. */
 int __poll_chk(struct pollfd *, nfds_t, int, size_t);
 int __ppoll_chk(struct pollfd *, nfds_t, const struct timespec *, const sigset_t *, size_t);
-
-/* NULL: no limit. */
-static const struct timespec *from_ms(int ms, struct timespec *room)
-{
-	if (ms < 0)
-		return NULL;
-	*room = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000l };
-	return room;
-}
 
 EXPORT int poll(struct pollfd *fds, nfds_t n, int ms)
 {
 	struct timespec ts;
 
-	ready();
-	return call_ppoll(fds, n, from_ms(ms, &ts), NULL);
+	real_init();
+	return call_ppoll(fds, n, call_ms(ms, &ts), NULL);
 }
 
 EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask)
 {
-	ready();
+	real_init();
 	return call_ppoll(fds, n, limit, mask);
 }
 
@@ -57,7 +42,7 @@ EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *limi
 EXPORT int pselect(int n, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 		   const struct timespec *restrict limit, const sigset_t *restrict mask)
 {
-	ready();
+	real_init();
 	return call_pselect(n, in, out, except, limit, mask);
 }
 
@@ -66,7 +51,7 @@ EXPORT int select(int n, fd_set *restrict in, fd_set *restrict out, fd_set *rest
 {
 	struct timespec ts;
 
-	ready();
+	real_init();
 	if (limit)
 		ts = (struct timespec){ .tv_sec = limit->tv_sec, .tv_nsec = limit->tv_usec * 1000 };
 	return call_pselect(n, in, out, except, limit ? &ts : NULL, NULL);
@@ -74,7 +59,7 @@ EXPORT int select(int n, fd_set *restrict in, fd_set *restrict out, fd_set *rest
 
 EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
-	ready();
+	real_init();
 	return call_epoll_ctl(epfd, op, fd, ev);
 }
 
@@ -82,20 +67,20 @@ EXPORT int epoll_wait(int epfd, struct epoll_event *ev, int max, int ms)
 {
 	struct timespec ts;
 
-	ready();
-	return call_epoll_wait(epfd, ev, max, from_ms(ms, &ts), NULL);
+	real_init();
+	return call_epoll_wait(epfd, ev, max, call_ms(ms, &ts), NULL);
 }
 
 EXPORT int epoll_pwait(int epfd, struct epoll_event *ev, int max, int ms, const sigset_t *mask)
 {
 	struct timespec ts;
 
-	ready();
-	return call_epoll_wait(epfd, ev, max, from_ms(ms, &ts), mask);
+	real_init();
+	return call_epoll_wait(epfd, ev, max, call_ms(ms, &ts), mask);
 }
 
 EXPORT int epoll_pwait2(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask)
 {
-	ready();
+	real_init();
 	return call_epoll_wait(epfd, ev, max, limit, mask);
 }

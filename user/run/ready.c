@@ -153,21 +153,14 @@ uint32_t run_waiter_new(struct run *r, pid_t pid)
 	return ref;
 }
 
-/* What it still watches, if its process was killed, goes too. */
 void run_waiter_free(struct run *r, uint32_t ref)
 {
-	struct run_member m = { .r = r };
-
-	for (uint32_t i = 1; i <= r->watch_fresh; i++)
-		if (run_watch_at(r, i)->target == ref)
-			run_watch_remove(r, i);
-	run_awake(&m, ref);
 	r->waiter[ref - 1].used = 0;
 	r->waiter[ref - 1].next_free = r->waiter_free;
 	r->waiter_free = ref;
 }
 
-uint32_t run_epoll_new(struct run *r)
+uint32_t run_epoll_new(struct run *r, uint32_t slot)
 {
 	uint32_t ref = r->epoll_free;
 
@@ -178,13 +171,18 @@ uint32_t run_epoll_new(struct run *r)
 	else
 		return 0;
 	r->epoll[ref - 1] = (struct run_epoll){ .used = 1, .procs = 1 };
+	r->epoll_bits[slot][(ref - 1) / 64] |= 1ull << ((ref - 1) & 63);
 	return ref;
 }
 
-void run_epoll_drop(struct run *r, uint32_t ref)
+void run_epoll_drop(struct run *r, uint32_t slot, uint32_t ref)
 {
+	uint64_t *bits = &r->epoll_bits[slot][(ref - 1) / 64], bit = 1ull << ((ref - 1) & 63);
 	struct run_epoll *ep = &r->epoll[ref - 1];
 
+	if (!(*bits & bit))
+		return;
+	*bits &= ~bit;
 	if (--ep->procs)
 		return;
 	while (ep->watches)
@@ -192,6 +190,13 @@ void run_epoll_drop(struct run *r, uint32_t ref)
 	ep->used = 0;
 	ep->next_free = r->epoll_free;
 	r->epoll_free = ref;
+}
+
+void run_epoll_drop_all(struct run *r, uint32_t slot)
+{
+	for (uint32_t i = 0; i < RUN_EPOLLS / 64; i++)
+		while (r->epoll_bits[slot][i])
+			run_epoll_drop(r, slot, i * 64 + (uint32_t)__builtin_ctzll(r->epoll_bits[slot][i]) + 1);
 }
 
 void run_epoll_ready(struct run *r, uint32_t ref)

@@ -23,11 +23,10 @@ static void find(void *to, const char *name)
 	memcpy(to, &at, sizeof(at));
 }
 
-void real_init(void)
+void real_find(void)
 {
-	if (real.sigaction)
-		return;
 #define REAL(result, name, parameters) find(&real.name, #name);
 #include "run/real.def"
 #undef REAL
+	real.found = 1;
 }

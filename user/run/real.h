@@ -16,11 +16,18 @@
 #define REAL(result, name, parameters) result(*name) parameters;
 struct real {
 #include "run/real.def"
+	int found;
 };
 #undef REAL
 extern struct real real;
 
-/* Idempotent; to be called before anything of it is used. */
-void real_init(void);
+void real_find(void);
+
+/* Before anything of it is used: constructors of other libraries may call before ours has run. */
+static inline void real_init(void)
+{
+	if (__builtin_expect(!real.found, 0))
+		real_find();
+}
 
 #endif

@@ -95,7 +95,7 @@ struct run_epoll {
 	uint32_t watches; /* list by next */
 	uint32_t ready_head, ready_tail;
 	uint32_t sleepers; /* waiters, list by next_sleeper */
-	uint32_t procs;	   /* that hold it */
+	uint32_t procs;	   /* that hold it, by the bits of each */
 	uint8_t used;
 	uint8_t signalled; /* a datagram is under way */
 	uint8_t nested;	   /* it is itself polled: its descriptor has to say when something is ready */
@@ -160,6 +160,7 @@ struct run {
 	struct run_proc proc[RUN_PROCS];
 	struct run_waiter waiter[RUN_WAITERS];
 	struct run_epoll epoll[RUN_EPOLLS];
+	uint64_t epoll_bits[RUN_PROCS][RUN_EPOLLS / 64]; /* bit n: the process holds epoll[n] */
 };
 #define RUN_KEEPER UINT32_MAX
 
@@ -218,8 +219,6 @@ void run_sock_delivered(struct run_member *m, uint32_t ref);
 void run_sock_hash(struct run *r, uint32_t ref);
 /* A listener whose address, port and backlog are set begins to listen; beside another, if that has the same. 0 or -errno. */
 int run_listen(struct run_member *m, uint32_t ref);
-/* A connection begins with what was set on its listener. */
-void run_inherit(struct xtcp *x, struct run_sock *to, const struct run_sock *from);
 /* All that a process held; reset: it was killed. */
 void run_proc_drop(struct run_member *m, uint32_t slot, bool reset);
 uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint64_t now_ns);
@@ -236,8 +235,11 @@ void run_watch_remove(struct run *r, uint32_t ref);
 void run_watches_of_sock(struct run *r, uint32_t sock);
 uint32_t run_waiter_new(struct run *r, pid_t pid);
 void run_waiter_free(struct run *r, uint32_t ref);
-uint32_t run_epoll_new(struct run *r);
-void run_epoll_drop(struct run *r, uint32_t ref);
+uint32_t run_epoll_new(struct run *r, uint32_t slot);
+/* The process has no descriptor of it any more; the last one ends it. */
+void run_epoll_drop(struct run *r, uint32_t slot, uint32_t ref);
+/* Of all that the process holds. */
+void run_epoll_drop_all(struct run *r, uint32_t slot);
 void run_epoll_ready(struct run *r, uint32_t watch);
 void run_epoll_unready(struct run *r, uint32_t watch);
 void run_wake(struct run_member *m, uint32_t target);
@@ -254,7 +256,7 @@ void run_resume(struct run_member *m);
 
 /* ---- host.c: what only the keeper knows ---- */
 
-enum run_ask { RUN_ASK_ROUTE = 1, RUN_ASK_NEIGH, RUN_ASK_RESERVE, RUN_ASK_RELEASE, RUN_ASK_STEER, RUN_ASK_OWN_QUEUE };
+enum run_ask { RUN_ASK_ROUTE = 1, RUN_ASK_NEIGH, RUN_ASK_RESERVE, RUN_ASK_RELEASE, RUN_ASK_STEER };
 struct run_question {
 	uint32_t serial;
 	uint32_t what; /* enum run_ask */

@@ -39,6 +39,8 @@ static int init_lock(pthread_mutex_t *lock)
 		err = pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
 	if (!err)
 		err = pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	if (!err) /* a signal handler that calls us while its thread holds the lock is refused, and does not wait for itself */
+		err = pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
 	return err ? err : pthread_mutex_init(lock, &a);
 }
 

@@ -216,6 +216,24 @@ uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint6
 	return RUN_PROCS;
 }
 
+/* Its threads may have been killed in a wait: what they watched is watched no more. */
+static void drop_waiters(struct run_member *m, pid_t pid)
+{
+	struct run *r = m->r;
+
+	for (uint32_t i = 1; i <= r->watch_fresh; i++) {
+		uint32_t target = run_watch_at(r, i)->target;
+
+		if (target && !(target & RUN_EPOLL) && r->waiter[target - 1].pid == pid)
+			run_watch_remove(r, i);
+	}
+	for (uint32_t i = 1; i <= r->waiter_fresh; i++)
+		if (r->waiter[i - 1].used && r->waiter[i - 1].pid == pid) {
+			run_awake(m, i);
+			run_waiter_free(r, i);
+		}
+}
+
 void run_proc_drop(struct run_member *m, uint32_t slot, bool reset)
 {
 	struct run *r = m->r;
@@ -224,8 +242,7 @@ void run_proc_drop(struct run_member *m, uint32_t slot, bool reset)
 	for (uint32_t i = 0; i < (r->sock_fresh + 63) / 64; i++)
 		while (bits[i])
 			run_sock_drop(m, slot, i * 64 + (uint32_t)__builtin_ctzll(bits[i]) + 1, reset);
-	for (uint32_t i = 0; i < RUN_WAITERS; i++)
-		if (r->waiter[i].used && r->waiter[i].pid == r->proc[slot].pid)
-			run_waiter_free(r, i + 1);
+	drop_waiters(m, r->proc[slot].pid);
+	run_epoll_drop_all(r, slot);
 	r->proc[slot].state = RUN_PROC_FREE;
 }

@@ -193,20 +193,14 @@ ssize_t xtcp_recvmsg(int fd, struct msghdr *msg, int flags)
 
 ssize_t xtcp_write(int fd, const void *buf, size_t n)
 {
-	struct iovec iov = { (void *)(uintptr_t)buf, n };
-
 	real_init();
-	return local_sock(fd) ? call_send(fd, &iov, 1, 0) : real.write(fd, buf, n);
+	return call_write(fd, buf, n);
 }
 
 ssize_t xtcp_read(int fd, void *buf, size_t n)
 {
-	struct iovec iov = { buf, n };
-
 	real_init();
-	if (!local_sock(fd))
-		return real.read(fd, buf, n);
-	return n ? call_recv(fd, &iov, 1, 0) : 0;
+	return call_read(fd, buf, n);
 }
 
 ssize_t xtcp_sendfile(int out, int in, off_t *off, size_t n)
@@ -217,20 +211,12 @@ ssize_t xtcp_sendfile(int out, int in, off_t *off, size_t n)
 
 /* ---- waiting ---- */
 
-static const struct timespec *from_ms(int ms, struct timespec *room)
-{
-	if (ms < 0)
-		return NULL;
-	*room = (struct timespec){ .tv_sec = ms / 1000, .tv_nsec = (ms % 1000) * 1000000l };
-	return room;
-}
-
 int xtcp_poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
 	struct timespec ts;
 
 	real_init();
-	return call_ppoll(fds, n, from_ms(timeout_ms, &ts), NULL);
+	return call_ppoll(fds, n, call_ms(timeout_ms, &ts), NULL);
 }
 
 int xtcp_epoll_create1(int flags)
@@ -249,5 +235,5 @@ int xtcp_epoll_wait(int epfd, struct epoll_event *ev, int max, int timeout_ms)
 	struct timespec ts;
 
 	real_init();
-	return call_epoll_wait(epfd, ev, max, from_ms(timeout_ms, &ts), NULL);
+	return call_epoll_wait(epfd, ev, max, call_ms(timeout_ms, &ts), NULL);
 }

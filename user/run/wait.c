@@ -113,6 +113,11 @@ static bool ready(const struct local_wait *w)
 	return false;
 }
 
+uint64_t local_until(uint64_t timeout_ns)
+{
+	return timeout_ns ? clock_now_ns() + timeout_ns : LOCAL_NEVER;
+}
+
 static bool may_spin(uint64_t now)
 {
 	const struct run *r = local.m.r;
@@ -134,7 +139,7 @@ static void spin(const struct local_wait *w)
 			return;
 		if (w->epoll && __atomic_load_n(&local.m.r->epoll[w->epoll - 1].ready_head, __ATOMIC_RELAXED))
 			return;
-		__builtin_ia32_pause();
+		atomic_signal_fence(memory_order_seq_cst); /* look anew each time */
 	}
 }
 

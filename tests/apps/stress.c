@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * stress.c - what programs may do at odd moments, against a peer that echoes.
+ *
+ *	stress epolls ADDR PORT N	N children, one after the other, each with an epoll instance that the connection is in, which
+ *					none of them closes; then there must be room for one more, and the connection be as good as new
+ *	stress handler ADDR PORT N	N echoes, while a signal handler calls on the same socket again and again
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EVERY_US 200
+
+static int fd;
+
+static void die(const char *what)
+{
+	fprintf(stderr, "stress: %s: %s\n", what, strerror(errno));
+	exit(1);
+}
+
+static void echo(void)
+{
+	char out = 'x', in = 0;
+	ssize_t n;
+
+	do
+		n = write(fd, &out, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1)
+		die("write");
+	do
+		n = read(fd, &in, 1);
+	while (n < 0 && errno == EINTR);
+	if (n != 1 || in != out)
+		die("read");
+}
+
+static void with_epoll(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT, .data.u64 = 9 }, got;
+	int ep = epoll_create1(0);
+
+	if (epoll_ctl(ep, EPOLL_CTL_ADD, fd, &ev))
+		die("epoll_ctl");
+	if (epoll_wait(ep, &got, 1, 1000) != 1 || got.data.u64 != 9 || !(got.events & EPOLLOUT))
+		die("epoll_wait");
+}
+
+static int epolls(int n)
+{
+	for (int i = 0; i < n; i++) {
+		int status;
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			with_epoll();
+			_exit(0);
+		}
+		if (waitpid(pid, &status, 0) != pid || status) {
+			fprintf(stderr, "stress: child %d failed\n", i);
+			return 1;
+		}
+	}
+	with_epoll();
+	echo();
+	return 0;
+}
+
+static volatile sig_atomic_t calls;
+
+static void handler(int sig)
+{
+	int err = errno;
+	char c;
+
+	(void)sig;
+	recv(fd, &c, 1, MSG_DONTWAIT | MSG_PEEK);
+	send(fd, "", 0, MSG_DONTWAIT | MSG_NOSIGNAL);
+	calls++;
+	errno = err;
+}
+
+static int handlers(int n)
+{
+	struct sigaction a = { .sa_handler = handler, .sa_flags = SA_RESTART };
+	struct itimerval every = { .it_interval.tv_usec = EVERY_US, .it_value.tv_usec = EVERY_US };
+
+	sigaction(SIGALRM, &a, NULL);
+	setitimer(ITIMER_REAL, &every, NULL);
+	for (int i = 0; i < n; i++)
+		echo();
+	if (!calls) {
+		fprintf(stderr, "stress: no handler has run\n");
+		return 1;
+	}
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET };
+	int rc;
+
+	if (argc != 5)
+		return 2;
+	a.sin_port = htons((uint16_t)atoi(argv[3]));
+	inet_pton(AF_INET, argv[2], &a.sin_addr);
+	fd = socket(AF_INET, SOCK_STREAM, 0);
+	if (connect(fd, (struct sockaddr *)&a, sizeof(a)))
+		die("connect");
+	rc = strcmp(argv[1], "epolls") ? handlers(atoi(argv[4])) : epolls(atoi(argv[4]));
+	if (!rc)
+		puts("done");
+	return rc;
+}
