@@ -9,8 +9,8 @@
 # line says why. One line is printed for each test, the log's tail when it failed; logs are in build/check/. The last
 # line is always `N passed, N failed, N skipped`; the exit code is 1 when something failed or nothing ran.
 #
-# -f REGEX: only tests whose name (group/name) matches. Environment: CHECK_JOBS (default: processors) at once; netns tests, which
-# mostly wait, as many (CHECK_NETNS_JOBS), but those with a line `# alone: WHY`, which measure, by themselves; SEEDS for sim;
+# -f REGEX: only tests whose name (group/name) matches. Environment: CHECK_JOBS (default: processors) at once; netns and apps tests,
+# which mostly wait, one more (CHECK_NETNS_JOBS), but those with a line `# alone: WHY`, which measure, by themselves; SEEDS for sim;
 # CHECK_SECONDS (1200) for all.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -214,7 +214,7 @@ group_netns() {
 			[ -e "$t" ] || continue
 			if grep -q '^# alone: ' "$t"; then [ -n "$alone" ]; else [ -z "$alone" ]; fi || continue
 			name=$(basename "$t" .sh)
-			start "$([ -n "$alone" ] && echo 1 || echo "${CHECK_NETNS_JOBS:-$jobs}")" "netns/${name#test_}" 180 bash "$t"
+			start "$([ -n "$alone" ] && echo 1 || echo "${CHECK_NETNS_JOBS:-$((jobs + 1))}")" "netns/${name#test_}" 180 bash "$t"
 		done
 	done
 }
@@ -227,7 +227,7 @@ group_apps() {
 		[ -e "$t" ] || continue
 		[ "${1:-}" = all ] || ! grep -q '^# full: ' "$t" || continue
 		name=$(basename "$t" .sh)
-		start "${CHECK_NETNS_JOBS:-$jobs}" "apps/${name#test_}" 180 bash "$t"
+		start "${CHECK_NETNS_JOBS:-$((jobs + 1))}" "apps/${name#test_}" 180 bash "$t"
 	done
 }
 

@@ -55,7 +55,6 @@ static void meet(struct bench_window *w, const struct opts *o, uint64_t now)
 	}
 	w->called = true;
 	w->from_ns = atomic_load(&plan->from_ns);
-	w->to_ns = w->from_ns + (uint64_t)(o->seconds * 1e9);
 }
 
 bool bench_due(const struct bench_window *w, uint64_t now)
@@ -71,6 +70,7 @@ bool bench_tick(struct bench_window *w, const struct opts *o, uint64_t count, ui
 		return false;
 	if (!w->began_ns) {
 		w->began_ns = now;
+		w->to_ns = now + (uint64_t)(o->seconds * 1e9); /* all of it, also where this engine came late */
 		w->count_then = count;
 		w->cpu_ns = bench_cpu_ns();
 		return false;
