@@ -4,6 +4,7 @@
  *
  *	stress epolls ADDR PORT N	N children, one after the other, each with an epoll instance that the connection is in, which
  *					none of them closes; then there must be room for one more, and the connection be as good as new
+ *	stress many ADDR PORT N		N children at a time; the connection is as good as new for who has it still
  *	stress handler ADDR PORT N	N echoes, while a signal handler calls on the same socket again and again
  */
 #include <arpa/inet.h>
@@ -78,6 +79,32 @@ static int epolls(int n)
 	return 0;
 }
 
+static int many(int n)
+{
+	int p[2], born = 0;
+	char c;
+
+	if (pipe(p))
+		die("pipe");
+	while (born < n) {
+		pid_t pid = fork();
+
+		if (pid < 0)
+			die("fork");
+		if (!pid) {
+			close(p[1]);
+			_exit(read(p[0], &c, 1) != 0);
+		}
+		born++;
+	}
+	echo();
+	close(p[1]);
+	while (born--)
+		wait(NULL);
+	echo();
+	return 0;
+}
+
 static volatile sig_atomic_t calls;
 
 static void handler(int sig)
@@ -120,7 +147,9 @@ int main(int argc, char **argv)
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	if (connect(fd, (struct sockaddr *)&a, sizeof(a)))
 		die("connect");
-	rc = strcmp(argv[1], "epolls") ? handlers(atoi(argv[4])) : epolls(atoi(argv[4]));
+	rc = !strcmp(argv[1], "epolls") ? epolls(atoi(argv[4]))
+	     : !strcmp(argv[1], "many") ? many(atoi(argv[4]))
+					: handlers(atoi(argv[4]));
 	if (!rc)
 		puts("done");
 	return rc;

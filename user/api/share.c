@@ -69,13 +69,6 @@ out:
 	return err;
 }
 
-void api_detach(struct xtcp *x)
-{
-	xsk_leave(x->port);
-	engine_close_shared(x->engine);
-	free(x);
-}
-
 void api_restart(struct xtcp *x)
 {
 	struct xtcp_flow *flows = ctl_flows(x->ctl);

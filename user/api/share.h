@@ -20,7 +20,6 @@ struct api_share {
 int api_share(struct xtcp *x, struct api_share *out, int *fds, int max);
 /* Attach to another process's engine. The descriptors are ours from now on; hide may move each of them elsewhere. */
 int api_attach(struct xtcp **out, const struct api_share *share, int *fds, const struct host_ops *ops, void *host);
-void api_detach(struct xtcp *x);
 /*
  * The region of an engine that was opened here cannot be believed any more, for a process died in the middle of a turn: begin anew in
  * the same region, over the same AF_XDP sockets. Connections and listeners are gone, handles of them stale.

@@ -22,6 +22,7 @@
 #include "lib/fail.h"
 
 #define SIZE_MAX_FDS (1u << 20)
+_Static_assert(RUN_PROCS == 512, "what in_child() says");
 #define HIDE_BELOW 192 /* of the limit of descriptors: enough for sockets of threads */
 
 struct local local;
@@ -183,12 +184,16 @@ static void in_parent(void)
 
 static void in_child(void)
 {
+	static const char full[] =
+		"xtcp: a forked process has lost its connections: a run has room for 512 at a time\n";
+
 	if (!local.on)
 		return;
 	local.pid = getpid();
 	if (child_slot == RUN_PROCS) {
-		local.on = false; /* no room for one more process: what it has of ours is closed to it */
+		local.on = false; /* what it has of ours is closed to it */
 		local.size = 0;
+		(void)!real.write(2, full, sizeof(full) - 1);
 		return;
 	}
 	local.m.slot = child_slot;
