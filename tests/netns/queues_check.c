@@ -11,6 +11,7 @@
 #include <err.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,7 @@ struct worker {
 };
 
 static struct sockaddr_storage to;
+static atomic_uint busy; /* engines that are not done yet */
 
 static uint8_t pattern(const struct worker *w, const struct one *o, uint64_t at)
 {
@@ -128,6 +130,16 @@ static void tell(const struct worker *w)
 	fflush(stdout);
 }
 
+/* A frame for one engine may arrive at any: who is done goes on handing over, until all are. */
+static void wait_for_others(struct worker *w)
+{
+	struct xtcp_event ev[64];
+
+	atomic_fetch_sub(&busy, 1);
+	while (atomic_load(&busy))
+		xtcp_wait(w->x, ev, 64, 20);
+}
+
 static void *work(void *arg)
 {
 	struct worker *w = arg;
@@ -156,6 +168,9 @@ static void *work(void *arg)
 	if (w->leave) {
 		xtcp_destroy(w->x);
 		w->x = NULL;
+		atomic_fetch_sub(&busy, 1);
+	} else {
+		wait_for_others(w);
 	}
 	return NULL;
 }
@@ -257,6 +272,7 @@ int main(int argc, char **argv)
 		if (!w[i].one)
 			errx(1, "out of memory");
 	}
+	atomic_store(&busy, (unsigned int)n);
 	for (int i = 0; i < n; i++)
 		if (pthread_create(&t[i], NULL, work, &w[i]))
 			errx(1, "no thread");
