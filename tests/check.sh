@@ -207,7 +207,7 @@ group_requirements() {
 
 group_netns() {
 	local t name alone
-	build all tests-netns tests-bench
+	build all tests-netns tests-yardsticks
 	for alone in '' yes; do
 		[ -z "$alone" ] || wait
 		for t in tests/netns/test_*.sh; do
@@ -235,20 +235,13 @@ group_apps-all() {
 	group_apps all
 }
 
-# What the fuzzers have found before, and their seeds: each input once.
+# What the fuzzers have found before, and their seeds: each input once, in the sanitizers' build.
 group_corpus() {
 	local f name
-	compgen -G 'tests/fuzz/fuzz_*.c' >/dev/null || return 0
-	if ! echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' |
-		clang -x c -fsanitize=fuzzer,address -o "$logs/libfuzzer" - 2>/dev/null; then
-		start "$jobs" corpus/all 5 bash -c 'echo "needs libFuzzer of clang (libclang-rt-14-dev)"; exit 77'
-		return
-	fi
-	build tests-fuzz
+	build O=build/asan SAN=1 tests-replay
 	for f in tests/fuzz/fuzz_*.c; do
 		name=$(basename "$f" .c)
-		start "$jobs" "corpus/${name#fuzz_}" 60 "build/fuzz/$name" -runs=0 -timeout=10 \
-			-artifact_prefix="build/fuzz/$name-" "tests/fuzz/corpus/$name"
+		start "$jobs" "corpus/${name#fuzz_}" 60 "build/asan/tests/replay/${name#fuzz_}" "tests/fuzz/corpus/$name"
 	done
 }
 

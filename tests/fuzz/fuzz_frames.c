@@ -543,7 +543,7 @@ static void open_engine(uint8_t how)
 	for (int i = 0; i < 8; i++)
 		conf.seed[i] = 0x123456789abcdefull * (uint64_t)(i + 1);
 	tcp_conf_default(&conf.tcp);
-	conf.tcp.fixed_isn = how & START_FIXED_ISN ? 0xfffffff0 : -1;
+	conf.tcp.fixed_isn = how & START_FIXED_ISN ? INT64_C(0xfffffff0) : -1;
 	conf.tcp.rcvbuf_max = conf.tcp.sndbuf_max = 100000;
 	fuzz_check(!engine_create(&f.e, &conf));
 	simport_open(&f.port, engine_frames(f.e), engine_area(f.e), MTU, CHUNKS / 2, CHUNKS / 3);

@@ -7,7 +7,7 @@
 . "$(dirname "$0")/xtcp.sh"
 
 WANT=$((64 << 20))
-BYTES=300000000
+BYTES=200000000
 DELAY=250
 RELAY_MTU=9000 ns_relay --delay $DELAY
 rand_file "$LOGS/data" $BYTES 41
