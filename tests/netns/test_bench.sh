@@ -101,7 +101,8 @@ stall() {
 
 for rate in 1000 ''; do
 	spawn load in_a "$XTCP" bench -i va rr "$B4:7000" --connections 4 --seconds 3 --warmup 0 --json ${rate:+--rate $rate}
-	sleep 1
+	wait_for '[ "$(in_b "$XTCP" status -i vb --json | jq "[.[0].engines[].connections] | add")" = 4 ]' 10
+	sleep 0.5
 	stall echo
 	wait_exit load 20
 	r=$(cat "$LOGS/load.out")
