@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 #include "io/clock.h"
 
 #define BELL 0x7874637062656c6cull /* data of our datagram socket in the kernel's instance */
@@ -191,7 +192,7 @@ int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 		}
 		return real.epoll_ctl(epfd, op, fd, ev);
 	}
-	if (op != EPOLL_CTL_DEL && !ev)
+	if (op != EPOLL_CTL_DEL && !guard_read(ev, sizeof(*ev)))
 		return call_error(EFAULT);
 	if (op < EPOLL_CTL_ADD || op > EPOLL_CTL_MOD || epfd == fd)
 		return call_error(EINVAL);
@@ -213,7 +214,7 @@ int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 
 /* ---- epoll_wait ---- */
 
-/* Events of ours. Each socket is looked at once: a level-triggered one goes to the end of the list. */
+/* Events of ours, or -EFAULT. Each socket is looked at once: a level-triggered one goes to the end of the list. */
 static int harvest(uint32_t ep, struct epoll_event *ev, int max)
 {
 	struct run *r = local.m.r;
@@ -225,6 +226,8 @@ static int harvest(uint32_t ep, struct epoll_event *ev, int max)
 		uint32_t next = ref == last ? 0 : w->ready_next;
 		uint32_t bits = w->disabled ? 0 : run_poll(&local.m, w->sock, w->events) & (w->events | MASK);
 
+		if (bits && !guard_write(&ev[n], sizeof(ev[n])))
+			return n ? n : -EFAULT;
 		run_epoll_unready(r, ref);
 		if (bits) {
 			ev[n].events = bits;
@@ -258,6 +261,8 @@ static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
 	int n = harvest(ep, ev, max), k = 0;
 	uint64_t now = clock_now_ns();
 
+	if (n < 0)
+		return n;
 	if (n < max && (!n || now - asked_ns > KERNEL_NS)) {
 		asked_ns = now;
 		k = from_kernel(epfd, ep, ev + n, max - n);

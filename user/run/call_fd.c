@@ -10,6 +10,7 @@
 #include <linux/sockios.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 
@@ -188,7 +189,7 @@ int call_ioctl(int fd, unsigned long request, void *arg)
 		return call_error(EBADF);
 	if (ref && (request == FIONBIO || request == FIONREAD || request == SIOCOUTQ || request == SIOCOUTQNSD ||
 		    request == SIOCATMARK)) {
-		if (!arg)
+		if (!(request == FIONBIO ? guard_read(arg, sizeof(int)) : guard_write(arg, sizeof(int))))
 			return call_error(EFAULT);
 		if (request == FIONBIO) {
 			int flags = get_flags(fd, ref);

@@ -11,14 +11,18 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 
 #define FLUSH_BYTES (256u << 10) /* queued by one call: a turn at once, the peer can begin */
 #define SPLICE_BYTES (64u << 10)
+#define USER_END ((uintptr_t)SSIZE_MAX) /* no program has memory there, on any processor */
+#define PIECE_BYTES (64u << 10)		/* of the program's memory: looked at, then copied */
 
 static bool blocks(const struct run_sock *s, int flags)
 {
@@ -32,6 +36,22 @@ static size_t total(const struct iovec *iov, int n)
 	for (int i = 0; i < n; i++)
 		sum += iov[i].iov_len;
 	return sum;
+}
+
+/* As the kernel judges a list, before it looks at what is there. 0 or an errno. */
+static int bad_list(const struct iovec *iov, size_t n, int too_many)
+{
+	if (n > IOV_MAX)
+		return too_many;
+	if (!guard_read(iov, n * sizeof(*iov)))
+		return EFAULT;
+	for (size_t i = 0; i < n; i++) {
+		if (iov[i].iov_len > SSIZE_MAX)
+			return EINVAL;
+		if ((uintptr_t)iov[i].iov_base > USER_END - iov[i].iov_len && iov[i].iov_len)
+			return EFAULT;
+	}
+	return 0;
 }
 
 /* The connection's end is told once, as the kernel does; later: ended, which is 0 or EPIPE. */
@@ -55,27 +75,26 @@ static ssize_t send_some(struct run_sock *s, const struct iovec *iov, int n, siz
 {
 	ssize_t done = 0;
 
-	for (int i = 0; i < n; i++) {
-		const uint8_t *at = iov[i].iov_base;
-		size_t len = iov[i].iov_len;
+	for (int i = 0; i < n;) {
+		const uint8_t *at = (const uint8_t *)iov[i].iov_base + skip;
+		size_t len = iov[i].iov_len - skip, piece = len < PIECE_BYTES ? len : PIECE_BYTES;
+		bool last = i + 1 == n && piece == len;
 		ssize_t got;
-		bool last;
 
-		if (skip >= len) {
-			skip -= len;
+		if (skip >= iov[i].iov_len) {
+			skip -= iov[i++].iov_len;
 			continue;
 		}
-		at += skip;
-		len -= skip;
-		skip = 0;
-		last = i + 1 == n;
-		got = xtcp_send(local.m.x, s->handle, at, len,
+		if (!guard_read(at, piece))
+			return done ? done : -EFAULT;
+		got = xtcp_send(local.m.x, s->handle, at, piece,
 				last ? send_flags(s, flags) : send_flags(s, flags & ~MSG_OOB) | XTCP_MORE);
 		if (got < 0)
 			return done ? done : got;
 		done += got;
-		if ((size_t)got < len)
+		if ((size_t)got < piece)
 			break;
+		skip += piece;
 	}
 	return done;
 }
@@ -110,7 +129,7 @@ static ssize_t send_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 		if (!got)
 			got = s->connecting ? -EAGAIN : send_some(s, iov, n, done, flags);
 		if (got < 0 && got != -EAGAIN) {
-			rc = take_error(s, -EPIPE);
+			rc = got == -EFAULT ? -EFAULT : take_error(s, -EPIPE);
 			break;
 		}
 		done += got > 0 ? (size_t)got : 0;
@@ -145,11 +164,28 @@ static int tell(ssize_t rc, int flags)
 	return -1;
 }
 
+/* What the kernel would copy at once is not there: then nothing is sent of what is. */
+static bool there(const struct iovec *iov, int n)
+{
+	size_t left = PIECE_BYTES;
+
+	for (int i = 0; i < n && left; i++) {
+		size_t len = iov[i].iov_len < left ? iov[i].iov_len : left;
+
+		if (!guard_read(iov[i].iov_base, len))
+			return false;
+		left -= len;
+	}
+	return true;
+}
+
 ssize_t call_send(int fd, const struct iovec *iov, int n, int flags)
 {
 	uint32_t ref = local_sock(fd);
 	ssize_t rc;
 
+	if (!there(iov, n))
+		return call_error(EFAULT);
 	if (!local_lock())
 		return -1;
 	rc = send_all(ref, iov, n, flags);
@@ -163,21 +199,52 @@ ssize_t call_write(int fd, const void *buf, size_t n)
 {
 	struct iovec iov = { (void *)(uintptr_t)buf, n };
 
-	return local_sock(fd) ? call_send(fd, &iov, 1, 0) : real.write(fd, buf, n);
+	if (!local_sock(fd))
+		return real.write(fd, buf, n);
+	return n > SSIZE_MAX ? call_error(EINVAL) : call_send(fd, &iov, 1, 0);
+}
+
+ssize_t call_writev(int fd, const struct iovec *iov, int n)
+{
+	int err = bad_list(iov, (size_t)n, EINVAL);
+
+	return err ? call_error(err) : call_send(fd, iov, n, 0);
 }
 
 ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
+	int err;
+
 	if (!local_sock(fd))
 		return call_send_rights(fd, msg, flags);
-	if (!msg)
+	if (!guard_read(msg, sizeof(*msg)))
 		return call_error(EFAULT);
-	if (msg->msg_iovlen > IOV_MAX)
-		return call_error(EMSGSIZE);
+	err = bad_list(msg->msg_iov, msg->msg_iovlen, EMSGSIZE);
+	if (err)
+		return call_error(err);
 	return call_send(fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
 }
 
 /* ---- receiving ---- */
+
+/* Can have bytes be put there, behind the first skip? If not, none is taken. */
+static bool place(const struct iovec *iov, int n, size_t skip, size_t have)
+{
+	for (int i = 0; i < n && have; i++) {
+		size_t len = iov[i].iov_len;
+
+		if (skip >= len) {
+			skip -= len;
+			continue;
+		}
+		len = len - skip < have ? len - skip : have;
+		if (!guard_write((uint8_t *)iov[i].iov_base + skip, len))
+			return false;
+		have -= len;
+		skip = 0;
+	}
+	return true;
+}
 
 /* Copy without taking; skip bytes of iov are full already. */
 static ssize_t peek_some(struct run_sock *s, const struct iovec *iov, int n)
@@ -189,6 +256,8 @@ static ssize_t peek_some(struct run_sock *s, const struct iovec *iov, int n)
 
 	if (have <= 0)
 		return have;
+	if (!place(iov, n, 0, (size_t)have))
+		return -EFAULT;
 	for (int i = 0; i < n; i++) {
 		size_t filled = 0;
 
@@ -232,6 +301,8 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 		return peek_some(s, iov, n);
 	if (flags & MSG_TRUNC)
 		return discard_some(s, total(iov, n) - skip);
+	if (!place(iov, n, skip, xtcp_recv_queued(local.m.x, s->handle)))
+		return -EFAULT;
 	for (int i = 0; i < n; i++) {
 		size_t len = iov[i].iov_len;
 		ssize_t got;
@@ -261,6 +332,8 @@ static ssize_t recv_urgent(struct run_sock *s, const struct iovec *iov, int n)
 		return -EINVAL;
 	if (mark || xtcp_peek(local.m.x, s->handle, span) <= 0)
 		return -EAGAIN;
+	if (!guard_write(iov[0].iov_base, 1))
+		return -EFAULT;
 	return xtcp_recv(local.m.x, s->handle, iov[0].iov_base, 1);
 }
 
@@ -282,7 +355,7 @@ static ssize_t recv_once(uint32_t ref, const struct iovec *iov, int n, size_t sk
 	got = recv_some(s, iov, n, skip, flags);
 	if (got == -EAGAIN && s->shut & 1)
 		return 0;
-	if (got < 0 && got != -EAGAIN)
+	if (got < 0 && got != -EAGAIN && got != -EFAULT)
 		return take_error(s, 0);
 	return got;
 }
@@ -342,19 +415,30 @@ ssize_t call_read(int fd, void *buf, size_t n)
 
 	if (!local_sock(fd))
 		return real.read(fd, buf, n);
+	if (n > SSIZE_MAX)
+		return call_error(EINVAL);
 	return n ? call_recv(fd, &iov, 1, 0) : 0;
+}
+
+ssize_t call_readv(int fd, const struct iovec *iov, int n)
+{
+	int err = bad_list(iov, (size_t)n, EINVAL);
+
+	return err ? call_error(err) : call_recv(fd, iov, n, 0);
 }
 
 ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
 {
 	ssize_t n;
+	int err;
 
 	if (!local_sock(fd))
 		return call_recv_rights(fd, msg, flags);
-	if (!msg)
+	if (!guard_write(msg, sizeof(*msg)))
 		return call_error(EFAULT);
-	if (msg->msg_iovlen > IOV_MAX)
-		return call_error(EMSGSIZE);
+	err = bad_list(msg->msg_iov, msg->msg_iovlen, EMSGSIZE);
+	if (err)
+		return call_error(err);
 	n = call_recv(fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
 	if (n >= 0) {
 		msg->msg_namelen = 0;
@@ -365,6 +449,13 @@ ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
 }
 
 /* ---- files and pipes ---- */
+
+static bool is_kind(int fd, mode_t kind)
+{
+	struct stat st;
+
+	return fstat(fd, &st) || (st.st_mode & S_IFMT) == kind;
+}
 
 /* From the page cache straight into the send buffer. Bytes, 0 at the end of the file, -errno. */
 static ssize_t send_file_some(struct run_sock *s, int in, off_t *off, size_t want, unsigned int flags)
@@ -433,6 +524,10 @@ ssize_t call_sendfile(int out, int in, off_t *off, size_t n)
 		return local_sock(in) ? call_error(EINVAL) : real.sendfile(out, in, off, n);
 	if (local_sock(in))
 		return call_error(EINVAL);
+	if (off && !guard_write(off, sizeof(*off)))
+		return call_error(EFAULT);
+	if (!off && !is_kind(in, S_IFREG) && !is_kind(in, S_IFBLK)) /* with an offset, reading there says so */
+		return call_error(EINVAL);
 	if (!local_lock())
 		return -1;
 	rc = send_file(ref, in, off, n);
@@ -490,6 +585,8 @@ ssize_t call_splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n
 	if ((local_sock(in) && in_off) || (local_sock(out) && out_off))
 		return call_error(ESPIPE);
 	if (local_sock(in) && local_sock(out))
+		return call_error(EINVAL);
+	if (!is_kind(local_sock(out) ? in : out, S_IFIFO))
 		return call_error(EINVAL);
 	return local_sock(out) ? pipe_to_sock(in, out, n, flags) : sock_to_pipe(in, out, n, flags);
 }

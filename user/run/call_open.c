@@ -15,6 +15,7 @@
 
 #include "api/private.h"
 #include "run/calls.h"
+#include "run/guard.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 #include "lib/addr.h"
@@ -185,6 +186,13 @@ static void put_name(const struct run_sock *s, const struct xtcp_addr *addr, uin
 	*len = n;
 }
 
+/* Is there a place for a name? */
+static bool place(struct sockaddr *addr, socklen_t *len)
+{
+	return guard_write(len, sizeof(*len)) &&
+	       guard_write(addr, *len < sizeof(struct sockaddr_in6) ? *len : sizeof(struct sockaddr_in6));
+}
+
 static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
 {
 	uint32_t ref = local_sock(fd);
@@ -194,14 +202,14 @@ static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
 
 	if (!ref || (local_at(ref)->kind == RUN_LISTENER))
 		return peer ? real.getpeername(fd, addr, len) : real.getsockname(fd, addr, len);
-	if (!addr || !len)
-		return call_error(EFAULT);
 	if (!local_lock())
 		return -1;
 	s = local_at(ref);
 	c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
 	if (!c || (peer && (s->connecting || c->state == TCP_CLOSED)))
 		err = ENOTCONN;
+	else if (!place(addr, len))
+		err = EFAULT;
 	else if (peer)
 		put_name(s, &c->raddr, c->rport, addr, len);
 	else
@@ -231,6 +239,8 @@ static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int
 
 	if (!engine_accept_queue(api_engine(local.m.x), l->handle))
 		return -EAGAIN;
+	if (addr && !place(addr, len)) /* and the connection waits on */
+		return -EFAULT;
 	at = real.socket(l->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | (flags & (SOCK_CLOEXEC | SOCK_NONBLOCK)), 0);
 	if (at < 0)
 		return -errno;
@@ -248,7 +258,7 @@ static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int
 	s->nonblock = (flags & SOCK_NONBLOCK) != 0;
 	local_enter(at, ref);
 	call_inherit_options(at, s, l);
-	if (addr && len) {
+	if (addr) {
 		struct tcp_conn *c = engine_conn(api_engine(local.m.x), s->handle);
 
 		put_name(s, &c->raddr, c->rport, addr, len);
@@ -293,8 +303,6 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return real.accept4(fd, addr, len, flags);
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || local_at(ref)->kind != RUN_LISTENER)
 		return call_error(EINVAL);
-	if (addr && !len)
-		return call_error(EFAULT);
 	if (!local_lock())
 		return -1;
 	limit = local_until(local_at(ref)->rcvtimeo_ns);
@@ -417,10 +425,9 @@ int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	uint32_t ref = local_sock(fd);
 	int err;
 
-	if (!local.on || (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
+	if (!local.on || len > sizeof(struct sockaddr_storage) || !guard_read(addr, len) ||
+	    (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
 		return real.connect(fd, addr, len);
-	if (ref && !addr)
-		return call_error(EFAULT);
 	if (!local_lock())
 		return -1;
 	if (ref) {

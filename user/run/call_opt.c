@@ -12,6 +12,7 @@
 #include <linux/tcp.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 #include "engine/engine.h"
 
 static const struct {
@@ -136,9 +137,9 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 			local.opts[fd] |= kind_of(level, name);
 		return real.setsockopt(fd, level, name, value, len);
 	}
+	if (!guard_read(value, len < sizeof(struct sockaddr_storage) ? len : sizeof(struct sockaddr_storage)))
+		return call_error(EFAULT);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
-		if (!value)
-			return call_error(EFAULT);
 		if (!local_lock())
 			return -1;
 		err = set_cc(local_at(ref), value, len);
@@ -254,7 +255,7 @@ void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *fr
 
 static int give(void *value, socklen_t *len, const void *from, socklen_t n)
 {
-	if (!value || !len)
+	if (!guard_write(len, sizeof(*len)) || !guard_write(value, *len < n ? *len : n))
 		return call_error(EFAULT);
 	if (*len > n)
 		*len = n;

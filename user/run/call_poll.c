@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 #include "io/clock.h"
 
 #define ON_STACK 64
@@ -127,7 +128,8 @@ int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const
 	void *more;
 	int rc;
 
-	if (!fds || !local.on)
+	if (!local.on || n > INT_MAX || !guard_write(fds, n * sizeof(*fds)) ||
+	    (limit && !guard_read(limit, sizeof(*limit))))
 		return real.ppoll(fds, n, limit, mask);
 	for (nfds_t i = 0; i < n && !ours; i++) /* nested epoll instances of ours too */
 		ours = local_entry(fds[i].fd) != 0 && local_entry(fds[i].fd) != LOCAL_HIDDEN;
@@ -144,6 +146,13 @@ int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const
 }
 
 /* ---- select ---- */
+
+static bool there(fd_set *s, int n)
+{
+	const size_t bits = 8 * sizeof(long);
+
+	return !s || n <= 0 || guard_write(s, ((size_t)n + bits - 1) / bits * sizeof(long));
+}
 
 static bool has(const fd_set *s, int fd)
 {
@@ -189,6 +198,8 @@ int call_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct ti
 	bool ours = false;
 	int rc;
 
+	if (!there(in, n) || !there(out, n) || !there(except, n) || (limit && !guard_read(limit, sizeof(*limit))))
+		return real.pselect(n, in, out, except, limit, mask);
 	for (int fd = 0; fd < n && !ours; fd++)
 		ours = local_entry(fd) && (has(in, fd) || has(out, fd) || has(except, fd));
 	if (!ours)

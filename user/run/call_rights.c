@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 
 /* Call fn for each descriptor that a message carries. */
 static void each(const struct msghdr *msg, void (*fn)(int fd))
@@ -66,7 +67,8 @@ static void with_lock(const struct msghdr *msg, void (*fn)(int fd))
 
 ssize_t call_send_rights(int fd, const struct msghdr *msg, int flags)
 {
-	bool carries = local.on && msg && msg->msg_control && msg->msg_controllen;
+	bool carries = local.on && guard_read(msg, sizeof(*msg)) && msg->msg_control && msg->msg_controllen &&
+		       guard_read(msg->msg_control, msg->msg_controllen);
 	ssize_t n;
 
 	if (carries)

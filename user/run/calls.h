@@ -33,6 +33,8 @@ ssize_t call_recv_rights(int fd, struct msghdr *msg, int flags);
 /* call_io.c: data. flags as of send(2) and recv(2). */
 ssize_t call_send(int fd, const struct iovec *iov, int n, int flags);
 ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags);
+ssize_t call_readv(int fd, const struct iovec *iov, int n); /* of ours */
+ssize_t call_writev(int fd, const struct iovec *iov, int n);
 ssize_t call_write(int fd, const void *buf, size_t n);
 ssize_t call_read(int fd, void *buf, size_t n);
 ssize_t call_sendmsg(int fd, const struct msghdr *msg, int flags);

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "run/calls.h"
+#include "run/signal.h"
 #include "run/stdio.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -23,6 +24,8 @@
 __attribute__((constructor(101))) static void begin(void)
 {
 	local_join();
+	if (local.on)
+		signal_begin();
 	for (int fd = 0; fd < 3; fd++)
 		stdio_follow(fd);
 }

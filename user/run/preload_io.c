@@ -9,20 +9,9 @@
 #include <unistd.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 
 #define EXPORT __attribute__((visibility("default")))
-
-static bool bad_iov(const struct iovec *iov, int n)
-{
-	size_t sum = 0;
-
-	for (int i = 0; i < n; i++) {
-		if (iov[i].iov_len > SSIZE_MAX - sum)
-			return true;
-		sum += iov[i].iov_len;
-	}
-	return false;
-}
 
 /* ---- in ---- */
 
@@ -35,11 +24,7 @@ EXPORT ssize_t read(int fd, void *buf, size_t n)
 EXPORT ssize_t readv(int fd, const struct iovec *iov, int n)
 {
 	real_init();
-	if (!local_sock(fd))
-		return real.readv(fd, iov, n);
-	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
-		return call_error(EINVAL);
-	return call_recv(fd, iov, n, 0);
+	return local_sock(fd) ? call_readv(fd, iov, n) : real.readv(fd, iov, n);
 }
 
 EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKADDR_ARG addr, socklen_t *restrict len)
@@ -49,6 +34,8 @@ EXPORT ssize_t recvfrom(int fd, void *restrict buf, size_t n, int flags, __SOCKA
 	real_init();
 	if (!local_sock(fd))
 		return real.recvfrom(fd, buf, n, flags, addr.__sockaddr__, len);
+	if (len && !guard_write(len, sizeof(*len)))
+		return call_error(EFAULT);
 	if (len)
 		*len = 0;
 	return call_recv(fd, &iov, 1, flags);
@@ -76,7 +63,9 @@ EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct
 	if (!local_sock(fd))
 		return real.recvmmsg(fd, v, n, flags, limit);
 	for (i = 0; i < n; i++) {
-		ssize_t got = call_recvmsg(fd, &v[i].msg_hdr, i ? flags | MSG_DONTWAIT : flags);
+		ssize_t got = !guard_write(&v[i], sizeof(v[i]))
+				      ? call_error(EFAULT)
+				      : call_recvmsg(fd, &v[i].msg_hdr, i ? flags | MSG_DONTWAIT : flags);
 
 		if (got <= 0)
 			return i ? (int)i : (int)got;
@@ -96,11 +85,7 @@ EXPORT ssize_t write(int fd, const void *buf, size_t n)
 EXPORT ssize_t writev(int fd, const struct iovec *iov, int n)
 {
 	real_init();
-	if (!local_sock(fd))
-		return real.writev(fd, iov, n);
-	if (n < 0 || n > IOV_MAX || bad_iov(iov, n))
-		return call_error(EINVAL);
-	return call_send(fd, iov, n, 0);
+	return local_sock(fd) ? call_writev(fd, iov, n) : real.writev(fd, iov, n);
 }
 
 EXPORT ssize_t send(int fd, const void *buf, size_t n, int flags)
@@ -133,7 +118,8 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	if (!local_sock(fd))
 		return real.sendmmsg(fd, v, n, flags);
 	for (i = 0; i < n; i++) {
-		ssize_t put = call_sendmsg(fd, &v[i].msg_hdr, flags);
+		ssize_t put = !guard_write(&v[i], sizeof(v[i])) ? call_error(EFAULT)
+								: call_sendmsg(fd, &v[i].msg_hdr, flags);
 
 		if (put < 0)
 			return i ? (int)i : -1;

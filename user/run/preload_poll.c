@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -52,6 +53,8 @@ EXPORT int select(int n, fd_set *restrict in, fd_set *restrict out, fd_set *rest
 	struct timespec ts;
 
 	real_init();
+	if (limit && !guard_read(limit, sizeof(*limit)))
+		return call_error(EFAULT);
 	if (limit)
 		ts = (struct timespec){ .tv_sec = limit->tv_sec, .tv_nsec = limit->tv_usec * 1000 };
 	return call_pselect(n, in, out, except, limit ? &ts : NULL, NULL);
