@@ -339,13 +339,13 @@ struct xtcp_listen_opts {
 	size_t size;
 	uint32_t backlog;   /* accept queue; default 1,024; 1..65,536 */
 	uint32_t syn_queue; /* default from conf */
-	uint32_t
-		fastopen; /* TCP Fast Open (RFC 7413): the data of a SYN whose cookie is ours can be received, and answered,
-			       before the handshake is over (the accepted connection is in SYN-RECEIVED), as long as no
-			       more than so many are in that state; past it, and without a cookie, the handshake is an
-			       ordinary one. Such data may be delivered twice, when a SYN is duplicated in the
-			       network (6.1): for requests that may be repeated only. Default 0: off; ..65,536 */
-	uint32_t maxseg; /* as XTCP_MAXSEG on each connection, and announced in its SYN; default 0: by MTU */
+	uint32_t fastopen;  /* TCP Fast Open (RFC 7413): the data of a SYN whose cookie is ours can be received, and
+			       answered, before the handshake is over (the accepted connection is in SYN-RECEIVED), as long
+			       as no more than so many are in that state; past it, and without a cookie, the handshake is an
+			       ordinary one. Such data may be delivered twice, when a SYN is duplicated in the network
+			       (6.1): for requests that may be repeated only. Default 0: off; ..65,536 */
+	uint32_t maxseg;    /* as XTCP_MAXSEG on each connection, and announced in its SYN; default 0: by MTU */
+	uint32_t v6only;    /* 1: on a wildcard address of IPv6, no connections by IPv4 (IPV6_V6ONLY); default 0 */
 };
 int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
 		xtcp_listener *out);

@@ -80,6 +80,23 @@ static void test_listen_most_specific_of_three_kinds_wins(void **state)
 	check_engines();
 }
 
+static void test_listen_v6only_leaves_ipv4_alone(void **state)
+{
+	uint16_t port = wire_swap16(80);
+	uint64_t only, v4, again;
+
+	assert_int_equal(engine_listen_v6only(eng(1), 80, 0, 0, &only), 0);
+	assert_ptr_equal(listener_find(eng(1), kit_addr(1, 1), port), at(only));
+	assert_null(listener_find(eng(1), kit_addr(1, 0), port));
+	v4 = open_on("0.0.0.0", 80);
+	assert_ptr_equal(listener_find(eng(1), kit_addr(1, 0), port), at(v4));
+	assert_ptr_equal(listener_find(eng(1), kit_addr(1, 1), port), at(only));
+	assert_int_equal(engine_listen_v6only(eng(1), 80, 0, 0, &again), -EADDRINUSE);
+	assert_int_equal(engine_listen_close(eng(1), v4), 0);
+	assert_null(listener_find(eng(1), kit_addr(1, 0), port));
+	check_engines();
+}
+
 static void test_listen_same_kind_twice_is_in_use(void **state)
 {
 	open_on("::", 80);
@@ -495,6 +512,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_listen_most_specific_of_three_kinds_wins),
+		TEST(test_listen_v6only_leaves_ipv4_alone),
 		TEST(test_listen_same_kind_twice_is_in_use),
 		TEST(test_listen_on_what_is_not_ours_is_refused),
 		TEST(test_listen_port_of_a_local_program_is_in_use),

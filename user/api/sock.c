@@ -26,7 +26,7 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 		xtcp_listener *out)
 {
 	struct xtcp_addr addr = { 0 };
-	uint32_t backlog = 1024, syn_queue = 0, fastopen = 0, maxseg = 0;
+	uint32_t backlog = 1024, syn_queue = 0, fastopen = 0, maxseg = 0, v6only = 0;
 	uint16_t in_addr = 0;
 	int err;
 
@@ -40,13 +40,17 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 	}
 	if (opts && opts->size >= offsetof(struct xtcp_listen_opts, maxseg))
 		fastopen = opts->fastopen;
-	if (opts && opts->size >= sizeof(*opts))
+	if (opts && opts->size >= offsetof(struct xtcp_listen_opts, v6only))
 		maxseg = opts->maxseg;
+	if (opts && opts->size >= sizeof(*opts))
+		v6only = opts->v6only && addr_is_any(&addr) && !addr_is_v4(&addr);
 	if (maxseg && (maxseg < TCP_MSS_FLOOR || maxseg > 65495))
 		return fail(EINVAL, "maxseg is %d to 65495, not %u", TCP_MSS_FLOOR, maxseg);
 	if (backlog > 65536 || syn_queue > 65536 || fastopen > 65536)
 		return fail(EINVAL, "backlog, syn_queue and fastopen must be at most 65536");
-	err = engine_listen(x->engine, &addr, port ? port : in_addr, backlog, syn_queue, out);
+	port = port ? port : in_addr;
+	err = v6only ? engine_listen_v6only(x->engine, port, backlog, syn_queue, out)
+		     : engine_listen(x->engine, &addr, port, backlog, syn_queue, out);
 	if (!err && fastopen)
 		engine_listen_fastopen(x->engine, *out, fastopen);
 	if (!err && maxseg)

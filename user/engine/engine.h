@@ -87,6 +87,8 @@ int engine_events(struct engine *e, struct engine_event *ev, int max);
 
 int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port, uint32_t backlog, uint32_t syn_queue,
 		  uint64_t *out); /* addr unspecified: all; port 0: chosen */
+/* On all addresses of IPv6, and on none of IPv4. */
+int engine_listen_v6only(struct engine *e, uint16_t port, uint32_t backlog, uint32_t syn_queue, uint64_t *out);
 int engine_listen_close(struct engine *e, uint64_t l);
 int engine_listener_port(struct engine *e, uint64_t l);
 /* Connections from now on neither send larger segments nor ask for them; bytes 0: by MTU. 0 or -EBADF. */

@@ -43,6 +43,7 @@ static bool covers_addr(const struct listener *l, const struct xtcp_addr *a)
 	switch (l->kind) {
 	case LISTEN_EXACT: return addr_eq(&l->addr, a);
 	case LISTEN_ANY_V4: return addr_is_v4(a);
+	case LISTEN_ANY_V6: return !addr_is_v4(a);
 	default: return true;
 	}
 }
@@ -334,8 +335,8 @@ static void listener_free(struct engine *e, struct listener *l)
 	pool_give(e->r, &e->r->listeners, listener_ref(e, l));
 }
 
-int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port, uint32_t backlog, uint32_t syn_queue,
-		  uint64_t *out)
+static int listen_as(struct engine *e, const struct xtcp_addr *addr, uint16_t port, uint32_t backlog,
+		     uint32_t syn_queue, bool v6only, uint64_t *out)
 {
 	static const struct xtcp_addr any;
 	struct listener *l;
@@ -349,6 +350,8 @@ int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port,
 		return fail(EMFILE, "cannot listen: all %u listeners are in use (max_listeners)", e->r->listeners.cap);
 	l = listener_at(e, ref);
 	listener_init(l, addr ? addr : &any, port);
+	if (v6only && l->kind == LISTEN_ANY)
+		l->kind = LISTEN_ANY_V6;
 	l->backlog = backlog ? backlog : 1024;
 	l->syn_queue = syn_queue ? syn_queue : e->r->conf.syn_queue ? e->r->conf.syn_queue : 1024;
 	if (port)
@@ -364,6 +367,17 @@ int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port,
 	e->listen_heads[l->port] = ref;
 	*out = handle_of(e, l);
 	return 0;
+}
+
+int engine_listen(struct engine *e, const struct xtcp_addr *addr, uint16_t port, uint32_t backlog, uint32_t syn_queue,
+		  uint64_t *out)
+{
+	return listen_as(e, addr, port, backlog, syn_queue, false, out);
+}
+
+int engine_listen_v6only(struct engine *e, uint16_t port, uint32_t backlog, uint32_t syn_queue, uint64_t *out)
+{
+	return listen_as(e, NULL, port, backlog, syn_queue, true, out);
 }
 
 /* An address came or went. */

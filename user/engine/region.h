@@ -15,7 +15,7 @@
 #include "engine/engine.h"
 
 #define REGION_MAGIC 0x7874637065676e31ull /* "xtcpegn1" */
-#define REGION_VERSION 2
+#define REGION_VERSION 3
 #define REGION_PORT_POOL 32768 /* local ports kept reserved for coming connects */
 #define REGION_PORT_BLOCK 256  /* ... of one address each */
 #define REGION_PORT_BLOCKS (REGION_PORT_POOL / REGION_PORT_BLOCK)
