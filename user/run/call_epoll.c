@@ -8,17 +8,20 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "run/calls.h"
 #include "run/guard.h"
+#include "run/early.h"
 #include "io/clock.h"
 
 #define BELL 0x7874637062656c6cull /* data of our datagram socket in the kernel's instance */
 #define KERNEL_NS 50000ull	   /* while ours bring events, the kernel's are asked for no more often */
 #define KERNEL_EVENTS 128
+#define NESTS 64 /* instances in others, or in poll(): of any more the bell may ring for nothing */
 #define MASK (POLLERR | POLLHUP)
 
 /* When this thread last asked the kernel's instance. */
@@ -43,9 +46,9 @@ static void ring(uint32_t ref)
 	struct sockaddr_un sun;
 	socklen_t len = run_address(local.m.r, RUN_EPOLL | ref, &sun);
 
-	at(ref)->signalled = 1;
+	at(ref)->signalled++;
 	if (real.sendto(local.m.send_fd, "", 1, MSG_DONTWAIT, (struct sockaddr *)&sun, len) < 0)
-		at(ref)->signalled = 0;
+		at(ref)->signalled--;
 }
 
 static int hang_bell(int epfd, uint32_t ref)
@@ -70,13 +73,60 @@ static int hang_bell(int epfd, uint32_t ref)
 	return 0;
 }
 
+/* While something is ready the descriptor of an instance that is polled says so. */
 static void silence(uint32_t ref)
 {
+	uint8_t keep = at(ref)->nested && at(ref)->ready_head;
 	char byte;
 
-	at(ref)->signalled = 0;
-	while (real.recvfrom(local.bell[ref], &byte, 1, MSG_DONTWAIT, NULL, NULL) >= 0)
+	while (at(ref)->signalled > keep) {
+		at(ref)->signalled--;
+		real.recvfrom(local.bell[ref], &byte, 1, MSG_DONTWAIT, NULL, NULL);
+	}
+	while (!keep && real.recvfrom(local.bell[ref], &byte, 1, MSG_DONTWAIT, NULL, NULL) >= 0)
 		;
+}
+
+/* ---- instances that are polled ---- */
+
+static uint32_t nest[NESTS], nests; /* of this process */
+
+/* It is polled itself: from now on the bell rings whenever something is ready. */
+void call_epoll_nest(uint32_t ref)
+{
+	uint32_t i = 0;
+
+	while (i < nests && nest[i] != ref)
+		i++;
+	if (i == nests && nests < NESTS)
+		nest[nests++] = ref;
+	at(ref)->nested = 1;
+	if (at(ref)->ready_head && !at(ref)->signalled)
+		ring(ref);
+}
+
+static bool is_ready(const struct run_watch *w)
+{
+	return !w->disabled && run_poll(&local.m, w->sock, w->events) & (w->events | MASK);
+}
+
+/* What was ready may have been read since: then the bell is silenced. */
+void call_epoll_tidy(void)
+{
+	struct run *r = local.m.r;
+
+	for (uint32_t i = nests; i > 0; i--) {
+		uint32_t ref = nest[i - 1];
+
+		if (!local.bells[ref]) {
+			nest[i - 1] = nest[--nests];
+			continue;
+		}
+		while (at(ref)->ready_head && !is_ready(run_watch_at(r, at(ref)->ready_head)))
+			run_epoll_unready(r, at(ref)->ready_head);
+		if (at(ref)->signalled && !at(ref)->ready_head)
+			silence(ref);
+	}
 }
 
 static int make_epoll(int epfd, uint32_t *out)
@@ -92,17 +142,13 @@ static int make_epoll(int epfd, uint32_t *out)
 		return err;
 	}
 	local.tab[epfd] = RUN_EPOLL | ref;
+	if (local.opts[epfd] & EARLY_WATCHED) {
+		local.m.r->eager = 1; /* who waits for it in another instance does not know of ours */
+		call_epoll_nest(ref);
+	}
 	ring(ref); /* who sleeps in the kernel's instance already joins ours */
 	*out = ref;
 	return 0;
-}
-
-/* It is polled itself: from now on the bell rings whenever something is ready. */
-void call_epoll_nest(uint32_t ref)
-{
-	at(ref)->nested = 1;
-	if (at(ref)->ready_head && !at(ref)->signalled)
-		ring(ref);
 }
 
 /* ---- epoll_ctl ---- */
@@ -177,6 +223,28 @@ static int ctl_ours(int epfd, int op, uint32_t sock, int fd, const struct epoll_
 	return 0;
 }
 
+/* Who waits for the outer one runs our turns: it becomes one of ours, too. */
+static void nest_in(int epfd, uint32_t ref)
+{
+	uint32_t outer;
+
+	call_epoll_nest(ref);
+	if (!local_entry(epfd))
+		make_epoll(epfd, &outer);
+}
+
+int call_epoll_move(int epfd, uint32_t sock, int fd, const struct epoll_event *ev, bool off)
+{
+	int err = add(epfd, sock, fd, ev);
+
+	if (!err && off) {
+		uint32_t ref = find(epoll_of(epfd), sock, fd);
+
+		run_watch_at(local.m.r, ref)->disabled = 1;
+	}
+	return err;
+}
+
 int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
 	uint32_t sock = local_sock(fd), e = local_entry(fd);
@@ -186,11 +254,14 @@ int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 	if (!sock) {
 		if (e == LOCAL_HIDDEN || local_entry(epfd) == LOCAL_HIDDEN)
 			return call_error(EBADF);
-		if (e & RUN_EPOLL && local_lock()) {
-			call_epoll_nest(e & ~RUN_EPOLL);
+		if (e & RUN_EPOLL && op == EPOLL_CTL_ADD && epfd != fd && local_lock()) {
+			nest_in(epfd, e & ~RUN_EPOLL);
 			local_unlock();
 		}
-		return real.epoll_ctl(epfd, op, fd, ev);
+		err = real.epoll_ctl(epfd, op, fd, ev);
+		if (!err && local.on)
+			early_ctl(epfd, op, fd, ev);
+		return err;
 	}
 	if (op != EPOLL_CTL_DEL && !guard_read(ev, sizeof(*ev)))
 		return call_error(EFAULT);
@@ -263,6 +334,8 @@ static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
 
 	if (n < 0)
 		return n;
+	if (at(ep)->nested)
+		silence(ep);
 	if (n < max && (!n || now - asked_ns > KERNEL_NS)) {
 		asked_ns = now;
 		k = from_kernel(epfd, ep, ev + n, max - n);
@@ -280,6 +353,7 @@ static int wait_ours(int epfd, uint32_t ep, struct epoll_event *ev, int max, con
 	int n, rc = 1;
 
 	local_turn();
+	call_epoll_tidy();
 	while (!(n = gather(epfd, ep, ev, max)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec)) {
 		p[local_wait_head()] = (struct pollfd){ .fd = epfd, .events = POLLIN };
 		rc = local_wait(&w);
@@ -290,8 +364,10 @@ static int wait_ours(int epfd, uint32_t ep, struct epoll_event *ev, int max, con
 /* Nothing of ours is in it, as far as we know when it begins. */
 static int wait_kernels(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask)
 {
-	int ms = limit ? (int)(limit->tv_sec * 1000 + (limit->tv_nsec + 999999) / 1000000) : -1;
-	int n = real.epoll_pwait(epfd, ev, max, ms, mask), kept = 0;
+	bool in_ms = !limit || (limit->tv_sec >= 0 && limit->tv_sec < INT_MAX / 1000 && limit->tv_nsec % 1000000 == 0);
+	int ms = limit && in_ms ? (int)(limit->tv_sec * 1000 + limit->tv_nsec / 1000000) : -1;
+	int n = in_ms ? real.epoll_pwait(epfd, ev, max, ms, mask) : real.epoll_pwait2(epfd, ev, max, limit, mask);
+	int kept = 0;
 
 	for (int i = 0; i < n; i++)
 		if (ev[i].data.u64 != BELL || !epoll_of(epfd))
@@ -305,12 +381,17 @@ int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct time
 	int n;
 
 	if (!ep) {
+		if (nests && local_lock()) {
+			local_turn();
+			call_epoll_tidy();
+			local_unlock();
+		}
 		n = wait_kernels(epfd, ev, max, limit, mask);
 		if (n != -2)
 			return n;
 		ep = epoll_of(epfd);
 	}
-	if (max <= 0 || max > 0x1000000)
+	if (max <= 0 || max > 0x1000000 || call_bad_limit(limit))
 		return call_error(EINVAL);
 	if (!ev)
 		return call_error(EFAULT);

@@ -9,8 +9,11 @@
 #include <linux/close_range.h>
 #include <linux/sockios.h>
 
+#include "run/call_async.h"
+#include "run/call_oob.h"
 #include "run/calls.h"
 #include "run/guard.h"
+#include "run/early.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 
@@ -26,7 +29,7 @@ static void linger(int fd)
 	struct run_sock *s = local_at(ref);
 	uint64_t limit;
 
-	if (s->kind != RUN_CONN || !s->linger_on || !s->linger_s || s->nonblock || local.count[ref] > 1 || s->procs > 1)
+	if (s->kind != RUN_CONN || !s->linger_on || !s->linger_s || local.count[ref] > 1 || s->procs > 1)
 		return;
 	limit = clock_now_ns() + s->linger_s * 1000000000ull;
 	xtcp_shutdown(local.m.x, s->handle);
@@ -41,7 +44,7 @@ int call_close(int fd)
 
 	if (!e) {
 		if ((uint32_t)fd < local.size && local.opts[fd])
-			local.opts[fd] = 0;
+			early_closed(fd);
 		return real.close(fd);
 	}
 	if (e == LOCAL_HIDDEN)
@@ -68,6 +71,8 @@ int call_close_range(unsigned int first, unsigned int last, int flags)
 	for (unsigned int fd = first; fd <= last && fd < local.size; fd++) {
 		uint32_t e = local_entry((int)fd);
 
+		if (!e && local.opts[fd] && !(flags & CLOSE_RANGE_CLOEXEC))
+			early_closed((int)fd);
 		if (!e || (e != LOCAL_HIDDEN && flags & CLOSE_RANGE_CLOEXEC))
 			continue;
 		if (fd > from)
@@ -85,8 +90,12 @@ int call_close_range(unsigned int first, unsigned int last, int flags)
 
 static int copied(int from, int to)
 {
-	if (to < 0 || !local_entry(from))
+	if (to < 0)
 		return to;
+	if (!local_entry(from)) {
+		early_copied(from, to);
+		return to;
+	}
 	if (local_lock()) {
 		local_copy(from, to);
 		local_unlock();
@@ -107,8 +116,8 @@ static void make_room(int to)
 		local_turn();
 		local_unlock();
 	}
-	if ((uint32_t)to < local.size)
-		local.opts[to] = 0;
+	if ((uint32_t)to < local.size && local.opts[to])
+		early_closed(to);
 }
 
 int call_dup3(int from, int to, int flags)
@@ -137,9 +146,12 @@ static int set_flags(int fd, uint32_t ref, int flags)
 	struct run_sock *s = local_at(ref);
 	int rc = real.fcntl(fd, F_SETFL, s->kernel_too ? flags | O_NONBLOCK : flags);
 
-	if (!rc)
-		s->nonblock = (flags & O_NONBLOCK) != 0;
-	return rc;
+	if (rc)
+		return rc;
+	s->nonblock = (flags & O_NONBLOCK) != 0;
+	if ((flags & O_ASYNC) != (s->async ? O_ASYNC : 0))
+		call_async_changed(fd, ref);
+	return 0;
 }
 
 static int get_flags(int fd, uint32_t ref)
@@ -149,6 +161,18 @@ static int get_flags(int fd, uint32_t ref)
 	if (flags >= 0 && local_at(ref)->kernel_too && !local_at(ref)->nonblock)
 		flags &= ~O_NONBLOCK;
 	return flags;
+}
+
+/* An owner was set, if rc says so. */
+static int owned(int fd, uint32_t ref, int rc)
+{
+	if (rc)
+		return rc;
+	if (ref)
+		call_async_changed(fd, ref);
+	else if ((uint32_t)fd < local.size)
+		local.opts[fd] |= LOCAL_OWNER;
+	return 0;
 }
 
 int call_fcntl(int fd, int cmd, void *arg)
@@ -163,6 +187,8 @@ int call_fcntl(int fd, int cmd, void *arg)
 		return set_flags(fd, ref, (int)(intptr_t)arg);
 	if (ref && cmd == F_GETFL)
 		return get_flags(fd, ref);
+	if (call_async_fcntl(cmd))
+		return owned(fd, ref, real.fcntl(fd, cmd, arg));
 	return real.fcntl(fd, cmd, arg);
 }
 
@@ -174,10 +200,10 @@ static int number(uint32_t ref, unsigned long request)
 	if (!c)
 		return 0;
 	switch (request) {
-	case FIONREAD: return (int)c->rcvq.len;
+	case FIONREAD: return call_oob_readable(s);
 	case SIOCOUTQ: return (int)tcp_send_queued(c);
 	case SIOCOUTQNSD: return (int)tcp_send_unsent(c);
-	default: return tcp_urgent_mark(c) == 0; /* SIOCATMARK */
+	default: return call_oob_before(s) == 0; /* SIOCATMARK */
 	}
 }
 
@@ -205,5 +231,7 @@ int call_ioctl(int fd, unsigned long request, void *arg)
 		local_unlock();
 		return 0;
 	}
+	if (call_async_ioctl(request))
+		return owned(fd, ref, real.ioctl(fd, request, arg));
 	return real.ioctl(fd, request, arg);
 }

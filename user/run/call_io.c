@@ -12,8 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "run/call_msg.h"
+#include "run/call_oob.h"
 #include "run/calls.h"
 #include "run/guard.h"
 #include "engine/engine.h"
@@ -23,6 +26,7 @@
 #define SPLICE_BYTES (64u << 10)
 #define USER_END ((uintptr_t)SSIZE_MAX) /* no program has memory there, on any processor */
 #define PIECE_BYTES (64u << 10)		/* of the program's memory: looked at, then copied */
+#define PEEK_NS 1000000ull
 
 static bool blocks(const struct run_sock *s, int flags)
 {
@@ -191,6 +195,8 @@ ssize_t call_send(int fd, const struct iovec *iov, int n, int flags)
 	rc = send_all(ref, iov, n, flags);
 	if (rc == -EIO)
 		return call_error(EIO);
+	if (rc > 0 && flags & MSG_ZEROCOPY)
+		call_msg_copied(ref);
 	local_unlock();
 	return rc < 0 ? tell(rc, flags) : rc;
 }
@@ -297,6 +303,12 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 {
 	ssize_t done = 0;
 
+	if (flags & MSG_PEEK && flags & MSG_TRUNC) {
+		size_t have = xtcp_recv_queued(local.m.x, s->handle), most = total(iov, n);
+
+		if (have)
+			return (ssize_t)(have < most ? have : most);
+	}
 	if (flags & MSG_PEEK)
 		return peek_some(s, iov, n);
 	if (flags & MSG_TRUNC)
@@ -322,21 +334,6 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 	return done;
 }
 
-/* RFC 6093: the octet before the urgent mark is in the stream; MSG_OOB reads it once it is the next. */
-static ssize_t recv_urgent(struct run_sock *s, const struct iovec *iov, int n)
-{
-	ssize_t mark = s->handle ? xtcp_urgent_mark(local.m.x, s->handle) : -EINVAL;
-	struct iovec span[2];
-
-	if (mark < 0 || !total(iov, n))
-		return -EINVAL;
-	if (mark || xtcp_peek(local.m.x, s->handle, span) <= 0)
-		return -EAGAIN;
-	if (!guard_write(iov[0].iov_base, 1))
-		return -EFAULT;
-	return xtcp_recv(local.m.x, s->handle, iov[0].iov_base, 1);
-}
-
 static ssize_t recv_once(uint32_t ref, const struct iovec *iov, int n, size_t skip, int flags)
 {
 	struct run_sock *s = local_at(ref);
@@ -352,12 +349,35 @@ static ssize_t recv_once(uint32_t ref, const struct iovec *iov, int n, size_t sk
 		return xtcp_recv_queued(local.m.x, s->handle)	  ? 0
 		       : run_poll(&local.m, ref, POLLIN) & POLLIN ? take_error(s, 0)
 								  : -EAGAIN;
-	got = recv_some(s, iov, n, skip, flags);
+	if (call_oob_before(s) >= 0)
+		got = call_oob_recv(s, iov, n, skip, total(iov, n) - skip, flags);
+	else
+		got = recv_some(s, iov, n, skip, flags);
 	if (got == -EAGAIN && s->shut & 1)
 		return 0;
 	if (got < 0 && got != -EAGAIN && got != -EFAULT)
 		return take_error(s, 0);
 	return got;
+}
+
+/* How much there has to be for a call to return. */
+static size_t least(const struct run_sock *s, size_t want, int flags)
+{
+	return flags & MSG_WAITALL || want < s->rcvlowat ? want : s->rcvlowat;
+}
+
+/* MSG_PEEK leaves what was seen: there is no event for more than that. */
+static int wait_more(uint32_t ref, size_t seen, int flags, uint64_t limit)
+{
+	uint64_t soon = clock_now_ns() + PEEK_NS;
+	int rc;
+
+	if (!(flags & MSG_PEEK) || !seen)
+		return local_wait_one(ref, POLLIN | POLLRDHUP, limit);
+	if (run_poll(&local.m, ref, POLLRDHUP) & (POLLRDHUP | POLLERR))
+		return 0;
+	rc = local_wait_one(ref, 0, soon < limit ? soon : limit);
+	return rc || soon >= limit ? rc : 1;
 }
 
 static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
@@ -368,16 +388,16 @@ static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 	bool turned = false;
 
 	if (flags & MSG_OOB)
-		return s->kind == RUN_LISTENER ? -ENOTCONN : recv_urgent(s, iov, n);
+		return s->kind == RUN_LISTENER ? -ENOTCONN : call_oob_take(s, iov, n, flags);
 	for (;;) {
-		ssize_t got = recv_once(ref, iov, n, done, flags);
+		ssize_t got = recv_once(ref, iov, n, flags & MSG_PEEK ? 0 : done, flags);
 		int rc;
 
 		if (got >= 0 || (got != -EAGAIN && !done))
-			done += got > 0 ? (size_t)got : 0;
+			done = (flags & MSG_PEEK ? 0 : done) + (got > 0 ? (size_t)got : 0);
 		if (got == 0 || (got < 0 && got != -EAGAIN))
 			return done ? (ssize_t)done : got;
-		if (done && (done == want || !(flags & MSG_WAITALL) || flags & MSG_PEEK))
+		if (done && (done >= least(s, want, flags) || call_oob_before(s) == 0))
 			return (ssize_t)done;
 		if (!turned) { /* perhaps it has come meanwhile */
 			turned = true;
@@ -386,7 +406,7 @@ static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 		}
 		if (!blocks(s, flags))
 			return done ? (ssize_t)done : -EAGAIN;
-		rc = local_wait_one(ref, POLLIN | POLLRDHUP, limit);
+		rc = wait_more(ref, done, flags, limit);
 		s = local_at(ref);
 		if (rc == -EIO)
 			return rc;
@@ -400,6 +420,8 @@ ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags)
 	uint32_t ref = local_sock(fd);
 	ssize_t rc;
 
+	if (flags & MSG_ERRQUEUE)
+		return call_msg_errors(fd, NULL);
 	if (!local_lock())
 		return -1;
 	rc = recv_all(ref, iov, n, flags);
@@ -439,12 +461,11 @@ ssize_t call_recvmsg(int fd, struct msghdr *msg, int flags)
 	err = bad_list(msg->msg_iov, msg->msg_iovlen, EMSGSIZE);
 	if (err)
 		return call_error(err);
+	if (flags & MSG_ERRQUEUE)
+		return call_msg_errors(fd, msg);
 	n = call_recv(fd, msg->msg_iov, (int)msg->msg_iovlen, flags);
-	if (n >= 0) {
-		msg->msg_namelen = 0;
-		msg->msg_controllen = 0;
-		msg->msg_flags = flags & MSG_OOB;
-	}
+	if (n >= 0)
+		call_msg_received(fd, msg, n, flags);
 	return n;
 }
 
@@ -537,6 +558,14 @@ ssize_t call_sendfile(int out, int in, off_t *off, size_t n)
 	return rc < 0 ? tell(rc, 0) : rc;
 }
 
+static bool pipe_ready(int fd, short want)
+{
+	const struct timespec now = { 0, 0 };
+	struct pollfd p = { fd, want, 0 };
+
+	return real.ppoll(&p, 1, &now, NULL) > 0;
+}
+
 /* Between a pipe and a socket of ours there is no way around a copy. */
 static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
 {
@@ -550,7 +579,9 @@ static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
 	local_turn();
 	room = xtcp_send_space(local.m.x, local_at(local_sock(out))->handle);
 	local_unlock();
-	if (!room && (local_at(local_sock(out))->nonblock || flags & 2)) /* SPLICE_F_NONBLOCK */
+	if (!room && local_at(local_sock(out))->nonblock)
+		return call_error(EAGAIN);
+	if (flags & SPLICE_F_NONBLOCK && !pipe_ready(in, POLLIN))
 		return call_error(EAGAIN);
 	n = n < sizeof(buf) ? n : sizeof(buf);
 	if (room && room < n)
@@ -559,15 +590,28 @@ static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
 	if (got <= 0)
 		return got;
 	iov.iov_len = (size_t)got;
-	return call_send(out, &iov, 1, MSG_NOSIGNAL | (flags & 4 ? MSG_MORE : 0));
+	return call_send(out, &iov, 1, MSG_NOSIGNAL | (flags & SPLICE_F_MORE ? MSG_MORE : 0));
+}
+
+/* What a pipe takes without making us wait, if it takes anything: a page in any case. */
+static size_t pipe_room(int out)
+{
+	int held = 0, size = real.fcntl(out, F_GETPIPE_SZ, 0);
+
+	return size > 0 && !real.ioctl(out, FIONREAD, &held) && !held ? (size_t)size : 4096;
 }
 
 static ssize_t sock_to_pipe(int in, int out, size_t n, unsigned int flags)
 {
 	char buf[SPLICE_BYTES];
 	struct iovec iov = { buf, n < sizeof(buf) ? n : sizeof(buf) };
-	ssize_t got = call_recv(in, &iov, 1, MSG_PEEK | (flags & 2 ? MSG_DONTWAIT : 0)), put;
+	ssize_t got, put;
 
+	if (flags & SPLICE_F_NONBLOCK && !pipe_ready(out, POLLOUT))
+		return call_error(EAGAIN);
+	if (iov.iov_len > pipe_room(out))
+		iov.iov_len = pipe_room(out);
+	got = call_recv(in, &iov, 1, MSG_PEEK);
 	if (got <= 0)
 		return got;
 	put = real.write(out, buf, (size_t)got);
@@ -580,13 +624,20 @@ static ssize_t sock_to_pipe(int in, int out, size_t n, unsigned int flags)
 
 ssize_t call_splice(int in, off64_t *in_off, int out, off64_t *out_off, size_t n, unsigned int flags)
 {
+	int other;
+
 	if (!local_sock(in) && !local_sock(out))
 		return real.splice(in, in_off, out, out_off, n, flags);
-	if ((local_sock(in) && in_off) || (local_sock(out) && out_off))
-		return call_error(ESPIPE);
-	if (local_sock(in) && local_sock(out))
+	if (!n)
+		return 0;
+	other = local_sock(in) ? out : in;
+	if (real.fcntl(other, F_GETFD, 0) < 0)
+		return -1;
+	if (flags & ~15u || local_sock(other) || real.fcntl(other, F_GETPIPE_SZ, 0) < 0)
 		return call_error(EINVAL);
-	if (!is_kind(local_sock(out) ? in : out, S_IFIFO))
+	if (other == in ? in_off : out_off)
+		return call_error(ESPIPE);
+	if (in_off || out_off)
 		return call_error(EINVAL);
 	return local_sock(out) ? pipe_to_sock(in, out, n, flags) : sock_to_pipe(in, out, n, flags);
 }

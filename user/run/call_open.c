@@ -14,8 +14,10 @@
 #include <unistd.h>
 
 #include "api/private.h"
+#include "run/call_async.h"
 #include "run/calls.h"
 #include "run/guard.h"
+#include "run/early.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 #include "lib/addr.h"
@@ -72,7 +74,21 @@ static bool own_address(const struct xtcp_addr *a)
 
 static void note_nonblock(int fd, struct run_sock *s)
 {
-	s->nonblock = (real.fcntl(fd, F_GETFL, 0) & O_NONBLOCK) != 0;
+	int flags = real.fcntl(fd, F_GETFL, 0);
+
+	s->nonblock = (flags & O_NONBLOCK) != 0;
+	if (flags & O_ASYNC || ((uint32_t)fd < local.size && local.opts[fd] & LOCAL_OWNER))
+		call_async_take(fd, s);
+}
+
+/* SO_BINDTODEVICE, and not to our interface. */
+static bool other_device(int fd)
+{
+	int index = 0;
+	socklen_t len = sizeof(index);
+
+	return !real.getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len) && index &&
+	       (uint32_t)index != local.m.r->index;
 }
 
 /* ---- listen ---- */
@@ -84,6 +100,14 @@ static int bound_to(int fd, struct sockaddr_storage *ss, struct xtcp_addr *addr,
 	if (real.getsockname(fd, (struct sockaddr *)ss, &len))
 		return -1;
 	return to_addr((struct sockaddr *)ss, len, addr, port) ? 0 : -1;
+}
+
+static bool is_v6only(int fd)
+{
+	int on = 0;
+	socklen_t len = sizeof(on);
+
+	return !real.getsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, &len) && on;
 }
 
 static int make_listener(int fd, const struct sockaddr_storage *ss, const struct xtcp_addr *addr, uint16_t port,
@@ -98,6 +122,7 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	s = local_at(ref);
 	s->v6 = ss->ss_family == AF_INET6;
 	s->kernel_too = addr_is_any(addr);
+	s->v6only = s->v6 && s->kernel_too && is_v6only(fd);
 	note_nonblock(fd, s);
 	s->port = port;
 	s->addr = *addr;
@@ -111,6 +136,7 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	}
 	if (s->kernel_too) /* so that accept() never waits in the kernel */
 		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
+	early_ours(fd, ref);
 	return 0;
 }
 
@@ -143,7 +169,7 @@ int call_listen(int fd, int backlog)
 		if (bound_to(fd, &ss, &addr, &port))
 			return 0;
 	}
-	if (!allowed(&addr, port))
+	if (!allowed(&addr, port) || other_device(fd))
 		return real.listen(fd, backlog);
 	if (!local_lock())
 		return -1;
@@ -404,6 +430,7 @@ static int connect_ours(int fd, const struct sockaddr *addr)
 	note_nonblock(fd, s);
 	s->connecting = 1;
 	call_take_options(fd, ref);
+	early_ours(fd, ref);
 	return 0;
 }
 
@@ -417,17 +444,27 @@ static bool plainly_kernels(int fd, const struct sockaddr *addr, socklen_t len)
 		return true;
 	if (!to_addr(addr, len, &a, &port) || addr_is_loopback(&a) || addr_is_any(&a) || addr_is_multicast(&a) || !port)
 		return true;
-	return !allowed(&a, port) || !is_tcp(fd);
+	return !allowed(&a, port) || !is_tcp(fd) || other_device(fd);
 }
 
-int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
+static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int rc = real.connect(fd, addr, len), err = errno;
+
+	if (!rc || err == EINPROGRESS)
+		early_kernels(fd);
+	errno = err;
+	return rc;
+}
+
+int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 {
 	uint32_t ref = local_sock(fd);
 	int err;
 
 	if (!local.on || len > sizeof(struct sockaddr_storage) || !guard_read(addr, len) ||
 	    (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
-		return real.connect(fd, addr, len);
+		return CALL_KERNELS;
 	if (!local_lock())
 		return -1;
 	if (ref) {
@@ -436,7 +473,7 @@ int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 		err = connect_ours(fd, addr);
 		if (err == -EHOSTUNREACH) {
 			local_unlock();
-			return real.connect(fd, addr, len);
+			return CALL_KERNELS;
 		}
 		if (!err) {
 			local_turn();
@@ -448,6 +485,13 @@ int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 		return call_error(EIO);
 	local_unlock();
 	return err ? call_error(-err) : 0;
+}
+
+int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+	int rc = call_connect_ours(fd, addr, len);
+
+	return rc == CALL_KERNELS ? kernel_connect(fd, addr, len) : rc;
 }
 
 /* SHUT_RD ends listening. */

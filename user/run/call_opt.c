@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <linux/tcp.h>
 
+#include "run/call_msg.h"
 #include "run/calls.h"
 #include "run/guard.h"
 #include "engine/engine.h"
@@ -35,6 +36,7 @@ static const struct {
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, XTCP_TTL, 1, 255 },
 	{ SOL_SOCKET, SO_SNDBUF, XTCP_SNDBUF, 4096, 1 << 30 },
 	{ SOL_SOCKET, SO_RCVBUF, XTCP_RCVBUF, 4096, 1 << 30 },
+	{ SOL_SOCKET, SO_MAX_PACING_RATE, XTCP_MAX_PACING_RATE, 0, 2147483647 }, /* ~0, no limit: -1 here */
 };
 #define TABLE (sizeof(table) / sizeof(table[0]))
 _Static_assert(TABLE <= RUN_OPTS, "struct run_sock has room for each");
@@ -77,12 +79,18 @@ static void set_own(struct run_sock *s, int level, int name, const void *value, 
 		set_cork(s, v);
 		return;
 	}
+	if (level == IPPROTO_TCP && name == TCP_INQ)
+		s->inq = v != 0;
 	if (level != SOL_SOCKET)
 		return;
 	switch (name) {
 	case SO_RCVTIMEO: s->rcvtimeo_ns = from_timeval(value, len); break;
 	case SO_SNDTIMEO: s->sndtimeo_ns = from_timeval(value, len); break;
 	case SO_RCVLOWAT: s->rcvlowat = v > 0 ? (uint32_t)v : 1; break;
+	case SO_OOBINLINE: s->oobinline = v != 0; break;
+	case SO_ZEROCOPY: s->zerocopy = v != 0; break;
+	case SO_TIMESTAMP: s->stamps = v ? CALL_STAMP_US : 0; break;
+	case SO_TIMESTAMPNS: s->stamps = v ? CALL_STAMP_NS : 0; break;
 	case SO_LINGER:
 		if (len < sizeof(l))
 			return;
@@ -109,19 +117,21 @@ static void note(struct run_sock *s, int level, int name, const void *value, soc
 		}
 }
 
+/* Of a listener: its connections'. One that the engine does not have is the kernel's to refuse. */
 static int set_cc(struct run_sock *s, const void *value, socklen_t len)
 {
-	char name[32] = "";
-
-	memcpy(name, value, len < sizeof(name) ? len : sizeof(name) - 1);
-	return s->handle && s->kind == RUN_CONN ? xtcp_set_cc(local.m.x, s->handle, name) : 0;
+	memset(s->cc, 0, sizeof(s->cc));
+	memcpy(s->cc, value, len < sizeof(s->cc) ? len : sizeof(s->cc) - 1);
+	return s->handle && s->kind == RUN_CONN ? xtcp_set_cc(local.m.x, s->handle, s->cc) : 0;
 }
 
 /* local.opts */
-enum { SET_ANY = 1, SET_SNDBUF = 2, SET_RCVBUF = 4 };
+enum { SET_ANY = 1, SET_SNDBUF = 2, SET_RCVBUF = 4, SET_CC = 256 }; /* 8: LOCAL_OWNER; the others: early.h */
 
-static uint8_t kind_of(int level, int name)
+static uint16_t kind_of(int level, int name)
 {
+	if (level == IPPROTO_TCP && name == TCP_CONGESTION)
+		return SET_ANY | SET_CC;
 	if (level != SOL_SOCKET)
 		return SET_ANY;
 	return name == SO_SNDBUF ? SET_SNDBUF : name == SO_RCVBUF ? SET_RCVBUF : SET_ANY;
@@ -140,12 +150,16 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 	if (!guard_read(value, len < sizeof(struct sockaddr_storage) ? len : sizeof(struct sockaddr_storage)))
 		return call_error(EFAULT);
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
+		if (local_at(ref)->kind == RUN_LISTENER && real.setsockopt(fd, level, name, value, len))
+			return -1;
 		if (!local_lock())
 			return -1;
 		err = set_cc(local_at(ref), value, len);
 		local_unlock();
 		return err ? call_error(ENOENT) : 0;
 	}
+	if (level == IPPROTO_TCP && name == TCP_ULP) /* TLS in the kernel would need its connection */
+		return call_error(value ? ENOENT : EFAULT);
 	/* Of a connection the kernel's socket knows nothing: what needs one fails there. */
 	if (real.setsockopt(fd, level, name, value, len) && errno != ENOTCONN && errno != EISCONN)
 		return -1;
@@ -178,6 +192,15 @@ static void read_buffer(int fd, struct run_sock *s, int name)
 	note(s, SOL_SOCKET, name, &v, sizeof(v));
 }
 
+static void read_cc(int fd, struct run_sock *s)
+{
+	char name[16] = "";
+	socklen_t len = sizeof(name);
+
+	if (!real.getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len))
+		set_cc(s, name, len);
+}
+
 /* Only what is not as it was: a buffer that was not set tunes itself. */
 static void read_all(int fd, struct run_sock *s)
 {
@@ -188,6 +211,9 @@ static void read_all(int fd, struct run_sock *s)
 		{ IPPROTO_TCP, TCP_KEEPIDLE, 7200 }, { IPPROTO_TCP, TCP_KEEPINTVL, 75 },
 		{ IPPROTO_TCP, TCP_KEEPCNT, 9 },     { IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
 		{ IPPROTO_IP, IP_TOS, 0 },	     { IPPROTO_TCP, TCP_CORK, 0 },
+		{ SOL_SOCKET, SO_OOBINLINE, 0 },     { SOL_SOCKET, SO_ZEROCOPY, 0 },
+		{ SOL_SOCKET, SO_TIMESTAMP, 0 },     { SOL_SOCKET, SO_TIMESTAMPNS, 0 },
+		{ IPPROTO_TCP, TCP_INQ, 0 },	     { SOL_SOCKET, SO_MAX_PACING_RATE, -1 },
 	};
 
 	for (uint32_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
@@ -201,6 +227,8 @@ static void read_all(int fd, struct run_sock *s)
 	read_back(fd, s, SOL_SOCKET, SO_SNDTIMEO);
 	read_back(fd, s, SOL_SOCKET, SO_LINGER);
 	read_back(fd, s, SOL_SOCKET, SO_RCVLOWAT);
+	if (local.opts[fd] & SET_CC)
+		read_cc(fd, s);
 	if (local.opts[fd] & SET_SNDBUF)
 		read_buffer(fd, s, SO_SNDBUF);
 	if (local.opts[fd] & SET_RCVBUF)
@@ -209,7 +237,7 @@ static void read_all(int fd, struct run_sock *s)
 
 void call_take_options(int fd, uint32_t ref)
 {
-	if ((uint32_t)fd < local.size && local.opts[fd])
+	if ((uint32_t)fd < local.size && local.opts[fd] & (SET_ANY | SET_SNDBUF | SET_RCVBUF))
 		read_all(fd, local_at(ref));
 }
 
@@ -220,6 +248,12 @@ static void set_timeval(int fd, int name, uint64_t ns)
 
 	if (ns)
 		real.setsockopt(fd, SOL_SOCKET, name, &tv, sizeof(tv));
+}
+
+static void inherit_flag(int fd, int level, int name, int on)
+{
+	if (on)
+		real.setsockopt(fd, level, name, &on, sizeof(on));
 }
 
 /* fd: the kernel's socket behind the new descriptor, which gives back what is asked for. */
@@ -234,7 +268,18 @@ void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *fr
 	to->linger_on = from->linger_on;
 	to->linger_s = from->linger_s;
 	to->cork = from->cork;
+	to->oobinline = from->oobinline;
+	to->zerocopy = from->zerocopy;
+	to->inq = from->inq;
+	to->stamps = from->stamps;
+	inherit_flag(fd, SOL_SOCKET, SO_OOBINLINE, to->oobinline);
+	inherit_flag(fd, SOL_SOCKET, SO_ZEROCOPY, to->zerocopy);
+	inherit_flag(fd, IPPROTO_TCP, TCP_INQ, to->inq);
+	inherit_flag(fd, SOL_SOCKET, SO_TIMESTAMP, to->stamps == CALL_STAMP_US);
+	inherit_flag(fd, SOL_SOCKET, SO_TIMESTAMPNS, to->stamps == CALL_STAMP_NS);
 	to->opts_set = from->opts_set;
+	if (from->cc[0])
+		set_cc(to, from->cc, sizeof(from->cc));
 	set_timeval(fd, SO_RCVTIMEO, to->rcvtimeo_ns);
 	set_timeval(fd, SO_SNDTIMEO, to->sndtimeo_ns);
 	if (to->linger_on)

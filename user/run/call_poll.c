@@ -95,6 +95,7 @@ static int poll_locked(struct polling *p, const struct timespec *limit, const si
 	int n, rc = 1;
 
 	local_turn();
+	call_epoll_tidy();
 	ask_kernel(p);
 	while (!(n = count_ready(p)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec))
 		rc = local_wait(&w);
@@ -115,6 +116,9 @@ static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit,
 	rc = poll_locked(&p, limit, mask);
 	if (rc != -EIO)
 		local_unlock();
+	if (!rc && mask && !limit->tv_sec &&
+	    !limit->tv_nsec) /* a signal that the mask lets through comes all the same */
+		rc = real.ppoll(NULL, 0, limit, mask) < 0 ? -errno : 0;
 	return rc < 0 ? call_error(-rc) : rc;
 }
 
@@ -129,7 +133,7 @@ int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const
 	int rc;
 
 	if (!local.on || n > INT_MAX || !guard_write(fds, n * sizeof(*fds)) ||
-	    (limit && !guard_read(limit, sizeof(*limit))))
+	    (limit && !guard_read(limit, sizeof(*limit))) || call_bad_limit(limit))
 		return real.ppoll(fds, n, limit, mask);
 	for (nfds_t i = 0; i < n && !ours; i++) /* nested epoll instances of ours too */
 		ours = local_entry(fds[i].fd) != 0 && local_entry(fds[i].fd) != LOCAL_HIDDEN;
@@ -191,18 +195,24 @@ static int to_sets(const struct pollfd *p, nfds_t n, fd_set *in, fd_set *out, fd
 	return total;
 }
 
+bool call_select_ours(int n, fd_set *in, fd_set *out, fd_set *except)
+{
+	if (!there(in, n) || !there(out, n) || !there(except, n)) /* the kernel says so */
+		return false;
+	for (int fd = 0; fd < n; fd++)
+		if (local_entry(fd) && (has(in, fd) || has(out, fd) || has(except, fd)))
+			return true;
+	return false;
+}
+
 int call_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *limit, const sigset_t *mask)
 {
 	struct pollfd *p;
 	nfds_t fds = 0;
-	bool ours = false;
 	int rc;
 
-	if (!there(in, n) || !there(out, n) || !there(except, n) || (limit && !guard_read(limit, sizeof(*limit))))
-		return real.pselect(n, in, out, except, limit, mask);
-	for (int fd = 0; fd < n && !ours; fd++)
-		ours = local_entry(fd) && (has(in, fd) || has(out, fd) || has(except, fd));
-	if (!ours)
+	if (!call_select_ours(n, in, out, except) || (limit && !guard_read(limit, sizeof(*limit))) ||
+	    call_bad_limit(limit))
 		return real.pselect(n, in, out, except, limit, mask);
 	p = malloc((size_t)n * sizeof(*p));
 	if (!p)

@@ -6,6 +6,8 @@
 #ifndef RUN_CALLS_H
 #define RUN_CALLS_H
 
+#include <errno.h>
+
 #include "run/local.h"
 
 /* call_open.c */
@@ -13,6 +15,9 @@ int call_bind(int fd, const struct sockaddr *addr, socklen_t len);
 int call_listen(int fd, int backlog);
 int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int call_connect(int fd, const struct sockaddr *addr, socklen_t len);
+/* The same without the kernel's stack: CALL_KERNELS if it is for that. */
+int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len);
+#define CALL_KERNELS 1
 int call_shutdown(int fd, int how);
 int call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
 int call_getpeername(int fd, struct sockaddr *addr, socklen_t *len);
@@ -51,7 +56,14 @@ void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *li
 
 /* call_poll.c; a time limit of NULL: none */
 int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask);
+bool call_select_ours(int n, fd_set *in, fd_set *out, fd_set *except);
 int call_pselect(int n, fd_set *in, fd_set *out, fd_set *except, const struct timespec *limit, const sigset_t *mask);
+
+/* EINVAL, says the kernel. */
+static inline bool call_bad_limit(const struct timespec *limit)
+{
+	return limit && (limit->tv_sec < 0 || limit->tv_nsec < 0 || limit->tv_nsec > 999999999);
+}
 
 /* The time, CLOCK_MONOTONIC, by which to be back. */
 uint64_t call_until(const struct timespec *limit);
@@ -59,6 +71,8 @@ uint64_t call_until(const struct timespec *limit);
 /* call_epoll.c */
 /* Under the lock: the epoll instance is itself polled from now on. */
 void call_epoll_nest(uint32_t ref);
+/* Likewise: those that are polled and have nothing ready any more say so. */
+void call_epoll_tidy(void);
 int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev);
 int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct timespec *limit, const sigset_t *mask);
 

@@ -8,6 +8,7 @@
  * that then did something else.
  */
 #include "run/keeper.h"
+#include "run/async.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -46,6 +47,7 @@ struct keeper {
 	uint64_t seen_turn_ns;
 	uint64_t deadline; /* of the engine, when last looked at */
 	uint32_t watcher;  /* likewise */
+	uint32_t eager;	   /* likewise */
 };
 
 /* ---- the host, for both threads ---- */
@@ -355,7 +357,18 @@ static bool anybody(const struct keeper *k)
 
 /* ---- the loop ---- */
 
-#define POLL_FIXED 3
+#define POLL_FIXED (3 + XTCP_MAX_QUEUES)
+
+/* While somebody waits by means that are not ours (run.eager), for frames, too. */
+static void fill_frames(struct keeper *k, struct pollfd *p)
+{
+	int fds[XTCP_MAX_QUEUES], n = 0;
+
+	if (k->eager)
+		n = api_port(k->m.x)->ops->fds(api_port(k->m.x), fds, XTCP_MAX_QUEUES);
+	for (int i = 0; i < XTCP_MAX_QUEUES; i++)
+		p[i] = (struct pollfd){ .fd = i < n ? fds[i] : -1, .events = POLLIN };
+}
 
 static nfds_t fill_poll(struct keeper *k, struct pollfd *p, uint32_t *slot, int stop_fd)
 {
@@ -364,6 +377,7 @@ static nfds_t fill_poll(struct keeper *k, struct pollfd *p, uint32_t *slot, int 
 	p[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = k->m.keeper_fd, .events = POLLIN };
 	p[2] = (struct pollfd){ .fd = api_ctl_fd(k->m.x), .events = POLLIN };
+	fill_frames(k, p + 3);
 	for (uint32_t i = 0; i < RUN_PROCS; i++)
 		if (k->pidfd[i] >= 0) {
 			slot[n] = i;
@@ -389,6 +403,8 @@ static bool turn_due(const struct keeper *k, uint64_t now)
 {
 	const struct run *r = k->m.r;
 
+	if (k->eager && xsk_rx_waiting(api_port(k->m.x)))
+		return true;
 	if (now - r->turn_ns < TICK_NS / 2)
 		return false;
 	return engine_deadline(api_engine(k->m.x)) <= now || xsk_rx_waiting(api_port(k->m.x)) ||
@@ -439,6 +455,8 @@ static void look(struct keeper *k, const struct pollfd *p, const uint32_t *slot,
 	k->seen_turn_ns = k->m.r->turn_ns;
 	k->deadline = engine_deadline(api_engine(k->m.x));
 	k->watcher = k->m.r->watcher;
+	k->eager = k->m.r->eager;
+	run_async_adopt(&k->m);
 }
 
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd)

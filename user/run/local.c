@@ -29,10 +29,24 @@ struct local local;
 
 /* ---- the lock, as this process has it ---- */
 
+__thread volatile sig_atomic_t local_held;
+void (*local_resume_handlers)(void);
+
+static void let_handlers_run(void)
+{
+	local_held = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (local_resume_handlers)
+		local_resume_handlers();
+}
+
 bool local_lock(void)
 {
+	local_held = 1;
+	atomic_signal_fence(memory_order_seq_cst);
 	if (run_lock(&local.m))
 		return true;
+	let_handlers_run();
 	errno = EIO;
 	return false;
 }
@@ -40,6 +54,7 @@ bool local_lock(void)
 void local_unlock(void)
 {
 	run_unlock(&local.m);
+	let_handlers_run();
 }
 
 void local_turn(void)
@@ -189,6 +204,7 @@ static void in_child(void)
 
 	if (!local.on)
 		return;
+	local_held = 0; /* the parent's fork() has it */
 	local.pid = getpid();
 	if (child_slot == RUN_PROCS) {
 		local.on = false; /* what it has of ours is closed to it */
@@ -201,6 +217,46 @@ static void in_child(void)
 	__atomic_store_n(&local.m.r->proc[child_slot].state, RUN_PROC_LIVE, __ATOMIC_RELEASE);
 	run_kick_keeper(&local.m);
 	local_prepare_sandbox(); /* it may take itself the right to open descriptors before it says so */
+}
+
+/* The child was faster than its parent. */
+static bool joined(pid_t pid)
+{
+	for (uint32_t i = 0; i < RUN_PROCS; i++)
+		if (local.m.r->proc[i].pid == pid && local.m.r->proc[i].state != RUN_PROC_FREE)
+			return true;
+	return false;
+}
+
+/* The lock is not held meanwhile, for that may take a while: the child is one that was born, and is waited for. */
+uint32_t local_before_spawn(void)
+{
+	uint32_t slot;
+
+	if (!local.on || !local_lock())
+		return RUN_PROCS;
+	slot = run_proc_new(local.m.r, 0, RUN_PROC_BORN, clock_now_ns());
+	if (slot != RUN_PROCS)
+		copy_holdings(local.m.slot, slot);
+	local_unlock();
+	return slot;
+}
+
+void local_after_spawn(uint32_t slot, pid_t pid)
+{
+	int err = errno;
+
+	if (slot == RUN_PROCS || !local_lock())
+		return;
+	if (pid && !joined(pid)) {
+		local.m.r->proc[slot].pid = pid;
+		local.m.r->proc[slot].state = RUN_PROC_LIVE;
+	} else {
+		run_proc_drop(&local.m, slot, false);
+	}
+	local_unlock();
+	run_kick_keeper(&local.m);
+	errno = err;
 }
 
 /* ---- joining ---- */
@@ -264,7 +320,7 @@ static int join(const char *name)
 	int err;
 
 	local.tab = table(size * sizeof(*local.tab));
-	local.opts = table(size);
+	local.opts = table(size * sizeof(*local.opts));
 	if (!local.tab || !local.opts)
 		return fail(ENOMEM, "no memory for a table of descriptors");
 	local.size = size;

@@ -11,6 +11,7 @@
 
 #define LOCAL_HIDDEN 0x7fffffffu /* in the table: ours, and none of the program's business */
 #define LOCAL_NEVER UINT64_MAX
+#define LOCAL_OWNER 8 /* of opts: F_SETOWN, F_SETSIG */
 
 struct local {
 	struct run_member m;
@@ -27,6 +28,12 @@ struct local {
 extern struct local local;
 /* Handlers that have run in this thread since it last began to wait: 1 one with SA_RESTART, 2 one without. */
 extern __thread volatile sig_atomic_t local_interrupted;
+
+/* This thread has the lock, or waits for it: no handler may run. It waits without: a handler that runs now has to end that (local_poke). */
+extern __thread volatile sig_atomic_t local_held, local_sleeps;
+void local_poke(void);
+/* Of preload_signal.c: handlers that were put off run now. */
+extern void (*local_resume_handlers)(void);
 
 static inline uint32_t local_entry(int fd)
 {
@@ -92,6 +99,10 @@ int local_wait_again(struct local_wait *w);
 uint64_t local_until(uint64_t timeout_ns);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
+
+/* Around posix_spawn(): the child is of the run before it is born. pid 0: it was not. */
+uint32_t local_before_spawn(void);
+void local_after_spawn(uint32_t slot, pid_t pid);
 
 /* The calling thread can wait from now on without creating anything. */
 void local_prepare_sandbox(void);

@@ -6,6 +6,7 @@
  * knows what is half done: the keeper makes the engine anew (keeper.c), and until then all others wait.
  */
 #include "run/run.h"
+#include "run/async.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -73,8 +74,17 @@ bool run_lock(struct run_member *m)
 
 void run_unlock(struct run_member *m)
 {
+	struct run_signals due;
+
+	due.n = m->due.n;
+	if (due.n) {
+		due = m->due;
+		m->due.n = 0;
+	}
 	api_export(m->x, &m->r->xsk);
 	pthread_mutex_unlock(&m->r->lock);
+	if (due.n)
+		run_async_send(m, &due);
 }
 
 /* ---- turns ---- */
@@ -106,6 +116,13 @@ static bool had_fin(struct run_member *m, uint64_t handle)
 	return c && c->flags & TCP_F_FIN_RCVD;
 }
 
+static void tell(struct run_member *m, uint32_t ref, uint32_t events)
+{
+	run_notify(m, ref, poll_bits(events));
+	if (run_sock_at(m->r, ref)->own_pid)
+		run_async_event(m, ref, events);
+}
+
 static void deliver(struct run_member *m, const struct engine_event *ev)
 {
 	struct run_sock *s;
@@ -123,9 +140,9 @@ static void deliver(struct run_member *m, const struct engine_event *ev)
 		s->error = ev->error == ECONNRESET && had_fin(m, ev->handle) ? EPIPE : ev->error;
 		s->connecting = 0;
 	}
-	run_notify(m, (uint32_t)ev->user, poll_bits(ev->events));
+	tell(m, (uint32_t)ev->user, ev->events);
 	for (uint32_t ref = s->sibling; ref && ref != (uint32_t)ev->user; ref = run_sock_at(m->r, ref)->sibling)
-		run_notify(m, ref, poll_bits(ev->events));
+		tell(m, ref, ev->events);
 }
 
 static void look_at_frames(struct run *r, const uint64_t *stats, uint64_t now)

@@ -17,6 +17,7 @@
 
 #include "run/calls.h"
 #include "run/signal.h"
+#include "run/early.h"
 #include "run/stdio.h"
 
 #define EXPORT __attribute__((visibility("default")))
@@ -43,8 +44,7 @@ EXPORT int socket(int domain, int type, int protocol)
 
 	real_init();
 	fd = real.socket(domain, type, protocol);
-	if (fd >= 0 && (uint32_t)fd < local.size)
-		local.opts[fd] = 0;
+	early_socket(fd, domain, type);
 	return fd;
 }
 

@@ -10,6 +10,8 @@
 
 #include "run/calls.h"
 #include "run/guard.h"
+#include "io/clock.h"
+#include "run/call_fast.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -55,21 +57,42 @@ EXPORT ssize_t recvmsg(int fd, struct msghdr *msg, int flags)
 	return call_recvmsg(fd, msg, flags);
 }
 
+/* As Linux does: the time is looked at after each message, and what is left of it is said. True: none. */
+static bool rest(uint64_t until, struct timespec *limit)
+{
+	uint64_t now = clock_now_ns(), left = until > now ? until - now : 0;
+
+	limit->tv_sec = (time_t)(left / 1000000000ull);
+	limit->tv_nsec = (long)(left % 1000000000ull);
+	return !left;
+}
+
 EXPORT int recvmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags, struct timespec *limit)
 {
+	uint64_t until;
 	unsigned int i;
 
 	real_init();
 	if (!local_sock(fd))
 		return real.recvmmsg(fd, v, n, flags, limit);
-	for (i = 0; i < n; i++) {
+	if (limit && !guard_write(limit, sizeof(*limit)))
+		return call_error(EFAULT);
+	if (call_bad_limit(limit))
+		return call_error(EINVAL);
+	until = call_until(limit);
+	n = n < IOV_MAX ? n : IOV_MAX;
+	for (i = 0; i < n;) {
 		ssize_t got = !guard_write(&v[i], sizeof(v[i]))
 				      ? call_error(EFAULT)
-				      : call_recvmsg(fd, &v[i].msg_hdr, i ? flags | MSG_DONTWAIT : flags);
+				      : call_recvmsg(fd, &v[i].msg_hdr, flags & ~MSG_WAITFORONE);
 
-		if (got <= 0)
-			return i ? (int)i : (int)got;
-		v[i].msg_len = (unsigned int)got;
+		if (got < 0)
+			return i ? (int)i : -1;
+		v[i++].msg_len = (unsigned int)got;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+		if (limit && rest(until, limit))
+			break;
 	}
 	return (int)i;
 }
@@ -101,12 +124,16 @@ EXPORT ssize_t sendto(int fd, const void *buf, size_t n, int flags, __CONST_SOCK
 	struct iovec iov = { (void *)(uintptr_t)buf, n };
 
 	real_init();
+	if (flags & MSG_FASTOPEN)
+		return call_fast_send(fd, &iov, 1, flags, addr.__sockaddr__, len);
 	return local_sock(fd) ? call_send(fd, &iov, 1, flags) : real.sendto(fd, buf, n, flags, addr.__sockaddr__, len);
 }
 
 EXPORT ssize_t sendmsg(int fd, const struct msghdr *msg, int flags)
 {
 	real_init();
+	if (flags & MSG_FASTOPEN && guard_read(msg, sizeof(*msg)) && msg->msg_iovlen <= IOV_MAX)
+		return call_fast_send(fd, msg->msg_iov, (int)msg->msg_iovlen, flags, msg->msg_name, msg->msg_namelen);
 	return call_sendmsg(fd, msg, flags);
 }
 
@@ -117,6 +144,7 @@ EXPORT int sendmmsg(int fd, struct mmsghdr *v, unsigned int n, int flags)
 	real_init();
 	if (!local_sock(fd))
 		return real.sendmmsg(fd, v, n, flags);
+	n = n < IOV_MAX ? n : IOV_MAX;
 	for (i = 0; i < n; i++) {
 		ssize_t put = !guard_write(&v[i], sizeof(v[i])) ? call_error(EFAULT)
 								: call_sendmsg(fd, &v[i].msg_hdr, flags);

@@ -5,6 +5,7 @@
 
 #include "run/calls.h"
 #include "run/guard.h"
+#include "io/clock.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -47,17 +48,37 @@ EXPORT int pselect(int n, fd_set *restrict in, fd_set *restrict out, fd_set *res
 	return call_pselect(n, in, out, except, limit, mask);
 }
 
+/* As Linux does: what is left of the time. */
+static void tell_rest(uint64_t until, struct timeval *limit)
+{
+	uint64_t now = clock_now_ns(), left = until > now ? until - now : 0;
+
+	if (until == LOCAL_NEVER)
+		return;
+	limit->tv_sec = (time_t)(left / 1000000000ull);
+	limit->tv_usec = (suseconds_t)(left % 1000000000ull / 1000);
+}
+
 EXPORT int select(int n, fd_set *restrict in, fd_set *restrict out, fd_set *restrict except,
 		  struct timeval *restrict limit)
 {
 	struct timespec ts;
+	uint64_t until;
+	int rc;
 
 	real_init();
-	if (limit && !guard_read(limit, sizeof(*limit)))
+	if (limit && !guard_write(limit, sizeof(*limit)))
 		return call_error(EFAULT);
-	if (limit)
-		ts = (struct timespec){ .tv_sec = limit->tv_sec, .tv_nsec = limit->tv_usec * 1000 };
-	return call_pselect(n, in, out, except, limit ? &ts : NULL, NULL);
+	if (!call_select_ours(n, in, out, except) || (limit && (limit->tv_sec < 0 || limit->tv_usec < 0)))
+		return real.select(n, in, out, except, limit);
+	if (!limit)
+		return call_pselect(n, in, out, except, NULL, NULL);
+	ts.tv_sec = limit->tv_sec + limit->tv_usec / 1000000;
+	ts.tv_nsec = limit->tv_usec % 1000000 * 1000;
+	until = call_until(&ts);
+	rc = call_pselect(n, in, out, except, &ts, NULL);
+	tell_rest(until, limit);
+	return rc;
 }
 
 EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)

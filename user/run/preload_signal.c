@@ -8,12 +8,17 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "run/async.h"
 #include "run/calls.h"
 #include "run/guard.h"
 #include "run/signal.h"
 
 #define EXPORT __attribute__((visibility("default")))
+
+sighandler_t __sysv_signal(int, sighandler_t);
 
 static struct sigaction set_by_program[NSIG]; /* where the kernel has ours */
 
@@ -21,6 +26,55 @@ static bool is_fault(int sig)
 {
 	return sig == SIGSEGV || sig == SIGBUS;
 }
+
+/* A signal of async.c that another process has sent: band and descriptor travelled as its value. */
+static void async_info(siginfo_t *info)
+{
+	uint64_t v = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+
+	if (info->si_code != SI_QUEUE || (v & RUN_ASYNC_MASK) != RUN_ASYNC_MAGIC)
+		return;
+	info->si_code = (int)(v >> 44 & 0xf);
+	info->si_band = (long)(v >> 28 & 0xffff);
+	info->si_fd = (int)(v & 0xfffffff);
+}
+
+/* ---- not in the middle of a call of ours ---- */
+
+#define PUT_OFF 4
+static __thread siginfo_t put_off[PUT_OFF];
+static __thread volatile sig_atomic_t put_offs;
+
+/* A handler may call on the socket whose call it interrupts, whose thread has the lock: it runs once that is given back. */
+static bool later(int sig, const siginfo_t *info, int flags)
+{
+	if (!local_held || put_offs == PUT_OFF || flags & (int)SA_RESETHAND || sig == SIGSEGV || sig == SIGBUS ||
+	    sig == SIGFPE || sig == SIGILL || sig == SIGTRAP || sig == SIGSYS)
+		return false;
+	put_off[put_offs++] = *info;
+	return true;
+}
+
+/* Sent once more to this thread: it comes at once, and as it was. */
+static void resume(void)
+{
+	int err = errno;
+
+	while (put_offs) {
+		siginfo_t info = put_off[--put_offs];
+
+		real.syscall(SYS_rt_tgsigqueueinfo, (long)getpid(), real.syscall(SYS_gettid), (long)info.si_signo,
+			     (long)(uintptr_t)&info);
+	}
+	errno = err;
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	local_resume_handlers = resume;
+}
+
+/* ---- handlers ---- */
 
 static void pass_on(int sig, siginfo_t *info, void *context)
 {
@@ -34,11 +88,16 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 			raise(sig);
 		return;
 	}
+	if (later(sig, info, a->sa_flags))
+		return;
+	async_info(info);
 	local_interrupted |= a->sa_flags & SA_RESTART ? 1 : 2;
 	if (a->sa_flags & SA_SIGINFO)
 		a->sa_sigaction(sig, info, context);
 	else
 		a->sa_handler(sig);
+	if (local_sleeps)
+		local_poke();
 }
 
 static bool ours(const struct sigaction *a)
@@ -85,14 +144,69 @@ EXPORT int sigaction(int sig, const struct sigaction *restrict act, struct sigac
 	return rc;
 }
 
-/* The C library's own would set the kernel's past us. */
+/* ---- its relatives, which the C library builds on a sigaction() of its own ---- */
+
+static sigset_t interrupting; /* siginterrupt(sig, 1) */
+
+static sighandler_t set_handler(int sig, sighandler_t handler, int flags)
+{
+	struct sigaction a = { .sa_handler = handler, .sa_flags = flags }, old;
+
+	return sigaction(sig, &a, &old) ? SIG_ERR : old.sa_handler;
+}
+
 EXPORT sighandler_t signal(int sig, sighandler_t handler)
 {
 	struct sigaction a = { .sa_handler = handler, .sa_flags = SA_RESTART }, old;
 
-	sigemptyset(&a.sa_mask);
+	if (sig <= 0 || sig >= NSIG || handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
 	sigaddset(&a.sa_mask, sig);
+	if (sigismember(&interrupting, sig) == 1)
+		a.sa_flags = 0;
 	return sigaction(sig, &a, &old) ? SIG_ERR : old.sa_handler;
+}
+
+EXPORT sighandler_t __sysv_signal(int sig, sighandler_t handler)
+{
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	return set_handler(sig, handler, (int)(SA_RESETHAND | SA_NODEFER));
+}
+
+EXPORT int siginterrupt(int sig, int on)
+{
+	struct sigaction a;
+
+	if (sigaction(sig, NULL, &a))
+		return -1;
+	if (on)
+		sigaddset(&interrupting, sig);
+	else
+		sigdelset(&interrupting, sig);
+	a.sa_flags = on ? a.sa_flags & ~SA_RESTART : a.sa_flags | SA_RESTART;
+	return sigaction(sig, &a, NULL);
+}
+
+EXPORT int sigtimedwait(const sigset_t *set, siginfo_t *info, const struct timespec *limit)
+{
+	siginfo_t own;
+	int sig;
+
+	real_init();
+	sig = real.sigtimedwait(set, info ? info : &own, limit);
+	if (sig > 0 && info)
+		async_info(info);
+	return sig;
+}
+
+EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
+{
+	return sigtimedwait(set, info, NULL);
 }
 
 void signal_begin(void)

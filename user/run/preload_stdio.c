@@ -52,11 +52,20 @@ static int stream_close(void *cookie)
 	return rc;
 }
 
+static int stream_seek(void *cookie, off64_t *at, int whence)
+{
+	(void)cookie;
+	(void)at;
+	(void)whence;
+	errno = ESPIPE;
+	return -1;
+}
+
 static FILE *make(int fd, const char *mode)
 {
-	static const cookie_io_functions_t calls = { .read = stream_read,
-						     .write = stream_write,
-						     .close = stream_close };
+	static const cookie_io_functions_t calls = {
+		.read = stream_read, .write = stream_write, .seek = stream_seek, .close = stream_close
+	};
 	struct stream *s = calloc(1, sizeof(*s));
 
 	if (!s)

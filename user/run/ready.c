@@ -34,24 +34,37 @@ static uint32_t poll_writable(struct tcp_conn *c, const struct run_sock *s)
 	return c->flags & TCP_F_WAS_FULL ? 0 : POLLOUT | POLLWRNORM;
 }
 
+/* The urgent octet, if it is there and was not taken, and what is not to be read as data. */
+static uint32_t poll_urgent(const struct tcp_conn *c, const struct run_sock *s, uint32_t *apart)
+{
+	int64_t mark = tcp_urgent_mark(c);
+
+	*apart = mark == 1 && !s->oobinline;
+	if (mark < 0 || mark > c->rcvq.len || (s->urg_read && s->urg_up == c->rcv_up && !s->oobinline))
+		return 0;
+	return POLLPRI;
+}
+
 static uint32_t poll_conn(struct run_member *m, const struct run_sock *s, uint32_t want)
 {
 	struct tcp_conn *c = s->handle ? engine_conn(api_engine(m->x), s->handle) : NULL;
-	uint32_t bits = 0;
+	uint32_t bits = 0, apart = 0;
 
 	if (s->error || !c || c->error)
 		return POLLIN | POLLRDNORM | POLLRDHUP | POLLOUT | POLLWRNORM | POLLHUP |
 		       (s->error || !c ? POLLERR : 0);
 	if (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED)
 		return 0;
-	if (c->rcvq.len >= s->rcvlowat || c->flags & TCP_F_FIN_RCVD || s->shut & 1)
+	if (c->flags & TCP_F_URG_IN)
+		bits |= poll_urgent(c, s, &apart);
+	if (s->zc_next != s->zc_told)
+		bits |= POLLERR;
+	if (c->rcvq.len >= s->rcvlowat + apart || c->flags & TCP_F_FIN_RCVD || s->shut & 1)
 		bits |= POLLIN | POLLRDNORM;
 	if (c->flags & TCP_F_FIN_RCVD || s->shut & 1)
 		bits |= POLLRDHUP;
 	if ((c->flags & TCP_F_FIN_RCVD || s->shut & 1) && s->shut & 2)
 		bits |= POLLHUP;
-	if (tcp_urgent_mark(c) >= 0)
-		bits |= POLLPRI;
 	if (want & (POLLOUT | POLLWRNORM))
 		bits |= poll_writable(c, s);
 	return bits;
@@ -268,8 +281,8 @@ void run_wake(struct run_member *m, uint32_t target)
 	ep = &m->r->epoll[(target & ~RUN_EPOLL) - 1];
 	if (ep->sleepers)
 		kick(m, ep->sleepers);
-	if (ep->nested && !ep->signalled) {
-		ep->signalled = 1;
+	if (ep->nested && ep->signalled < RUN_BELLS) {
+		ep->signalled++;
 		send_wake(m, target);
 	}
 }

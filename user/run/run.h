@@ -61,6 +61,20 @@ struct run_sock {
 	uint32_t opts_set;
 	uint32_t linger_s;
 	uint32_t rcvlowat;
+	uint32_t zc_next, zc_told; /* MSG_ZEROCOPY: the next call's number, the first whose end is not yet told */
+	uint32_t urg_up;	   /* of the urgent octet that was read last */
+	uint8_t urg_read, oobinline;
+	uint8_t zerocopy; /* SO_ZEROCOPY */
+	uint8_t inq;	  /* TCP_INQ */
+	uint8_t stamps;	  /* SO_TIMESTAMP, SO_TIMESTAMPNS */
+	uint8_t v6only;
+	char cc[16];			   /* TCP_CONGESTION, if it was set */
+	uint8_t async;			   /* O_ASYNC */
+	uint8_t own_type;		   /* F_OWNER_* */
+	uint8_t own_sig;		   /* F_SETSIG; 0: SIGIO */
+	int32_t own_pid;		   /* whom to tell; 0: nobody */
+	int32_t own_tgid;		   /* the process of that */
+	int32_t async_fd;		   /* as the owner knows it */
 	uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 };
 
@@ -78,6 +92,7 @@ struct run_watch {
 	uint8_t disabled; /* EPOLLONESHOT has fired */
 };
 #define RUN_EPOLL 0x80000000u
+#define RUN_BELLS 8 /* datagrams for an instance that is polled: each is an edge */
 
 /* A thread that can wait, and be woken by a datagram to the socket of its number. */
 struct run_waiter {
@@ -97,8 +112,20 @@ struct run_epoll {
 	uint32_t sleepers; /* waiters, list by next_sleeper */
 	uint32_t procs;	   /* that hold it, by the bits of each */
 	uint8_t used;
-	uint8_t signalled; /* a datagram is under way */
+	uint8_t signalled; /* datagrams under way */
 	uint8_t nested;	   /* it is itself polled: its descriptor has to say when something is ready */
+};
+
+/* A signal that is due: see async.c. */
+struct run_signal {
+	int32_t pid, tgid, fd;
+	uint8_t type, sig, code;
+	uint16_t band;
+};
+#define RUN_SIGNALS 32
+struct run_signals {
+	uint32_t n;
+	struct run_signal at[RUN_SIGNALS];
 };
 
 enum run_proc_state {
@@ -144,11 +171,14 @@ struct run {
 	uint32_t last;		 /* process (slot + 1) that had the lock last; RUN_KEEPER */
 	uint32_t watcher;	 /* waiter that looks at the AF_XDP sockets for all, asleep */
 	uint32_t sleepers;	 /* threads asleep, the watcher too */
-	uint64_t turn_ns;	 /* when the last turn was */
-	uint64_t busy_ns;	 /* when frames last came or went */
+	uint32_t said_uring;	 /* of io_uring, to the user */
+	uint32_t eager; /* the keeper looks at the AF_XDP sockets for all: somebody waits by means that are not ours */
+	uint64_t turn_ns; /* when the last turn was */
+	uint64_t busy_ns; /* when frames last came or went */
 	uint64_t frames_seen;
 	int64_t gap_ns; /* mean time until the next frame */
 	struct xsk_state xsk;
+	struct run_signals left; /* to the keeper: whoever ran the turn may not send them */
 
 	uint32_t socks, watches; /* how many there can be */
 	uint32_t sock_fresh, sock_free, sock_used;
@@ -191,12 +221,13 @@ int run_map(struct run **out, int fd);
 struct run_member {
 	struct run *r;
 	struct xtcp *x;
-	uint32_t slot;	    /* of run.proc; RUN_KEEPER: the keeper */
-	int rpc_fd;	    /* to the keeper; one question at a time, under the lock */
-	int keeper_fd;	    /* eventfd: wakes it */
-	int send_fd;	    /* datagrams to waiters */
-	bool quiet;	    /* read(2) and write(2) only: the process is in a sandbox */
-	uint16_t held_port; /* under way: the kernel's socket of the program holds this port already */
+	uint32_t slot;		/* of run.proc; RUN_KEEPER: the keeper */
+	int rpc_fd;		/* to the keeper; one question at a time, under the lock */
+	int keeper_fd;		/* eventfd: wakes it */
+	int send_fd;		/* datagrams to waiters */
+	bool quiet;		/* read(2) and write(2) only: the process is in a sandbox */
+	struct run_signals due; /* under the lock; sent after it */
+	uint16_t held_port;	/* under way: the kernel's socket of the program holds this port already */
 };
 
 /* False: the run has ended, or is beyond repair; nothing is held. */

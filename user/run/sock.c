@@ -94,7 +94,7 @@ static uint32_t same_listener(struct run *r, const struct run_sock *like)
 int run_listen(struct run_member *m, uint32_t ref)
 {
 	struct run_sock *s = run_sock_at(m->r, ref);
-	struct xtcp_listen_opts lo = { .size = sizeof(lo), .backlog = s->backlog };
+	struct xtcp_listen_opts lo = { .size = sizeof(lo), .backlog = s->backlog, .v6only = s->v6only };
 	uint32_t other = same_listener(m->r, s);
 	struct sockaddr_storage ss;
 	int err;

@@ -14,6 +14,7 @@
 
 #include "lib/fail.h"
 #include "run/calls.h"
+#include "run/early.h"
 #include "run/keeper.h"
 
 /* ---- runs ---- */
@@ -95,8 +96,12 @@ int xtcp_run_start(const struct xtcp_conf *conf)
 
 int xtcp_socket(int domain, int type, int protocol)
 {
+	int fd;
+
 	real_init();
-	return real.socket(domain, type, protocol);
+	fd = real.socket(domain, type, protocol);
+	early_socket(fd, domain, type);
+	return fd;
 }
 
 int xtcp_bind(int fd, const struct sockaddr *addr, socklen_t len)

@@ -24,7 +24,7 @@ static __thread struct {
 	int fd;
 	pid_t pid;
 } self;
-__thread volatile sig_atomic_t local_interrupted;
+__thread volatile sig_atomic_t local_interrupted, local_sleeps;
 static pthread_key_t gone_key;
 static pthread_once_t gone_once = PTHREAD_ONCE_INIT;
 
@@ -94,6 +94,17 @@ static void drain(int fd)
 
 	while (real.read(fd, &byte, 1) >= 0)
 		;
+}
+
+/* From a signal handler. */
+void local_poke(void)
+{
+	struct sockaddr_un sun;
+	socklen_t len = run_address(local.m.r, self.ref, &sun);
+	int err = errno;
+
+	real.sendto(local.m.send_fd, "", 1, MSG_DONTWAIT, (struct sockaddr *)&sun, len);
+	errno = err;
 }
 
 /* ---- waiting ---- */
@@ -173,9 +184,11 @@ static int sleep_once(struct local_wait *w, uint64_t now)
 		p[i] = (struct pollfd){ .fd = (int)i - 2 < nx ? fds[i - 2] : -1, .events = POLLIN };
 	n = head + w->kernels;
 	ts = span(now, until);
+	local_sleeps = 1; /* a handler that runs before ppoll() does ends it */
 	local_unlock();
 	rc = real.ppoll(p, n, until == LOCAL_NEVER ? NULL : &ts, w->mask);
 	err = errno;
+	local_sleeps = 0;
 	if (rc > 0 && p[1].revents)
 		atomic_store(&r->closed, 1);
 	if (!local_lock())

@@ -1,0 +1,839 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * sock_wait.c - ways to be told that a socket is ready, a line each: run once on the kernel's sockets and once on xtcp's, the two must
+ * print the same. See peer.h.
+ */
+#include <signal.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/timerfd.h>
+#include <sys/wait.h>
+
+#include "peer.h"
+
+static int non_blocking(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+}
+
+static void watch(int ep, int op, int fd, uint32_t events, uint64_t data)
+{
+	struct epoll_event ev = { .events = events, .data.u64 = data };
+
+	show(epoll_ctl(ep, op, fd, &ev));
+}
+
+/* What an instance says, in order of the data. */
+static void ask(int ep, int ms)
+{
+	struct epoll_event ev[8];
+	int n = epoll_wait(ep, ev, 8, ms);
+
+	show(n);
+	for (uint64_t d = 0; d < 100; d++)
+		for (int i = 0; i < n; i++)
+			if (ev[i].data.u64 == d)
+				printf(" %d:%#x", (int)d, ev[i].events);
+}
+
+static void start_connect(int fd)
+{
+	show(connect(fd, (struct sockaddr *)&peer, sizeof(peer)));
+	tell('a', 0);
+	nap(10);
+}
+
+/* ---- epoll before the socket is anything ---- */
+
+static void early(uint32_t flags)
+{
+	int ep = epoll_create1(0), fd = non_blocking();
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | (flags & EPOLLEXCLUSIVE ? 0 : EPOLLRDHUP) | flags, 7);
+	start_connect(fd);
+	ask(ep, 1000);
+	ask(ep, 0);
+	tell('s', 5);
+	nap(10);
+	ask(ep, 0);
+	if (!(flags & EPOLLEXCLUSIVE))
+		watch(ep, EPOLL_CTL_MOD, fd, EPOLLIN | flags, 8);
+	ask(ep, 0);
+	tell('f', 0);
+	nap(10);
+	ask(ep, 0);
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	close(fd);
+	close(ep);
+}
+
+static void early_level(void)
+{
+	early(0);
+}
+
+static void early_edge(void)
+{
+	early(EPOLLET);
+}
+
+static void early_once(void)
+{
+	early(EPOLLONESHOT);
+}
+
+static void early_exclusive(void)
+{
+	early(EPOLLEXCLUSIVE);
+}
+
+/* Changed, removed and added again before it connects; in two instances. */
+static void early_changes(void)
+{
+	int a = epoll_create1(0), b = epoll_create1(0), fd = non_blocking(), copy;
+
+	watch(a, EPOLL_CTL_ADD, fd, EPOLLOUT, 1);
+	watch(a, EPOLL_CTL_MOD, fd, EPOLLIN, 2);
+	watch(b, EPOLL_CTL_ADD, fd, EPOLLOUT, 3);
+	watch(b, EPOLL_CTL_DEL, fd, 0, 0);
+	watch(b, EPOLL_CTL_ADD, fd, EPOLLOUT, 4);
+	copy = dup(fd);
+	watch(b, EPOLL_CTL_ADD, copy, EPOLLOUT, 5);
+	watch(b, EPOLL_CTL_ADD, copy, EPOLLOUT, 5);
+	start_connect(fd);
+	ask(a, 0);
+	ask(b, 1000);
+	tell('s', 1);
+	nap(10);
+	ask(a, 0);
+	close(fd);
+	ask(b, 0);
+	close(copy);
+	ask(b, 0);
+	close(a);
+	close(b);
+}
+
+/* Disarmed by EPOLLONESHOT before it connects: it stays so. */
+static void early_disarmed(void)
+{
+	int ep = epoll_create1(0), fd = non_blocking();
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLOUT | EPOLLONESHOT, 1);
+	ask(ep, 0);
+	start_connect(fd);
+	ask(ep, 0);
+	watch(ep, EPOLL_CTL_MOD, fd, EPOLLOUT | EPOLLONESHOT, 1);
+	ask(ep, 0);
+	close(fd);
+	close(ep);
+}
+
+static void early_listen(void)
+{
+	int ep = epoll_create1(0), fd = bound(), got;
+	struct sockaddr_in a;
+	socklen_t len = sizeof(a);
+
+	unblock(fd);
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN, 1);
+	show(listen(fd, 8));
+	ask(ep, 0);
+	getsockname(fd, (struct sockaddr *)&a, &len);
+	tell_to('c', 0, &a, sizeof(a));
+	nap(10);
+	ask(ep, 1000);
+	got = accept(fd, NULL, NULL);
+	ask(ep, 0);
+	close(got);
+	close(fd);
+	close(ep);
+}
+
+static void early_wildcard(void)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET }, to = own;
+	int ep = epoll_create1(0), fd = non_blocking(), got;
+	socklen_t len = sizeof(a);
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, 1);
+	show(bind(fd, (struct sockaddr *)&a, sizeof(a)));
+	show(listen(fd, 8));
+	ask(ep, 0); /* an edge of before */
+	ask(ep, 0);
+	getsockname(fd, (struct sockaddr *)&a, &len);
+	to.sin_port = a.sin_port;
+	tell_to('c', 0, &to, sizeof(to));
+	nap(10);
+	ask(ep, 1000);
+	ask(ep, 0);
+	got = accept(fd, NULL, NULL);
+	close(got);
+	close(fd);
+	close(ep);
+}
+
+/* A closed number that is taken anew has nothing of the old one's. */
+static void early_closed(void)
+{
+	int ep = epoll_create1(0), fd = non_blocking(), again;
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT, 1);
+	close(fd);
+	again = non_blocking();
+	printf(" %d", again == fd);
+	start_connect(again);
+	ask(ep, 0);
+	close(again);
+	close(ep);
+}
+
+static void early_forked(void)
+{
+	int ep = epoll_create1(0), fd = non_blocking();
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT, 1);
+	printf(" |");
+	fflush(stdout);
+	if (fork() == 0) {
+		start_connect(fd);
+		ask(ep, 1000);
+		fflush(stdout);
+		_exit(0);
+	}
+	wait(NULL);
+	close(fd);
+	close(ep);
+}
+
+/* ---- ours beside the kernel's ---- */
+
+static void beside_epoll(void)
+{
+	struct itimerspec soon = { .it_value.tv_nsec = 20000000 };
+	int ep = epoll_create1(0), fd = connected(), ev = eventfd(0, EFD_NONBLOCK), t, s, p;
+	uint64_t one = 1;
+	sigset_t set;
+	pid_t pid;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR2);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	s = signalfd(-1, &set, SFD_NONBLOCK);
+	t = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		nap(20);
+		_exit(0);
+	}
+	p = (int)syscall(SYS_pidfd_open, pid, 0);
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN, 1);
+	watch(ep, EPOLL_CTL_ADD, ev, EPOLLIN, 2);
+	watch(ep, EPOLL_CTL_ADD, t, EPOLLIN, 3);
+	watch(ep, EPOLL_CTL_ADD, s, EPOLLIN, 4);
+	watch(ep, EPOLL_CTL_ADD, p, EPOLLIN, 5);
+	ask(ep, 0);
+	show(write(ev, &one, sizeof(one)));
+	ask(ep, 1000);
+	show(read(ev, &one, sizeof(one)));
+	kill(getpid(), SIGUSR2);
+	ask(ep, 1000);
+	timerfd_settime(t, 0, &soon, NULL);
+	waitpid(pid, NULL, 0);
+	nap(30);
+	tell('s', 3);
+	nap(10);
+	ask(ep, 1000);
+	close(s);
+	close(t);
+	close(p);
+	close(ev);
+	ask(ep, 1000);
+	close(fd);
+	close(ep);
+	signal(SIGUSR2, SIG_IGN); /* the one that is pending */
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void beside_poll(void)
+{
+	int fd = connected(), ev = eventfd(0, EFD_NONBLOCK), pipes[2];
+	struct pollfd p[4];
+
+	if (pipe(pipes))
+		die("pipe");
+	p[0] = (struct pollfd){ fd, POLLIN, 0 };
+	p[1] = (struct pollfd){ ev, POLLIN | POLLOUT, 0 };
+	p[2] = (struct pollfd){ pipes[0], POLLIN, 0 };
+	p[3] = (struct pollfd){ -1, POLLIN, 77 };
+	show(poll(p, 4, 1000));
+	p[1].events = POLLIN;
+	show(poll(p, 4, 10));
+	tell('S', 3);
+	show(poll(p, 4, 1000));
+	printf(" %#x %#x %#x %#x", p[0].revents, p[1].revents, p[2].revents, p[3].revents);
+	close(pipes[1]);
+	show(poll(p, 4, 1000));
+	printf(" %#x %#x %#x %#x", p[0].revents, p[1].revents, p[2].revents, p[3].revents);
+	p[3].fd = 555;
+	show(poll(p, 4, 1000));
+	printf(" %#x", p[3].revents);
+	close(pipes[0]);
+	close(ev);
+	close(fd);
+}
+
+/* ---- epoll in epoll ---- */
+
+static void drain(int fd)
+{
+	char buf[100];
+
+	show(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
+}
+
+static void nested(uint32_t outer_flags, uint32_t inner_flags, bool late)
+{
+	int outer = epoll_create1(0), inner = epoll_create1(0), fd = connected();
+	struct pollfd p = { inner, POLLIN, 0 };
+
+	if (!late)
+		watch(inner, EPOLL_CTL_ADD, fd, EPOLLIN | inner_flags, 1);
+	watch(outer, EPOLL_CTL_ADD, inner, EPOLLIN | outer_flags, 2);
+	if (late)
+		watch(inner, EPOLL_CTL_ADD, fd, EPOLLIN | inner_flags, 1);
+	ask(outer, 0);
+	for (int i = 0; i < 3; i++) {
+		printf(" |");
+		tell('s', 3);
+		nap(5);
+		ask(outer, 1000);
+		ask(inner, 0);
+		ask(outer, 0);
+	}
+	drain(fd);
+	ask(outer, 0);
+	show(poll(&p, 1, 0));
+	ask(inner, 0);
+	tell('S', 3);
+	show(poll(&p, 1, 1000));
+	ask(outer, 1000);
+	ask(inner, 0);
+	close(fd);
+	ask(outer, 0);
+	close(inner);
+	close(outer);
+}
+
+static void nested_level(void)
+{
+	nested(0, 0, false);
+}
+
+static void nested_edge(void)
+{
+	nested(EPOLLET, 0, false);
+}
+
+static void nested_edges(void)
+{
+	nested(EPOLLET, EPOLLET, false);
+}
+
+static void nested_inner_edge(void)
+{
+	nested(0, EPOLLET, false);
+}
+
+static void nested_late(void)
+{
+	nested(0, 0, true);
+}
+
+/* Ours in both, and the inner has its first one before it is nested. */
+static void nested_both(void)
+{
+	int outer = epoll_create1(0), inner = epoll_create1(0), fd = connected();
+
+	watch(inner, EPOLL_CTL_ADD, fd, EPOLLIN, 1);
+	watch(outer, EPOLL_CTL_ADD, fd, EPOLLOUT, 2);
+	watch(outer, EPOLL_CTL_ADD, inner, EPOLLIN, 3);
+	ask(outer, 0);
+	tell('S', 3);
+	watch(outer, EPOLL_CTL_MOD, fd, EPOLLIN, 4);
+	ask(outer, 1000);
+	ask(inner, 1000);
+	drain(fd);
+	ask(outer, 0);
+	close(fd);
+	close(inner);
+	close(outer);
+}
+
+/* ---- limits of time, and masks ---- */
+
+static volatile sig_atomic_t signals, signal_fd, signal_band;
+
+static void on_signal(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	signals++;
+	if (info->si_code >= POLL_IN && info->si_code <= POLL_HUP) {
+		signal_fd = info->si_fd;
+		signal_band |= (int)info->si_band;
+	}
+}
+
+static void handle(int sig, int flags)
+{
+	struct sigaction a = { .sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | flags };
+
+	sigaction(sig, &a, NULL);
+	signals = 0;
+	signal_fd = signal_band = -1;
+	signal_band = 0;
+}
+
+static long long now_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return ts.tv_sec * 1000000ll + ts.tv_nsec / 1000;
+}
+
+static void limits(void)
+{
+	struct timespec ts = { 0, 20000000 }, bad = { 0, 2000000000 }, past = { -1, 0 };
+	int ep = epoll_create1(0), fd = connected();
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct epoll_event ev;
+	long long began;
+
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN, 1);
+	began = now_us();
+	show(epoll_pwait2(ep, &ev, 1, &ts, NULL));
+	show(ppoll(&p, 1, &ts, NULL));
+	show(poll(&p, 1, 20));
+	show(epoll_wait(ep, &ev, 1, 20));
+	began = now_us() - began;
+	printf(" %d", began >= 80000 && began < 400000);
+	show(epoll_pwait2(ep, &ev, 1, &bad, NULL));
+	show(ppoll(&p, 1, &bad, NULL));
+	show(epoll_pwait2(ep, &ev, 1, &past, NULL));
+	show(ppoll(&p, 1, &past, NULL));
+	show(epoll_wait(ep, &ev, 0, 0));
+	show(epoll_wait(fd, &ev, 1, 0));
+	close(fd);
+	close(ep);
+	ep = epoll_create1(0);
+	ts.tv_nsec = 500000;
+	began = now_us();
+	for (int i = 0; i < 4; i++)
+		epoll_pwait2(ep, &ev, 1, &ts, NULL);
+	began = now_us() - began;
+	printf(" %d", began >= 2000);
+	close(ep);
+}
+
+static void masks(void)
+{
+	struct timespec zero = { 0, 0 }, second = { 1, 0 };
+	int ep = epoll_create1(0), fd = connected();
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct epoll_event ev;
+	sigset_t block, none;
+	fd_set in;
+
+	handle(SIGUSR1, SA_RESTART);
+	sigemptyset(&none);
+	sigemptyset(&block);
+	sigaddset(&block, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &block, NULL);
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN, 1);
+	for (int i = 0; i < 2; i++) { /* without, and with time */
+		printf(" |");
+		kill(getpid(), SIGUSR1);
+		show(ppoll(&p, 1, i ? &second : &zero, &none));
+		printf(" %d", (int)signals);
+		kill(getpid(), SIGUSR1);
+		FD_ZERO(&in);
+		FD_SET(fd, &in);
+		show(pselect(fd + 1, &in, NULL, NULL, i ? &second : &zero, &none));
+		printf(" %d", (int)signals);
+		kill(getpid(), SIGUSR1);
+		show(epoll_pwait(ep, &ev, 1, i ? 1000 : 0, &none));
+		printf(" %d", (int)signals);
+	}
+	tell('s', 1);
+	nap(10);
+	kill(getpid(), SIGUSR1);
+	printf(" | ready");
+	show(ppoll(&p, 1, &second, &none));
+	show(epoll_pwait(ep, &ev, 1, 1000, &none));
+	show(pselect(fd + 1, &in, NULL, NULL, &second, &none));
+	sigprocmask(SIG_UNBLOCK, &block, NULL);
+	printf(" %d", signals > 0);
+	close(fd);
+	close(ep);
+}
+
+/* ---- select ---- */
+
+static void select_limit(void)
+{
+	struct timeval tv = { 1, 0 };
+	int fd = connected(), pipes[2];
+	fd_set in;
+
+	FD_ZERO(&in);
+	FD_SET(fd, &in);
+	tell('S', 1);
+	show(select(fd + 1, &in, NULL, NULL, &tv)); /* what is left is said */
+	printf(" %d", tv.tv_sec == 0 && tv.tv_usec > 500000 && tv.tv_usec < 999999);
+	drain(fd);
+	tv = (struct timeval){ 0, 10000 };
+	FD_SET(fd, &in);
+	show(select(fd + 1, &in, NULL, NULL, &tv));
+	printf(" %d %d %d", (int)tv.tv_sec, (int)tv.tv_usec, FD_ISSET(fd, &in) != 0);
+	if (pipe(pipes))
+		die("pipe");
+	tv = (struct timeval){ 0, 10000 };
+	FD_ZERO(&in);
+	FD_SET(pipes[0], &in);
+	show(select(pipes[0] + 1, &in, NULL, NULL, &tv));
+	printf(" %d %d", (int)tv.tv_sec, (int)tv.tv_usec);
+	tv = (struct timeval){ -1, 0 };
+	FD_ZERO(&in);
+	FD_SET(fd, &in);
+	show(select(fd + 1, &in, NULL, NULL, &tv));
+	tv = (struct timeval){ 0, -1 };
+	show(select(fd + 1, &in, NULL, NULL, &tv));
+	tv = (struct timeval){ 0, 1010000 }; /* more than a second's */
+	FD_CLR(fd, &in);
+	FD_SET(fd, &in);
+	tell('S', 1);
+	show(select(fd + 1, &in, NULL, NULL, &tv));
+	show(select(-1, &in, NULL, NULL, &tv));
+	close(fd);
+	show(select(fd + 1, &in, NULL, NULL, &tv));
+	close(pipes[0]);
+	close(pipes[1]);
+}
+
+/* Past FD_SETSIZE: a set that is large enough serves. */
+static void select_far(void)
+{
+	static fd_set many[2]; /* FD_SET() is for the first, of its size */
+	unsigned long *bits = (unsigned long *)many;
+	struct timeval tv = { 1, 0 };
+	int fd = connected(), far = fcntl(fd, F_DUPFD, 1500);
+
+	if (far < 1500) {
+		printf(" no such descriptor");
+		return;
+	}
+	memset(many, 0, sizeof(many));
+	bits[far / 64] |= 1ul << (far % 64);
+	tell('S', 1);
+	show(select(far + 1, many, NULL, NULL, &tv));
+	printf(" %d", (int)(bits[far / 64] >> (far % 64) & 1));
+	drain(far);
+	tv = (struct timeval){ 0, 10000 };
+	show(select(far + 1, many, NULL, NULL, &tv));
+	printf(" %d", (int)(bits[far / 64] >> (far % 64) & 1));
+	close(far);
+	close(fd);
+}
+
+/* ---- readiness, by signal ---- */
+
+static void expect(const char *what)
+{
+	sigset_t set, old;
+	struct timespec second = { 1, 0 };
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGALRM); /* nothing */
+	sigprocmask(SIG_BLOCK, &set, &old);
+	for (int i = 0; i < 100 && !signals; i++) {
+		second = (struct timespec){ 0, 10000000 };
+		nanosleep(&second, NULL);
+	}
+	sigprocmask(SIG_SETMASK, &old, NULL);
+	printf(" %s %d", what, signals > 0);
+	signals = 0;
+}
+
+static void quiet(const char *what)
+{
+	nap(20);
+	printf(" %s %d", what, (int)signals > 0);
+	signals = 0;
+}
+
+static void async_data(void)
+{
+	int fd = connected();
+
+	handle(SIGIO, SA_RESTART);
+	tell('s', 1);
+	quiet("before");
+	show(fcntl(fd, F_SETOWN, getpid()));
+	show(fcntl(fd, F_GETOWN) == getpid());
+	show(fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK));
+	printf(" %#x", fcntl(fd, F_GETFL));
+	tell('s', 1);
+	expect("data");
+	tell('s', 1);
+	expect("more");
+	drain(fd);
+	quiet("drained");
+	tell('f', 0);
+	expect("fin");
+	show(fcntl(fd, F_SETFL, 0));
+	tell('x', 0);
+	quiet("after");
+	close(fd);
+}
+
+static void async_pause(void)
+{
+	int fd = connected();
+	long long began;
+
+	handle(SIGIO, 0);
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC);
+	tell('S', 1);
+	began = now_us();
+	show(pause());
+	began = now_us() - began;
+	printf(" %d %d", (int)signals, began < 200000);
+	drain(fd);
+	close(fd);
+}
+
+static void async_wait(void)
+{
+	struct timespec second = { 2, 0 };
+	int fd = connected();
+	siginfo_t info;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGRTMIN + 3);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	show(fcntl(fd, F_SETSIG, SIGRTMIN + 3));
+	show(fcntl(fd, F_GETSIG) == SIGRTMIN + 3);
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC);
+	tell('S', 1);
+	memset(&info, 0, sizeof(info));
+	show(sigtimedwait(&set, &info, &second) == SIGRTMIN + 3);
+	printf(" %d %d %#x", info.si_code, info.si_fd == fd, (unsigned int)info.si_band);
+	tell('F', 0);
+	show(sigtimedwait(&set, &info, &second) == SIGRTMIN + 3);
+	printf(" %d %d %#x", info.si_code, info.si_fd == fd, (unsigned int)info.si_band);
+	close(fd);
+	while (sigtimedwait(&set, &info, &(struct timespec){ 0, 0 }) > 0)
+		;
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+}
+
+static void async_listener(void)
+{
+	struct sockaddr_in a;
+	int l = listening(&a), fd, on = 1;
+
+	handle(SIGIO, SA_RESTART);
+	unblock(l);
+	show(ioctl(l, FIOASYNC, &on));
+	printf(" %#x", fcntl(l, F_GETFL));
+	fcntl(l, F_SETOWN, getpid());
+	tell_to('c', 0, &a, sizeof(a));
+	expect("connection");
+	fd = accept(l, NULL, NULL);
+	show(fd < 0 ? -1 : 0);
+	printf(" %#x", fcntl(fd, F_GETFL));
+	tell('s', 3);
+	quiet("not inherited");
+	on = 0;
+	show(ioctl(l, FIOASYNC, &on));
+	printf(" %#x", fcntl(l, F_GETFL));
+	close(fd);
+	close(l);
+}
+
+/* Set before it is anything; told of the connection. */
+static void async_early(void)
+{
+	int fd = non_blocking();
+
+	handle(SIGIO, SA_RESTART);
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC | O_NONBLOCK);
+	show(connect(fd, (struct sockaddr *)&peer, sizeof(peer)));
+	expect("connected");
+	tell('a', 0);
+	nap(10);
+	signals = 0;
+	tell('s', 1);
+	expect("data");
+	close(fd);
+}
+
+/* The owner is another process. */
+static void async_other(void)
+{
+	int fd = connected(), status = 0, up[2];
+	char byte;
+	pid_t pid;
+
+	if (pipe(up))
+		die("pipe");
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		handle(SIGIO, 0);
+		if (write(up[1], "x", 1) != 1)
+			_exit(9);
+		for (int i = 0; i < 100 && !signals; i++)
+			nap(10);
+		_exit(signals > 0);
+	}
+	if (read(up[0], &byte, 1) != 1)
+		die("pipe");
+	handle(SIGIO, 0);
+	fcntl(fd, F_SETOWN, pid);
+	fcntl(fd, F_SETFL, O_ASYNC);
+	tell('s', 1);
+	show(waitpid(pid, &status, 0) == pid);
+	printf(" %d %d", WEXITSTATUS(status), (int)signals);
+	close(fd);
+	close(up[0]);
+	close(up[1]);
+}
+
+static void async_thread(void)
+{
+	struct f_owner_ex o = { F_OWNER_TID, getpid() }, got = { 0 };
+	int fd = connected();
+
+	handle(SIGIO, SA_RESTART);
+	show(fcntl(fd, F_SETOWN_EX, &o));
+	show(fcntl(fd, F_GETOWN_EX, &got));
+	printf(" %d %d", (int)got.type, got.pid == getpid());
+	fcntl(fd, F_SETFL, O_ASYNC);
+	tell('S', 1);
+	expect("data");
+	o.type = F_OWNER_PGRP;
+	o.pid = getpgrp();
+	show(fcntl(fd, F_SETOWN_EX, &o));
+	close(fd);
+}
+
+static void urgent_signal(void)
+{
+	int fd = connected();
+
+	handle(SIGURG, SA_RESTART);
+	tell('u', 1);
+	quiet("nobody's");
+	fcntl(fd, F_SETOWN, getpid());
+	tell('u', 1);
+	expect("urgent");
+	close(fd);
+}
+
+/* ---- a low-water mark ---- */
+
+static void low_water(void)
+{
+	int ep = epoll_create1(0), fd = connected();
+	struct pollfd p = { fd, POLLIN, 0 };
+
+	set_int(fd, SOL_SOCKET, SO_RCVLOWAT, 5);
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, 1);
+	tell('s', 3);
+	nap(5);
+	show(poll(&p, 1, 0));
+	ask(ep, 0);
+	tell('S', 3);
+	ask(ep, 1000);
+	show(poll(&p, 1, 0));
+	drain(fd);
+	tell('s', 2);
+	tell('F', 0);
+	show(poll(&p, 1, 1000));
+	ask(ep, 1000);
+	close(fd);
+	close(ep);
+}
+
+static void low_water_blocks(void)
+{
+	int fd = connected();
+	char buf[100];
+
+	set_int(fd, SOL_SOCKET, SO_RCVLOWAT, 5);
+	tell('s', 3);
+	nap(5);
+	tell('S', 6);
+	show(recv(fd, buf, sizeof(buf), 0));
+	tell('s', 3);
+	nap(5);
+	show(recv(fd, buf, 2, 0));
+	show(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
+	close(fd);
+}
+
+static const struct peer_case cases[] = {
+	{ "early-level", early_level },
+	{ "early-edge", early_edge },
+	{ "early-once", early_once },
+	{ "early-exclusive", early_exclusive },
+	{ "early-changes", early_changes },
+	{ "early-disarmed", early_disarmed },
+	{ "early-listen", early_listen },
+	{ "early-wildcard", early_wildcard },
+	{ "early-closed", early_closed },
+	{ "early-forked", early_forked },
+	{ "beside-epoll", beside_epoll },
+	{ "beside-poll", beside_poll },
+	{ "nested-level", nested_level },
+	{ "nested-edge", nested_edge },
+	{ "nested-edges", nested_edges },
+	{ "nested-inner-edge", nested_inner_edge },
+	{ "nested-late", nested_late },
+	{ "nested-both", nested_both },
+	{ "limits", limits },
+	{ "masks", masks },
+	{ "select-limit", select_limit },
+	{ "select-far", select_far },
+	{ "async-data", async_data },
+	{ "async-pause", async_pause },
+	{ "async-wait", async_wait },
+	{ "async-listener", async_listener },
+	{ "async-early", async_early },
+	{ "async-other", async_other },
+	{ "async-thread", async_thread },
+	{ "urgent-signal", urgent_signal },
+	{ "low-water", low_water },
+	{ "low-water-blocks", low_water_blocks },
+};
+
+int main(int argc, char **argv)
+{
+	setvbuf(stdout, NULL, _IOFBF, 1 << 16);
+	return peer_main(argc, argv, cases, COUNT(cases));
+}

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * call_async.c - O_ASYNC, F_SETOWN and F_SETSIG of a socket of ours. The kernel's socket behind the descriptor is set first: it knows
+ * which owners are good, and gives back what was set.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+#include <linux/sockios.h>
+
+#include "run/call_async.h"
+
+/* The process of a thread; 0: it has ended. */
+static pid_t process_of(pid_t tid)
+{
+	char path[64], line[128];
+	pid_t pid = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
+	f = fopen(path, "re");
+	while (f && !pid && fgets(line, sizeof(line), f))
+		if (!strncmp(line, "Tgid:", 5))
+			pid = (pid_t)strtol(line + 5, NULL, 10);
+	if (f)
+		fclose(f);
+	return pid;
+}
+
+void call_async_take(int fd, struct run_sock *s)
+{
+	struct f_owner_ex o = { F_OWNER_PID, 0 };
+	int flags = real.fcntl(fd, F_GETFL, 0), sig = real.fcntl(fd, F_GETSIG, 0);
+
+	if (flags < 0 || sig < 0 || real.fcntl(fd, F_GETOWN_EX, &o) < 0)
+		return;
+	s->async = (flags & O_ASYNC) != 0;
+	s->async_fd = fd;
+	s->own_sig = (uint8_t)sig;
+	s->own_type = (uint8_t)o.type;
+	s->own_pid = o.pid;
+	s->own_tgid = o.type == F_OWNER_TID ? process_of(o.pid) : o.pid;
+	if (o.pid && !local.m.r->eager) {
+		local.m.r->eager = 1; /* nobody need wait for it */
+		run_kick_keeper(&local.m);
+	}
+}
+
+void call_async_changed(int fd, uint32_t ref)
+{
+	int err = errno;
+
+	if (local_lock()) {
+		call_async_take(fd, local_at(ref));
+		local_unlock();
+	}
+	errno = err;
+}
+
+bool call_async_fcntl(int cmd)
+{
+	return cmd == F_SETOWN || cmd == F_SETOWN_EX || cmd == F_SETSIG;
+}
+
+bool call_async_ioctl(unsigned long request)
+{
+	return request == FIOASYNC || request == FIOSETOWN || request == SIOCSPGRP;
+}

@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * early.c - what programs do to a socket before connect() or listen() makes it ours. It is the kernel's until then, and what they watch by
+ * epoll is an idle kernel's socket; once it is ours, each registration moves over. Descriptors that were copied meanwhile come along.
+ *
+ * A table for each process, a few entries of sockets that are nothing yet, under the lock of the run; a forked child has a copy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "run/early.h"
+
+struct entry {
+	int epfd, fd;
+	struct epoll_event ev;
+};
+static struct entry *entries;
+static uint32_t count, room;
+
+/* ---- descriptors ---- */
+
+void early_socket(int fd, int domain, int type)
+{
+	if (fd < 0 || (uint32_t)fd >= local.size)
+		return;
+	local.opts[fd] = (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM ? EARLY_FRESH : 0;
+}
+
+void early_copied(int from, int to)
+{
+	uint16_t opts;
+
+	if ((uint32_t)to >= local.size || (uint32_t)from >= local.size)
+		return;
+	opts = local.opts[from] & (uint8_t) ~(EARLY_WATCHED | EARLY_WATCHING);
+	if (opts & EARLY_FRESH) {
+		opts |= EARLY_COPIED;
+		local.opts[from] |= EARLY_COPIED;
+	}
+	local.opts[to] = opts;
+}
+
+/* ---- the table, under the lock ---- */
+
+static void take_out(uint32_t i)
+{
+	entries[i] = entries[--count];
+}
+
+static void forget(int fd, bool as_instance)
+{
+	for (uint32_t i = count; i > 0; i--)
+		if (entries[i - 1].fd == fd || (as_instance && entries[i - 1].epfd == fd))
+			take_out(i - 1);
+}
+
+static void put(int epfd, int fd, const struct epoll_event *ev)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (entries[i].epfd == epfd && entries[i].fd == fd) {
+			entries[i].ev = *ev;
+			return;
+		}
+	if (count == room) {
+		uint32_t more = room ? 2 * room : 16;
+		struct entry *e = realloc(entries, more * sizeof(*e));
+
+		if (!e)
+			return; /* it stays with the kernel's socket */
+		entries = e;
+		room = more;
+	}
+	entries[count++] = (struct entry){ epfd, fd, *ev };
+}
+
+void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev)
+{
+	if ((uint32_t)fd >= local.size || (uint32_t)epfd >= local.size)
+		return;
+	if (op == EPOLL_CTL_ADD)
+		local.opts[fd] |= EARLY_WATCHED;
+	if (!(local.opts[fd] & EARLY_FRESH) || !local_lock())
+		return;
+	if (op == EPOLL_CTL_DEL) {
+		for (uint32_t i = count; i > 0; i--)
+			if (entries[i - 1].fd == fd && entries[i - 1].epfd == epfd)
+				take_out(i - 1);
+	} else {
+		local.opts[epfd] |= EARLY_WATCHING;
+		put(epfd, fd, ev);
+	}
+	local_unlock();
+}
+
+void early_closed(int fd)
+{
+	if ((uint32_t)fd >= local.size)
+		return;
+	if (local.opts[fd] & (EARLY_WATCHING | EARLY_WATCHED) && count && local_lock()) {
+		forget(fd, true);
+		local_unlock();
+	}
+	local.opts[fd] = 0;
+}
+
+void early_kernels(int fd)
+{
+	if ((uint32_t)fd >= local.size || !(local.opts[fd] & EARLY_FRESH))
+		return;
+	if (local.opts[fd] & EARLY_WATCHED && count && local_lock()) {
+		forget(fd, false);
+		local_unlock();
+	}
+	local.opts[fd] &= (uint16_t)~EARLY_FRESH;
+}
+
+/* EPOLLONESHOT has fired: only the kernel's instance knows. */
+static bool disarmed(int epfd, int fd)
+{
+	char path[64], line[256];
+	bool is = false;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", epfd);
+	f = fopen(path, "re");
+	while (f && fgets(line, sizeof(line), f)) {
+		unsigned int events;
+		int tfd;
+
+		if (sscanf(line, "tfd: %d events: %x", &tfd, &events) == 2 && tfd == fd)
+			is = !(events & 0xffff);
+	}
+	if (f)
+		fclose(f);
+	return is;
+}
+
+static void move(int fd, uint32_t ref)
+{
+	for (uint32_t i = count; i > 0; i--) {
+		struct entry e = entries[i - 1];
+		bool off;
+
+		if (e.fd != fd)
+			continue;
+		take_out(i - 1);
+		off = e.ev.events & EPOLLONESHOT && disarmed(e.epfd, fd);
+		if (call_epoll_move(e.epfd, ref, fd, &e.ev, off) == 0 && !local_at(ref)->kernel_too)
+			real.epoll_ctl(e.epfd, EPOLL_CTL_DEL, fd, NULL);
+	}
+}
+
+static void bring_copies(int fd, uint32_t ref)
+{
+	struct stat st;
+
+	for (uint32_t at = 0; at < local.size; at++)
+		if (local.opts[at] & EARLY_COPIED && (int)at != fd && !local.tab[at] && !fstat((int)at, &st) &&
+		    st.st_ino == local_at(ref)->inode) {
+			local_enter((int)at, ref);
+			move((int)at, ref);
+		}
+}
+
+void early_ours(int fd, uint32_t ref)
+{
+	if ((uint32_t)fd >= local.size)
+		return;
+	if (count)
+		move(fd, ref);
+	if (local.opts[fd] & EARLY_COPIED)
+		bring_copies(fd, ref);
+}

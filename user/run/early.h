@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* early.h - sockets that are not ours yet, and how they are watched. See early.c. */
+#ifndef RUN_EARLY_H
+#define RUN_EARLY_H
+
+#include "run/calls.h"
+
+/* In local.opts, beside those of call_opt.c (1, 2, 4 and 8). */
+enum {
+	EARLY_FRESH = 16,     /* a TCP socket of socket(), neither connected nor listening */
+	EARLY_COPIED = 32,    /* it has been copied meanwhile */
+	EARLY_WATCHED = 64,   /* it is, or was, in an epoll instance: any descriptor of the kernel's */
+	EARLY_WATCHING = 128, /* an epoll instance with fresh sockets in it */
+};
+
+void early_socket(int fd, int domain, int type);
+/* A copy of a descriptor that is not ours. */
+void early_copied(int from, int to);
+/* After the kernel's epoll_ctl() of a descriptor that is not ours has succeeded. */
+void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev);
+/* A descriptor that is not ours is closed; it is connected, or listens, and stays the kernel's. */
+void early_closed(int fd);
+void early_kernels(int fd);
+/* Under the lock: it has become ours. */
+void early_ours(int fd, uint32_t ref);
+
+/* Of call_epoll.c, under the lock: what an instance of the kernel's has of fd is ours from now on; off: EPOLLONESHOT has fired. 0 or -errno. */
+int call_epoll_move(int epfd, uint32_t sock, int fd, const struct epoll_event *ev, bool off);
+
+#endif
