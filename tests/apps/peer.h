@@ -28,7 +28,7 @@
 
 static int control = -1; /* to the peer */
 static struct sockaddr_in own, peer;
-static struct sockaddr_in6 own6, peer6;
+static struct sockaddr_in6 own6 __attribute__((unused)), peer6;
 
 static void die(const char *what)
 {
@@ -43,7 +43,7 @@ static void nap(int ms)
 	nanosleep(&ts, NULL);
 }
 
-static void set_int(int fd, int level, int name, int v)
+static inline void set_int(int fd, int level, int name, int v)
 {
 	if (setsockopt(fd, level, name, &v, sizeof(v)))
 		die("setsockopt");
@@ -64,6 +64,8 @@ static int peer_connect(const struct sockaddr_storage *to)
 	socklen_t len = to->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
 
 	peer_conn = socket(to->ss_family, SOCK_STREAM, 0);
+	if (peer_conn < 0)
+		return -errno;
 	return connect(peer_conn, (const struct sockaddr *)to, len) ? -errno : 0;
 }
 
@@ -73,6 +75,8 @@ static int peer_listen(const struct sockaddr_storage *to)
 	socklen_t len = sizeof(a);
 
 	peer_listener = socket(AF_INET, SOCK_STREAM, 0);
+	if (peer_listener < 0)
+		return -errno;
 	set_int(peer_listener, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (bind(peer_listener, (const struct sockaddr *)to, sizeof(a)) || listen(peer_listener, 64) ||
 	    getsockname(peer_listener, (struct sockaddr *)&a, &len))
@@ -100,7 +104,7 @@ static int peer_later(int n, int flags)
 
 static int peer_port(void)
 {
-	struct sockaddr_in a;
+	struct sockaddr_in a = { 0 };
 	socklen_t len = sizeof(a);
 
 	return getpeername(peer_conn, (struct sockaddr *)&a, &len) ? -errno : ntohs(a.sin_port);
@@ -250,6 +254,13 @@ static inline void show(long rc)
 	int err = errno;
 
 	printf(rc < 0 ? " %ld/%s" : " %ld", rc, strerrorname_np(err));
+}
+
+static inline void drain(int fd)
+{
+	char buf[100];
+
+	show(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
 }
 
 /* ---- the program ---- */

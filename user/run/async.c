@@ -31,6 +31,12 @@ static const struct {
 	{ XTCP_EV_READABLE | XTCP_EV_ACCEPT | XTCP_EV_PEER_FIN, POLL_IN, POLLIN | POLLRDNORM },
 };
 
+static bool same(const struct run_signal *a, const struct run_signal *b)
+{
+	return a->pid == b->pid && a->type == b->type && a->sig == b->sig && a->code == b->code && a->band == b->band &&
+	       a->fd == b->fd;
+}
+
 static void put(struct run_signals *to, const struct run_sock *s, int sig, int code, uint16_t band)
 {
 	struct run_signal one = { .pid = s->own_pid, .tgid = s->own_tgid, .fd = s->async_fd, .type = s->own_type };
@@ -39,7 +45,7 @@ static void put(struct run_signals *to, const struct run_sock *s, int sig, int c
 	one.code = (uint8_t)code;
 	one.band = band;
 	for (uint32_t i = 0; i < to->n; i++) /* one that is not queued comes once */
-		if (!memcmp(&to->at[i], &one, sizeof(one)) && sig < SIGRTMIN)
+		if (sig < SIGRTMIN && same(&to->at[i], &one))
 			return;
 	if (to->n < RUN_SIGNALS)
 		to->at[to->n++] = one;
