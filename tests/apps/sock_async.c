@@ -202,6 +202,32 @@ static void async_pause(void)
 	close(fd);
 }
 
+/* At once, and not when somebody happens to look, though nobody has done anything for a while. */
+static void async_soon(void)
+{
+	struct timespec second = { 1, 0 };
+	int fd = connected(), soon = 0;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fcntl(fd, F_SETOWN, getpid());
+	fcntl(fd, F_SETFL, O_ASYNC);
+	for (int i = 0; i < 5; i++) {
+		long long began;
+
+		nap(120);
+		began = now_us();
+		tell('s', 1);
+		sigtimedwait(&set, NULL, &second);
+		soon += now_us() - began < 3000;
+	}
+	printf(" %d", soon >= 4);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	close(fd);
+}
+
 static void async_wait(void)
 {
 	struct timespec second = { 2, 0 };
@@ -431,6 +457,8 @@ static const struct peer_case cases[] = {
 	{ "masks", masks },
 	{ "async-data", async_data },
 	{ "async-pause", async_pause },
+	{ "async-soon", async_soon },
+	{ "async-soon", async_soon },
 	{ "async-wait", async_wait },
 	{ "async-listener", async_listener },
 	{ "async-early", async_early },

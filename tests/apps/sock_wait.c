@@ -351,6 +351,26 @@ static void nested_late(void)
 	nested(0, 0, true);
 }
 
+/* Each event is an edge, whether the inner one has been asked meanwhile or not. */
+static void nested_unasked(void)
+{
+	int outer = epoll_create1(0), inner = epoll_create1(0), fd = connected();
+
+	watch(inner, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLET, 1);
+	watch(outer, EPOLL_CTL_ADD, inner, EPOLLIN | EPOLLET, 2);
+	for (int i = 0; i < 3; i++) {
+		tell('s', 3);
+		nap(5);
+		ask(outer, 100);
+		ask(outer, 0);
+	}
+	ask(inner, 0);
+	ask(outer, 0);
+	close(fd);
+	close(inner);
+	close(outer);
+}
+
 /* Ours in both, and the inner has its first one before it is nested. */
 static void nested_both(void)
 {
@@ -482,17 +502,29 @@ static void low_water_blocks(void)
 }
 
 static const struct peer_case cases[] = {
-	{ "early-level", early_level },	    { "early-edge", early_edge },
-	{ "early-once", early_once },	    { "early-exclusive", early_exclusive },
-	{ "early-changes", early_changes }, { "early-disarmed", early_disarmed },
-	{ "early-listen", early_listen },   { "early-wildcard", early_wildcard },
-	{ "early-closed", early_closed },   { "early-forked", early_forked },
-	{ "beside-epoll", beside_epoll },   { "beside-poll", beside_poll },
-	{ "nested-level", nested_level },   { "nested-edge", nested_edge },
-	{ "nested-edges", nested_edges },   { "nested-inner-edge", nested_inner_edge },
-	{ "nested-late", nested_late },	    { "nested-both", nested_both },
-	{ "select-limit", select_limit },   { "select-far", select_far },
-	{ "low-water", low_water },	    { "low-water-blocks", low_water_blocks },
+	{ "early-level", early_level },
+	{ "early-edge", early_edge },
+	{ "early-once", early_once },
+	{ "early-exclusive", early_exclusive },
+	{ "early-changes", early_changes },
+	{ "early-disarmed", early_disarmed },
+	{ "early-listen", early_listen },
+	{ "early-wildcard", early_wildcard },
+	{ "early-closed", early_closed },
+	{ "early-forked", early_forked },
+	{ "beside-epoll", beside_epoll },
+	{ "beside-poll", beside_poll },
+	{ "nested-level", nested_level },
+	{ "nested-edge", nested_edge },
+	{ "nested-edges", nested_edges },
+	{ "nested-inner-edge", nested_inner_edge },
+	{ "nested-late", nested_late },
+	{ "nested-unasked", nested_unasked },
+	{ "nested-both", nested_both },
+	{ "select-limit", select_limit },
+	{ "select-far", select_far },
+	{ "low-water", low_water },
+	{ "low-water-blocks", low_water_blocks },
 };
 
 int main(int argc, char **argv)
