@@ -71,7 +71,7 @@ static int peer_connect(const struct sockaddr_storage *to)
 
 static int peer_listen(const struct sockaddr_storage *to)
 {
-	struct sockaddr_in a;
+	struct sockaddr_in a = { 0 };
 	socklen_t len = sizeof(a);
 
 	peer_listener = socket(AF_INET, SOCK_STREAM, 0);

@@ -214,7 +214,7 @@ static void async_soon(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fcntl(fd, F_SETOWN, getpid());
 	fcntl(fd, F_SETFL, O_ASYNC);
-	for (int i = 0; i < 5; i++) {
+	for (int i = 0; i < 3; i++) {
 		long long began;
 
 		nap(120);
@@ -223,7 +223,7 @@ static void async_soon(void)
 		sigtimedwait(&set, NULL, &second);
 		soon += now_us() - began < 3000;
 	}
-	printf(" %d", soon >= 4);
+	printf(" %d", soon);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
 	close(fd);
 }

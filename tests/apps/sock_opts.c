@@ -98,7 +98,7 @@ static void descriptors(void)
 
 static void names(void)
 {
-	struct sockaddr_in a, b;
+	struct sockaddr_in a = { 0 }, b = { 0 };
 	socklen_t len = sizeof(a);
 	int fd = bound(), l, got;
 
