@@ -56,7 +56,12 @@ struct tw { /* TIME-WAIT; list in order of expiry */
 	bool ao; /* signed with TCP-AO: it has its struct ao_conn */
 };
 
-enum listener_kind { LISTEN_ANY = 1, LISTEN_ANY_V4 = 2, LISTEN_ANY_V6 = 3, LISTEN_EXACT = 4 }; /* the higher is more specific */
+enum listener_kind {
+	LISTEN_ANY = 1,
+	LISTEN_ANY_V4 = 2,
+	LISTEN_ANY_V6 = 3,
+	LISTEN_EXACT = 4
+}; /* the higher is more specific */
 
 struct list {
 	uint32_t head, tail, count;

@@ -548,7 +548,7 @@ ssize_t call_sendfile(int out, int in, off_t *off, size_t n)
 	if (off && !guard_write(off, sizeof(*off)))
 		return call_error(EFAULT);
 	if (!off && !is_kind(in, S_IFREG) && !is_kind(in, S_IFBLK)) /* with an offset, reading there says so */
-		return call_error(EINVAL);
+		return call_error((real.fcntl(in, F_GETFL, 0) & O_ACCMODE) == O_WRONLY ? EBADF : EINVAL);
 	if (!local_lock())
 		return -1;
 	rc = send_file(ref, in, off, n);

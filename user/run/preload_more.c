@@ -16,6 +16,7 @@
 #include <linux/sockios.h>
 
 #include "run/calls.h"
+#include "run/guard.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -83,7 +84,9 @@ EXPORT ssize_t preadv2(int fd, const struct iovec *iov, int n, off_t off, int fl
 	real_init();
 	if (!local_sock(fd) || off != -1 || flags & ~(RWF_NOWAIT | RWF_HIPRI))
 		return real.preadv2(fd, iov, n, off, flags);
-	return n < 0 || n > IOV_MAX ? call_error(EINVAL) : call_recv(fd, iov, n, flags_of(flags));
+	if (n < 0 || n > IOV_MAX || !guard_read(iov, (size_t)n * sizeof(*iov)))
+		return call_error(n < 0 || n > IOV_MAX ? EINVAL : EFAULT);
+	return call_recv(fd, iov, n, flags_of(flags));
 }
 
 EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int n, off_t off, int flags)
@@ -91,7 +94,9 @@ EXPORT ssize_t pwritev2(int fd, const struct iovec *iov, int n, off_t off, int f
 	real_init();
 	if (!local_sock(fd) || off != -1 || flags & ~(RWF_NOWAIT | RWF_HIPRI))
 		return real.pwritev2(fd, iov, n, off, flags);
-	return n < 0 || n > IOV_MAX ? call_error(EINVAL) : call_send(fd, iov, n, flags_of(flags));
+	if (n < 0 || n > IOV_MAX || !guard_read(iov, (size_t)n * sizeof(*iov)))
+		return call_error(n < 0 || n > IOV_MAX ? EINVAL : EFAULT);
+	return call_send(fd, iov, n, flags_of(flags));
 }
 
 EXPORT ssize_t preadv64v2(int fd, const struct iovec *iov, int n, off64_t off, int flags)
