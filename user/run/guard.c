@@ -21,9 +21,9 @@ bool guard_faulted(void *ucontext)
 {
 	greg_t *ip = &((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 
-	for (const struct entry *e = first; e < end; e++)
-		if (beside(&e->touch) == (uintptr_t)*ip) {
-			*ip = (greg_t)beside(&e->otherwise);
+	for (size_t i = 0; i < ((uintptr_t)end - (uintptr_t)first) / sizeof(first[0]); i++)
+		if (beside(&first[i].touch) == (uintptr_t)*ip) {
+			*ip = (greg_t)beside(&first[i].otherwise);
 			return true;
 		}
 	return false;
