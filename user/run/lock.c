@@ -7,6 +7,7 @@
  */
 #include "run/run.h"
 #include "run/async.h"
+#include "run/stuck.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -36,9 +37,26 @@ static void nap(void)
 	nanosleep(&ts, NULL);
 }
 
+/* The keeper says whom it waits for. */
+static int keepers_lock(struct run_member *m)
+{
+	struct timespec t;
+	int err;
+
+	do {
+		clock_gettime(CLOCK_MONOTONIC, &t);
+		t.tv_sec++;
+		err = pthread_mutex_clocklock(&m->r->lock, CLOCK_MONOTONIC, &t);
+		if (err == ETIMEDOUT)
+			stuck_say(m);
+	} while (err == ETIMEDOUT);
+	m->stuck_said = false;
+	return err;
+}
+
 static bool take(struct run_member *m)
 {
-	int err = pthread_mutex_lock(&m->r->lock);
+	int err = m->slot == RUN_KEEPER ? keepers_lock(m) : pthread_mutex_lock(&m->r->lock);
 
 	if (err == EOWNERDEAD) {
 		atomic_store(&m->r->broken, 1);

@@ -228,6 +228,7 @@ struct run_member {
 	bool quiet;		/* read(2) and write(2) only: the process is in a sandbox */
 	struct run_signals due; /* under the lock; sent after it */
 	uint16_t held_port;	/* under way: the kernel's socket of the program holds this port already */
+	bool stuck_said;	/* the keeper: that all wait for a stopped process */
 };
 
 /* False: the run has ended, or is beyond repair; nothing is held. */
