@@ -269,7 +269,7 @@ int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 		return call_error(EINVAL);
 	if (real.fcntl(epfd, F_GETFD, 0) < 0)
 		return -1;
-	if (!local_lock())
+	if (!local_lock_on(fd, sock))
 		return -1;
 	err = ctl_ours(epfd, op, sock, fd, ev);
 	local_unlock();

@@ -224,7 +224,7 @@ int call_ioctl(int fd, unsigned long request, void *arg)
 		}
 		if (local_at(ref)->kind == RUN_LISTENER && request != SIOCATMARK)
 			return call_error(EINVAL);
-		if (!local_lock())
+		if (!local_lock_on(fd, ref))
 			return -1;
 		local_turn();
 		*(int *)arg = number(ref, request);

@@ -190,7 +190,7 @@ ssize_t call_send(int fd, const struct iovec *iov, int n, int flags)
 
 	if (!there(iov, n))
 		return call_error(EFAULT);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	rc = send_all(ref, iov, n, flags);
 	if (rc == -EIO)
@@ -422,7 +422,7 @@ ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags)
 
 	if (flags & MSG_ERRQUEUE)
 		return call_msg_errors(fd, NULL);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	rc = recv_all(ref, iov, n, flags);
 	if (rc == -EIO)
@@ -549,7 +549,7 @@ ssize_t call_sendfile(int out, int in, off_t *off, size_t n)
 		return call_error(EFAULT);
 	if (!off && !is_kind(in, S_IFREG) && !is_kind(in, S_IFBLK)) /* with an offset, reading there says so */
 		return call_error((real.fcntl(in, F_GETFL, 0) & O_ACCMODE) == O_WRONLY ? EBADF : EINVAL);
-	if (!local_lock())
+	if (!local_lock_on(out, ref))
 		return -1;
 	rc = send_file(ref, in, off, n);
 	if (rc == -EIO)
@@ -571,15 +571,18 @@ static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
 {
 	char buf[SPLICE_BYTES];
 	struct iovec iov = { buf, 0 };
+	uint32_t ref = local_sock(out);
+	bool waits;
 	size_t room;
 	ssize_t got;
 
-	if (!local_lock())
+	if (!local_lock_on(out, ref))
 		return -1;
 	local_turn();
-	room = xtcp_send_space(local.m.x, local_at(local_sock(out))->handle);
+	room = xtcp_send_space(local.m.x, local_at(ref)->handle);
+	waits = !local_at(ref)->nonblock;
 	local_unlock();
-	if (!room && local_at(local_sock(out))->nonblock)
+	if (!room && !waits)
 		return call_error(EAGAIN);
 	if (flags & SPLICE_F_NONBLOCK && !pipe_ready(in, POLLIN))
 		return call_error(EAGAIN);

@@ -228,7 +228,7 @@ static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
 
 	if (!ref || (local_at(ref)->kind == RUN_LISTENER))
 		return peer ? real.getpeername(fd, addr, len) : real.getsockname(fd, addr, len);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	s = local_at(ref);
 	c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
@@ -263,6 +263,8 @@ static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int
 	uint32_t ref;
 	int at;
 
+	if (l->kind != RUN_LISTENER || !l->handle) /* shut, or closed, by another thread: there will be none */
+		return -EINVAL;
 	if (!engine_accept_queue(api_engine(local.m.x), l->handle))
 		return -EAGAIN;
 	if (addr && !place(addr, len)) /* and the connection waits on */
@@ -329,7 +331,7 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return real.accept4(fd, addr, len, flags);
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || local_at(ref)->kind != RUN_LISTENER)
 		return call_error(EINVAL);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	limit = local_until(local_at(ref)->rcvtimeo_ns);
 	local_turn();
@@ -465,7 +467,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!local.on || len > sizeof(struct sockaddr_storage) || !guard_read(addr, len) ||
 	    (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
 		return CALL_KERNELS;
-	if (!local_lock())
+	if (ref ? !local_lock_on(fd, ref) : !local_lock())
 		return -1;
 	if (ref) {
 		err = connect_again(fd, ref);
@@ -501,9 +503,7 @@ static int shut_listener(int fd, struct run_sock *s, int how)
 		return -ENOTCONN;
 	if (s->kernel_too)
 		real.shutdown(fd, how);
-	if (!s->sibling)
-		xtcp_listen_close(local.m.x, s->handle);
-	s->handle = 0;
+	run_listen_end(&local.m, local_sock(fd));
 	return 0;
 }
 
@@ -513,7 +513,7 @@ int call_bind(int fd, const struct sockaddr *addr, socklen_t len)
 	bool over = !ref;
 
 	if (ref) {
-		if (!local_lock())
+		if (!local_lock_on(fd, ref))
 			return -1;
 		over = local_at(ref)->kind == RUN_CONN && !local_at(ref)->connecting && ended(local_at(ref));
 		local_unlock();
@@ -531,7 +531,7 @@ int call_shutdown(int fd, int how)
 		return real.shutdown(fd, how);
 	if (how < SHUT_RD || how > SHUT_RDWR)
 		return call_error(EINVAL);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	local_turn();
 	s = local_at(ref);

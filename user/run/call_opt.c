@@ -152,7 +152,7 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 	if (level == IPPROTO_TCP && name == TCP_CONGESTION) {
 		if (local_at(ref)->kind == RUN_LISTENER && real.setsockopt(fd, level, name, value, len))
 			return -1;
-		if (!local_lock())
+		if (!local_lock_on(fd, ref))
 			return -1;
 		err = set_cc(local_at(ref), value, len);
 		local_unlock();
@@ -163,7 +163,7 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 	/* Of a connection the kernel's socket knows nothing: what needs one fails there. */
 	if (real.setsockopt(fd, level, name, value, len) && errno != ENOTCONN && errno != EISCONN)
 		return -1;
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	note(local_at(ref), level, name, value, len);
 	local_turn();
@@ -427,7 +427,7 @@ int call_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
 
 	if (!ref)
 		return real.getsockopt(fd, level, name, value, len);
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	local_turn();
 	rc = get_ours(local_at(ref), level, name, value, len);

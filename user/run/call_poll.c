@@ -45,7 +45,9 @@ static void sort_out(struct polling *p)
 		uint32_t ref = local_sock(p->fds[i].fd), e = local_entry(p->fds[i].fd);
 
 		if (ref)
-			p->item[p->items++] = (struct local_item){ .sock = ref, .want = (uint16_t)p->fds[i].events };
+			p->item[p->items++] = (struct local_item){ .sock = ref,
+								   .want = (uint16_t)p->fds[i].events,
+								   .place = (uint32_t)i };
 		else if (e & RUN_EPOLL && e != LOCAL_HIDDEN)
 			call_epoll_nest(e & ~RUN_EPOLL);
 		if (ref && !local_at(ref)->kernel_too)
@@ -55,18 +57,20 @@ static void sort_out(struct polling *p)
 	}
 }
 
+/* By the sockets that stood there when it began: other threads may have closed a descriptor, or put another in its place. */
 static int count_ready(struct polling *p)
 {
 	nfds_t head = local_wait_head();
 	int n = 0;
 
-	for (nfds_t i = 0; i < p->n; i++) {
-		uint32_t ref = local_sock(p->fds[i].fd);
-
+	for (nfds_t i = 0; i < p->n; i++)
 		p->fds[i].revents = 0;
-		if (ref)
-			p->fds[i].revents = (short)(run_poll(&local.m, ref, (uint16_t)p->fds[i].events) &
-						    ((uint16_t)p->fds[i].events | POLLERR | POLLHUP));
+	for (int i = 0; i < p->items; i++) {
+		const struct local_item *it = &p->item[i];
+
+		p->fds[it->place].revents = local_item_closed(it) ? POLLNVAL
+								  : (short)(run_poll(&local.m, it->sock, it->want) &
+									    (it->want | POLLERR | POLLHUP));
 	}
 	for (nfds_t i = 0; i < p->kernels; i++)
 		p->fds[p->where[i]].revents |= p->kernel[head + i].revents;

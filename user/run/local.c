@@ -57,6 +57,17 @@ void local_unlock(void)
 	let_handlers_run();
 }
 
+bool local_lock_on(int fd, uint32_t ref)
+{
+	if (!local_lock())
+		return false;
+	if (ref && local_sock(fd) == ref)
+		return true;
+	local_unlock();
+	errno = EBADF;
+	return false;
+}
+
 void local_turn(void)
 {
 	uint64_t now = clock_now_ns();

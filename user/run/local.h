@@ -74,7 +74,17 @@ struct local_item {
 	uint32_t sock;
 	uint32_t want; /* POLL* */
 	uint32_t watch;
+	uint32_t place; /* the caller's */
+	uint64_t inode; /* of the socket when the wait began: another may have its place since */
 };
+
+/* Another thread has closed what this one waits for. */
+static inline bool local_item_closed(const struct local_item *it)
+{
+	const struct run_sock *s = local_at(it->sock);
+
+	return s->kind == RUN_FREE || (it->inode && s->inode != it->inode);
+}
 
 struct local_wait {
 	struct local_item *item;
@@ -89,7 +99,7 @@ struct local_wait {
 #define LOCAL_WAIT_HEAD (2 + XTCP_MAX_QUEUES)
 nfds_t local_wait_head(void);
 bool local_become_waiter(void);
-/* > 0: something may be ready, look again; 0: it is time; -EINTR; -EIO: the run has ended, and the lock is not held. */
+/* > 0: something may be ready, look again; 0: it is time; -EINTR; -EBADF: another thread has closed a socket; -EIO: the run has ended, and the lock is not held. */
 int local_wait(struct local_wait *w);
 /* One socket: until any of want holds. */
 int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns);
@@ -110,5 +120,7 @@ void local_sandboxed(void); /* it is done */
 
 bool local_lock(void);
 void local_unlock(void);
+/* The lock for a call on fd, which stood for ref a moment ago. False: it does not any more, or there is no lock; errno is set. */
+bool local_lock_on(int fd, uint32_t ref);
 
 #endif

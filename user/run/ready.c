@@ -121,7 +121,7 @@ void run_watch_remove(struct run *r, uint32_t ref)
 
 	if (w->prev_sock)
 		run_watch_at(r, w->prev_sock)->next_sock = w->next_sock;
-	else
+	else if (w->sock)
 		run_sock_at(r, w->sock)->watches = w->next_sock;
 	if (w->next_sock)
 		run_watch_at(r, w->next_sock)->prev_sock = w->prev_sock;
@@ -139,15 +139,24 @@ void run_watch_remove(struct run *r, uint32_t ref)
 	r->watch_free = ref;
 }
 
-void run_watches_of_sock(struct run *r, uint32_t sock)
+/* An epoll instance forgets it; a thread that waits for it, which another has closed, is woken, and takes its watch away itself. */
+void run_watches_of_sock(struct run_member *m, uint32_t sock)
 {
+	struct run_sock *s = run_sock_at(m->r, sock);
 	uint32_t ref, next;
 
-	for (ref = run_sock_at(r, sock)->watches; ref; ref = next) {
-		next = run_watch_at(r, ref)->next_sock;
-		if (run_watch_at(r, ref)->target & RUN_EPOLL)
-			run_watch_remove(r, ref);
+	for (ref = s->watches; ref; ref = next) {
+		struct run_watch *w = run_watch_at(m->r, ref);
+
+		next = w->next_sock;
+		if (w->target & RUN_EPOLL) {
+			run_watch_remove(m->r, ref);
+			continue;
+		}
+		w->sock = w->next_sock = w->prev_sock = 0;
+		run_wake(m, w->target);
 	}
+	s->watches = 0;
 }
 
 /* ---- who waits ---- */

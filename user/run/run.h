@@ -251,6 +251,8 @@ void run_sock_delivered(struct run_member *m, uint32_t ref);
 void run_sock_hash(struct run *r, uint32_t ref);
 /* A listener whose address, port and backlog are set begins to listen; beside another, if that has the same. 0 or -errno. */
 int run_listen(struct run_member *m, uint32_t ref);
+/* It does not listen any more; others at its port do. */
+void run_listen_end(struct run_member *m, uint32_t ref);
 /* All that a process held; reset: it was killed. */
 void run_proc_drop(struct run_member *m, uint32_t slot, bool reset);
 uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint64_t now_ns);
@@ -264,7 +266,7 @@ void run_notify(struct run_member *m, uint32_t ref, uint32_t events);
 uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t events);
 void run_watch_link(struct run *r, uint32_t ref);
 void run_watch_remove(struct run *r, uint32_t ref);
-void run_watches_of_sock(struct run *r, uint32_t sock);
+void run_watches_of_sock(struct run_member *m, uint32_t sock);
 uint32_t run_waiter_new(struct run *r, pid_t pid);
 void run_waiter_free(struct run *r, uint32_t ref);
 uint32_t run_epoll_new(struct run *r, uint32_t slot);

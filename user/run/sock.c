@@ -128,6 +128,18 @@ static bool leave_ring(struct run_member *m, uint32_t ref)
 	return true;
 }
 
+void run_listen_end(struct run_member *m, uint32_t ref)
+{
+	struct run_sock *s = run_sock_at(m->r, ref);
+
+	if (!s->handle)
+		return;
+	if (!leave_ring(m, ref))
+		xtcp_listen_close(m->x, s->handle);
+	s->handle = 0;
+	s->sibling = 0;
+}
+
 /* What closing means to the connection: as the kernel has it, or a reset for who was killed. */
 static void end(struct run_member *m, uint32_t ref, bool reset)
 {
@@ -136,8 +148,7 @@ static void end(struct run_member *m, uint32_t ref, bool reset)
 	if (!s->handle)
 		return;
 	if (s->kind == RUN_LISTENER) {
-		if (!leave_ring(m, ref))
-			xtcp_listen_close(m->x, s->handle);
+		run_listen_end(m, ref);
 		return;
 	}
 	if (reset || (s->linger_on && !s->linger_s)) {
@@ -156,7 +167,7 @@ static void free_sock(struct run_member *m, uint32_t ref, bool reset)
 	struct run_sock *s = run_sock_at(r, ref);
 
 	end(m, ref, reset);
-	run_watches_of_sock(r, ref);
+	run_watches_of_sock(m, ref);
 	unhash(r, ref);
 	s->kind = RUN_FREE;
 	s->handle = 0;

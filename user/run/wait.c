@@ -114,8 +114,18 @@ nfds_t local_wait_head(void)
 	return 2 + local.m.r->share.xsk.queues;
 }
 
+static bool closed(const struct local_wait *w)
+{
+	for (int i = 0; i < w->items; i++)
+		if (local_item_closed(&w->item[i]))
+			return true;
+	return false;
+}
+
 static bool ready(const struct local_wait *w)
 {
+	if (closed(w))
+		return true;
 	if (w->epoll && local.m.r->epoll[w->epoll - 1].ready_head)
 		return true;
 	for (int i = 0; i < w->items; i++)
@@ -267,8 +277,11 @@ int local_wait(struct local_wait *w)
 	int rc = -ENOMEM;
 
 	local_interrupted = 0;
-	for (int i = 0; i < w->items; i++)
+	for (int i = 0; i < w->items; i++) {
 		w->item[i].watch = 0;
+		if (!w->item[i].inode)
+			w->item[i].inode = local_at(w->item[i].sock)->inode;
+	}
 	for (nfds_t i = 0; w->kernel && i < w->kernels; i++)
 		w->kernel[local_wait_head() + i].revents = 0;
 	if (local_become_waiter() && watch_all(w))
@@ -277,7 +290,7 @@ int local_wait(struct local_wait *w)
 		return rc;
 	unwatch(w);
 	run_hand_over_watch(&local.m);
-	return rc;
+	return closed(w) ? -EBADF : rc;
 }
 
 int local_wait_again(struct local_wait *w)
