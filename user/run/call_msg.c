@@ -148,7 +148,7 @@ ssize_t call_msg_errors(int fd, struct msghdr *msg)
 	uint32_t ref = local_sock(fd), lo = 0, hi = 0;
 	bool any, v6;
 
-	if (!local_lock())
+	if (!local_lock_on(fd, ref))
 		return -1;
 	any = take(ref, &lo, &hi);
 	v6 = local_at(ref)->v6;
