@@ -108,7 +108,7 @@ run_test() {
 	124 | 137) why="stopped after $limit s" ;;
 	*) [ "$nok" -gt 0 ] || why="exit code $rc" ;;
 	esac
-	[ -z "$why" ] || nok=$((nok + 1))
+	[ -z "$why" ] || { nok=$((nok + 1)) && echo "not ok - $why" >>"$log"; }
 	[ $((ok + nok + skip)) -gt 0 ] || ok=1
 	echo "$ok $nok $skip" >"$sum/${name//\//-}.sum"
 	if [ "$nok" -gt 0 ]; then
@@ -231,8 +231,12 @@ group_apps() {
 	done
 }
 
+# With the list of the programs and what became of each; an older run's logs would speak for those that do not run now.
 group_apps-all() {
+	rm -f "$logs"/apps-*.log
 	group_apps all
+	wait
+	bash tests/apps/list.sh "$logs"
 }
 
 # What the fuzzers have found before, and their seeds: each input once, in the sanitizers' build.

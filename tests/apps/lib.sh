@@ -7,6 +7,10 @@
 #	x CMD...		the same in the foreground
 #	need PROGRAM...		skip the test if one is not installed
 #	on_xtcp			B's kernel has opened no TCP connection since ns_pair: all went over xtcp
+#	program NAME		what is asserted from here on is about NAME, as tests/apps/list.sh has it
+#	www			files to serve, big and small, in $dir
+#	nginx_conf WORKERS SENDFILE	$LOGS/nginx.conf: $dir on port 80 of B
+#	tls_key			$LOGS/key and $LOGS/cert
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 
 need() {
@@ -39,4 +43,29 @@ on_xtcp() {
 # Wait until a kernel client in A can connect there.
 wait_open() { # ADDR PORT SECONDS
 	wait_for "in_a nc -z -w 1 $1 $2" "$3"
+}
+
+program() {
+	echo "# program $1"
+}
+
+www() {
+	dir=$LOGS/www
+	mkdir -p "$dir"
+	chmod 755 "$LOGS" "$dir"
+	rand_file "$dir/big" 20000000 1
+	rand_file "$dir/small" 1000 2
+	chmod 644 "$dir"/*
+}
+
+nginx_conf() {
+	cat >"$LOGS/nginx.conf" <<CONF
+worker_processes $1; user root; pid $LOGS/nginx.pid; error_log $LOGS/nginx.log info; daemon off;
+events { worker_connections 4096; }
+http { access_log off; sendfile $2; keepalive_requests 1000000; server { listen $B4:80; listen [$B6]:80; root $dir; } }
+CONF
+}
+
+tls_key() {
+	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$LOGS/key" -out "$LOGS/cert" 2>/dev/null
 }

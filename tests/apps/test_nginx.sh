@@ -4,20 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 need nginx curl wrk ab
 ns_pair
-dir=$LOGS/www
-mkdir -p "$dir"
-chmod 755 "$LOGS" "$dir"
-rand_file "$dir/big" 20000000 1
-rand_file "$dir/small" 1000 2
-chmod 644 "$dir"/*
-
-nginx_conf() { # WORKERS SENDFILE
-	cat >"$LOGS/nginx.conf" <<CONF
-worker_processes $1; user root; pid $LOGS/nginx.pid; error_log $LOGS/nginx.log info; daemon off;
-events { worker_connections 4096; }
-http { access_log off; sendfile $2; keepalive_requests 1000000; server { listen $B4:80; listen [$B6]:80; root $dir; } }
-CONF
-}
+www
+program nginx
 for how in '1 on' '1 off' '2 on'; do
 	# shellcheck disable=SC2086
 	nginx_conf $how

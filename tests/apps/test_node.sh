@@ -5,12 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 need node curl wrk
 ns_pair
-dir=$LOGS/www
-mkdir -p "$dir"
-chmod 755 "$LOGS" "$dir"
-rand_file "$dir/big" 20000000 1
-rand_file "$dir/small" 1000 2
-chmod 644 "$dir"/*
+www
+program Node.js
 
 cat >"$LOGS/s.js" <<'JS'
 const http = require('http'), fs = require('fs');

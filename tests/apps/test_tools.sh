@@ -12,6 +12,7 @@ to() {
 }
 rand_file "$LOGS/in" 5000000 3
 
+program "netcat (OpenBSD)"
 xrun s nc.openbsd -l -N "$B4" 4000 </dev/null
 to 4000 'nc.openbsd -N $B4 4000'
 wait_exit s 10
@@ -21,6 +22,7 @@ wait_listen in_a 4001
 x nc.openbsd -N "$A4" 4001 <"$LOGS/in"
 wait_exit k 10
 same "... and gives" "$LOGS/k.out" "$LOGS/in"
+program "netcat (traditional)"
 spawn k in_a socat -u TCP-LISTEN:4002,bind="$A4" - </dev/null
 wait_listen in_a 4002
 x timeout 20 nc.traditional -q 0 "$A4" 4002 <"$LOGS/in"
@@ -30,6 +32,7 @@ xrun s nc.traditional -l -p 4003 -s "$B4" -q 3 </dev/null
 to 4003 'socat -u - TCP:$B4:4003'
 wait_exit s 10
 same "... and takes" "$LOGS/s.out" "$LOGS/in"
+program socat
 xrun s socat "TCP-LISTEN:4004,bind=$B4,reuseaddr,fork" EXEC:cat
 to 4004 'socat -t 5 - TCP:$B4:4004' >"$LOGS/got"
 same "socat forks for each connection" "$LOGS/got" "$LOGS/in"
@@ -37,7 +40,8 @@ in_a timeout 20 socat -t 5 - "TCP:$B4:4004" <"$LOGS/in" >"$LOGS/got"
 same "... again" "$LOGS/got" "$LOGS/in"
 stop s TERM
 
-openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$LOGS/key" -out "$LOGS/cert" 2>/dev/null
+program "openssl s_server"
+tls_key
 cd "$LOGS" || exit 1
 xrun s openssl s_server -quiet -accept "$B4:4433" -key "$LOGS/key" -cert "$LOGS/cert" -HTTP
 cd "$ROOT" || exit 1
@@ -50,6 +54,7 @@ sleep 1
 (sleep 2) | in_a timeout 20 openssl s_client -quiet -connect "$B4:4434" >"$LOGS/got" 2>/dev/null
 wait_exit s 10
 same "openssl s_server sends over TLS" "$LOGS/got" "$LOGS/in"
+program "openssl s_client"
 spawn k in_a openssl s_server -quiet -naccept 1 -accept "$A4:4435" -key "$LOGS/key" -cert "$LOGS/cert" < <(sleep 3)
 wait_listen in_a 4435
 (cat "$LOGS/in"; sleep 1) | x openssl s_client -quiet -connect "$A4:4435" >/dev/null 2>&1
@@ -57,6 +62,7 @@ wait_for "[ \$(stat -c %s $LOGS/k.out) -ge 5000000 ]" 10
 same "openssl s_client sends" "$LOGS/k.out" "$LOGS/in"
 stop k TERM
 
+program iperf3
 for how in '-R' '-P 8'; do
 	xrun s iperf3 -s -1 -p 5201 --forceflush
 	wait_line "$LOGS/s.out" listening 20
