@@ -16,7 +16,7 @@ packages=(
 	clang-format clang-tidy cppcheck shellcheck
 )
 case ${1:-} in
-bench) packages+=(valgrind redis-server redis-tools) ;;
+bench) packages+=(valgrind redis-server redis-tools memcached) ;;
 apps) packages+=(nodejs redis-server redis-tools memcached openssh-client openssh-server rsync git postgresql postgresql-contrib) ;;
 esac
 

@@ -2,7 +2,7 @@
 # shellcheck shell=bash
 #
 # Unmodified programs: the server is one on xtcp (`run`), or the same on the kernel (`plain`); its client is one that measures,
-# always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`). Sourced by run.sh.
+# always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`), ask.c (`ask`). Sourced by run.sh.
 
 # app_command run|plain KIND DEV CPU: the server's command line, in cmd.
 app_command() {
@@ -16,6 +16,7 @@ app_command() {
 		cmd=(nginx -c "$LOGS/bench-nginx.conf")
 		;;
 	redis) cmd=(redis-server --port "$port" --bind "$addr_b" --protected-mode no --save '' --dir "$LOGS") ;;
+	memcached) cmd=(memcached -u root -l "$addr_b" -p "$port" -U 0 -t 1) ;;
 	iperf) cmd=(iperf3 -s -B "$addr_b" -p "$port") ;;
 	esac
 	command -v "${cmd[0]}" >/dev/null || { reason="${cmd[0]} is not installed: bash tests/deps.sh apps" && return 1; }
@@ -23,9 +24,14 @@ app_command() {
 	cmd=(taskset -c "$4" "${cmd[@]}")
 }
 
-# app_client redis|iperf CPU: likewise.
+# app_client redis|iperf|ask CPU KIND: likewise.
 app_client() {
 	case $1 in
+	ask)
+		cmd=("$BIN/ask" "$3" --addr "$addr_b" --port "$port" --conns "${want[conns]}" --size "${want[size]}" --cpu "$2"
+			--seconds "${want[seconds]}" --warmup "$warmup")
+		return
+		;;
 	redis) cmd=(redis-benchmark -h "$addr_b" -p "$port" -c "${want[conns]}" -n "${want[requests]:-100000}" -t get --csv) ;;
 	iperf) cmd=(iperf3 -c "$addr_b" -p "$port" -R -J -t "$(awk -v s="${want[seconds]}" 'BEGIN { printf "%d", s + 0.999 }')") ;;
 	esac
@@ -55,6 +61,12 @@ rows_apps() {
 	fi
 	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain; then
 		compare 'redis-benchmark GET, 1 client' us .p50_us redis:run 'redis on the kernel' '<= 0.5' redis:plain
+	fi
+	if row run-redis-ask 1500 redis 'conns=50 size=3' ask:run ask:plain; then
+		compare 'redis GET, 50 lean clients' requests/s .rate ask:run 'redis on the kernel' '' ask:plain
+	fi
+	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain; then
+		compare 'memcached get, 50 clients' requests/s .rate ask:run 'memcached on the kernel' '>= 1.5' ask:plain
 	fi
 	if row run-iperf 1500 iperf '' iperf:run iperf:plain; then
 		compare 'iperf3 sends to a kernel receiver' Gbit/s .gbps iperf:run 'iperf3 on the kernel' '>= 1' iperf:plain

@@ -125,7 +125,7 @@ command_of() {
 		;;
 	feed:*) cmd=("$BIN/kernel_tcp" feed "${at[@]}") ;;
 	run:* | plain:*) app_command "$who" "$role" "$dev" "$cpu" || return 1 ;;
-	redis:* | iperf:*) app_client "$who" "$cpu" || return 1 ;;
+	redis:* | iperf:* | ask:*) app_client "$who" "$cpu" "$kind" || return 1 ;;
 	peer:web) cmd=(env "ADDR=$addr_b" "PORT=$port" "DIR=$LOGS/www" taskset -c "$cpu" sh -c "$peer") ;;
 	wrk:*)
 		[ "$family" = 4 ] || host="[$addr_b]"
@@ -190,7 +190,7 @@ run_both() {
 	bulk) serve=sink ask=source by=srv ;;
 	fed) serve=drain ask=feed by=srv ;;
 	web) serve=web ;;
-	nginx | redis | iperf) serve=$1 ;;
+	nginx | redis | memcached | iperf) serve=$1 ;;
 	esac
 	start_server "$3" $serve || return 1
 	command_of "$2" "$ask" va || { stop srv; return 1; }
