@@ -20,4 +20,11 @@ for wait in balanced power latency; do
 		done
 	done
 done
+# A program that was idle, answers and then computes: the keeper sends it, and another thread watches the wire meanwhile.
+xrun late python3 "$(dirname "$0")/late.py" serve "$B4"
+wait_open "$B4" 7300 20
+read -r first second < <(in_a timeout 30 python3 "$(dirname "$0")/late.py" ask "$B4")
+le "an answer leaves while its program computes" "${first:-9999}" 150
+le "... and its other thread answers" "${second:-9999}" 150
+stop late
 on_xtcp

@@ -194,17 +194,24 @@ static void run_timers(struct engine *e, uint64_t to)
 	}
 }
 
+int engine_take_in(struct engine *e, uint64_t now_ns)
+{
+	if (unlikely(!e->port))
+		return -ENODEV;
+	e->r->now_ns = now_ns;
+	input_burst(e);
+	return (int)(e->r->ready.count + e->r->ready_listeners.count);
+}
+
 int engine_turn(struct engine *e, uint64_t now_ns)
 {
 	struct region *r = e->r;
 	uint64_t tick = now_ns >> WHEEL_SHIFT;
 	int err;
 
-	if (unlikely(!e->port))
+	if (unlikely(engine_take_in(e, now_ns) < 0))
 		return -ENODEV;
-	r->now_ns = now_ns;
 	count(e, turns);
-	input_burst(e);
 	if (e->sisters && unlikely(sisters_pending(e->sisters, e->seat)))
 		handover_input(e);
 	if (unlikely(wheel_next(&r->wheel) <= tick))

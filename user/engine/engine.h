@@ -72,6 +72,8 @@ void engine_set_sisters(struct engine *e, struct sisters *s, uint32_t seat);
 
 /* One turn. Returns ready events (>= 0) or -errno when the link is gone. */
 int engine_turn(struct engine *e, uint64_t now_ns);
+/* The first half of one: what has arrived. What is to be sent for it waits for the next turn, which is due at once (engine_deadline). */
+int engine_take_in(struct engine *e, uint64_t now_ns);
 /* When engine_turn has something to do although no frame arrives; TCP_NEVER: nothing. 0: at once. */
 uint64_t engine_deadline(const struct engine *e);
 

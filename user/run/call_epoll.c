@@ -327,7 +327,8 @@ static int from_kernel(int epfd, uint32_t ep, struct epoll_event *ev, int max)
 	return n < 0 ? n : kept;
 }
 
-static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
+/* sure: the kernel's too, if there are none of ours. */
+static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max, bool sure)
 {
 	int n = harvest(ep, ev, max), k = 0;
 	uint64_t now = clock_now_ns();
@@ -336,7 +337,7 @@ static int gather(int epfd, uint32_t ep, struct epoll_event *ev, int max)
 		return n;
 	if (at(ep)->nested)
 		silence(ep);
-	if (n < max && (!n || now - asked_ns > KERNEL_NS)) {
+	if (n < max && ((sure && !n) || now - asked_ns > KERNEL_NS)) {
 		asked_ns = now;
 		k = from_kernel(epfd, ep, ev + n, max - n);
 	}
@@ -350,13 +351,17 @@ static int wait_ours(int epfd, uint32_t ep, struct epoll_event *ev, int max, con
 {
 	struct pollfd p[LOCAL_WAIT_HEAD + 1];
 	struct local_wait w = { .epoll = ep, .kernel = p, .kernels = 1, .until_ns = call_until(limit), .mask = mask };
+	bool at_once = limit && !limit->tv_sec && !limit->tv_nsec, sure = at_once;
 	int n, rc = 1;
 
 	local_turn();
 	call_epoll_tidy();
-	while (!(n = gather(epfd, ep, ev, max)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec)) {
+	while (!(n = gather(epfd, ep, ev, max, sure)) && rc > 0 && !at_once) {
 		p[local_wait_head()] = (struct pollfd){ .fd = epfd, .events = POLLIN };
-		rc = local_wait(&w);
+		rc = local_wait(&w); /* it asks the kernel once it sleeps */
+		if (rc == -EIO)
+			return rc;
+		sure = rc <= 0 || p[local_wait_head()].revents;
 	}
 	return n || rc >= 0 ? n : rc;
 }

@@ -3,7 +3,7 @@
  * call_io.c - data in and out.
  *
  * Sending on a non-blocking socket leaves the segments to the next turn, so that a round of an event loop shares one doorbell: its
- * next wait, or any call that finds nothing to do, runs it, the keeper within a millisecond otherwise. A blocking socket's
+ * next wait, or a second call in a row that finds nothing to do, runs it, the keeper within a millisecond otherwise. A blocking socket's
  * leave at once, for nobody knows what the program does next.
  */
 #include <errno.h>
@@ -401,7 +401,10 @@ static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 			return (ssize_t)done;
 		if (!turned) { /* perhaps it has come meanwhile */
 			turned = true;
-			local_turn();
+			if (blocks(s, flags))
+				local_turn();
+			else
+				local_look(ref);
 			continue;
 		}
 		if (!blocks(s, flags))

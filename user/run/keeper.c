@@ -28,7 +28,12 @@
 #include "lib/fail.h"
 
 #define TICK_NS 1000000ull
-#define QUIET_NS 100000000ull /* nothing for so long, and somebody watches: no ticks */
+#define LATE_NS 2000000ull   /* no turn for so long: whoever is awake has other things to do */
+#define LOOK_NS 100000000ull /* it looks this often in any case */
+#define LATES 4		     /* turns in a row, each so soon after the other, late not by chance: */
+#define LATES_NS 100000000ull
+#define PROMPT_NS 1000000000ull /* for so long the watch is handed over at once */
+#define QUIET_NS 100000000ull	/* nothing for so long, and somebody watches: no ticks */
 #define LONG_NS 1000000000ull
 #define JOIN_NS 10000000000ull /* nobody has joined for so long: nobody will */
 #define BORN_NS 2000000000ull  /* a fork that was not heard of again has failed */
@@ -43,11 +48,15 @@ struct keeper {
 	bool clerk_runs;
 	pthread_mutex_t ctl_lock; /* of netlink's state: both threads use it */
 	int pidfd[RUN_PROCS];
-	uint64_t seen_ns; /* when a turn of others was last seen */
+	uint64_t looked_ns; /* when it had the lock last */
+	uint64_t seen_ns;   /* when a turn of others was last seen */
 	uint64_t seen_turn_ns;
 	uint64_t deadline; /* of the engine, when last looked at */
 	uint32_t watcher;  /* likewise */
 	uint32_t eager;	   /* likewise */
+	uint64_t late_ns;  /* when a turn was late last */
+	uint32_t lates;	   /* how often */
+	uint64_t wait_ns;  /* until it looks again */
 };
 
 /* ---- the host, for both threads ---- */
@@ -398,6 +407,21 @@ static uint64_t patience(const struct keeper *k, uint64_t now)
 	return k->deadline - now < 10 * TICK_NS ? k->deadline - now : 10 * TICK_NS;
 }
 
+/* Without the lock: the others are at it, and nothing else has happened. To ask them for it every tick would only stop them. */
+static bool others_turn(struct keeper *k, const struct pollfd *p, nfds_t n, uint64_t now)
+{
+	struct run *r = k->m.r;
+
+	for (nfds_t i = 0; i < n; i++)
+		if (p[i].revents)
+			return false;
+	if (atomic_load(&r->broken) || now - k->looked_ns > LOOK_NS ||
+	    now - __atomic_load_n(&r->turn_ns, __ATOMIC_RELAXED) >= TICK_NS)
+		return false;
+	k->seen_ns = now;
+	return true;
+}
+
 /* Is a turn due that nobody else has run? */
 static bool turn_due(const struct keeper *k, uint64_t now)
 {
@@ -430,6 +454,25 @@ static void mend(struct keeper *k)
 	run_resume(&k->m);
 }
 
+/* A turn, if one is late. Nobody watches, and who is awake has other things to do: one of those who sleep has to. */
+static void catch_up(struct keeper *k, bool news, uint64_t now)
+{
+	struct run *r = k->m.r;
+	bool idle = now - r->turn_ns >= LATE_NS, due = turn_due(k, now);
+
+	if (due || news)
+		run_turn(&k->m, now);
+	if (!idle || r->watcher || !r->sleepers)
+		return;
+	if (due) {
+		k->lates = now - k->late_ns < LATES_NS ? k->lates + 1 : 1;
+		k->late_ns = now;
+		if (k->lates >= LATES)
+			r->prompt_ns = now + PROMPT_NS;
+	}
+	run_hand_over_watch(&k->m);
+}
+
 static void look(struct keeper *k, const struct pollfd *p, const uint32_t *slot, nfds_t n)
 {
 	uint64_t count, now = clock_now_ns();
@@ -450,13 +493,15 @@ static void look(struct keeper *k, const struct pollfd *p, const uint32_t *slot,
 	}
 	if (k->m.r->turn_ns != k->seen_turn_ns)
 		k->seen_ns = now;
-	if (p[2].revents || turn_due(k, now))
-		run_turn(&k->m, now);
+	catch_up(k, p[2].revents, now);
+	k->looked_ns = now;
 	k->seen_turn_ns = k->m.r->turn_ns;
 	k->deadline = engine_deadline(api_engine(k->m.x));
 	k->watcher = k->m.r->watcher;
 	k->eager = k->m.r->eager;
 	run_async_adopt(&k->m);
+	k->wait_ns = patience(k, now);
+	k->m.r->keeper_rests = k->wait_ns > TICK_NS;
 }
 
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
@@ -468,9 +513,8 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 	bool reaped = false;
 
 	for (;;) {
-		uint64_t wait_ns = patience(k, clock_now_ns());
-		struct timespec ts = { .tv_sec = (time_t)(wait_ns / 1000000000ull),
-				       .tv_nsec = (long)(wait_ns % 1000000000ull) };
+		struct timespec ts = { .tv_sec = (time_t)(k->wait_ns / 1000000000ull),
+				       .tv_nsec = (long)(k->wait_ns % 1000000000ull) };
 		nfds_t n = fill_poll(k, p, slot, stop_fd);
 
 		if (ppoll(p, n, &ts, NULL) < 0)
@@ -478,10 +522,12 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 				p[i].revents = 0;
 		if (p[0].revents)
 			return -1;
-		if (!run_lock(&k->m))
-			return -1;
-		look(k, p, slot, n);
-		run_unlock(&k->m);
+		if (!others_turn(k, p, n, clock_now_ns())) {
+			if (!run_lock(&k->m))
+				return -1;
+			look(k, p, slot, n);
+			run_unlock(&k->m);
+		}
 		if (!reaped && (child ? waitpid(child, &status, WNOHANG) == child : anybody(k)))
 			reaped = true;
 		if (reaped && !anybody(k))

@@ -21,6 +21,7 @@
 #include "io/clock.h"
 #include "lib/fail.h"
 
+#define BATCH_NS 100000ull /* what is sent waits no longer for company */
 #define SIZE_MAX_FDS (1u << 20)
 _Static_assert(RUN_PROCS == 512, "what in_child() says");
 #define HIDE_BELOW 192 /* of the limit of descriptors: enough for sockets of threads */
@@ -79,6 +80,25 @@ void local_turn(void)
 		run_kick_keeper(&local.m);
 	else
 		run_turn(&local.m, now);
+}
+
+/*
+ * An event loop that reads each of its sockets until there is nothing shares one doorbell for what it sends meanwhile, as long as it
+ * goes from socket to socket. One that asks the same again is not going to wait: a turn.
+ */
+void local_look(uint32_t ref)
+{
+	static __thread uint32_t asked;
+	uint64_t now = clock_now_ns();
+
+	if (ref == asked || local.sandboxed || now - local.m.r->turn_ns > BATCH_NS) {
+		asked = 0;
+		local_turn();
+		return;
+	}
+	asked = ref;
+	if (xsk_rx_waiting(api_port(local.m.x)))
+		run_take_in(&local.m, now);
 }
 
 /* ---- the table ---- */

@@ -109,6 +109,8 @@ int local_wait_again(struct local_wait *w);
 uint64_t local_until(uint64_t timeout_ns);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
+/* A call that does not block has found nothing at the socket: look whether something has come meanwhile. */
+void local_look(uint32_t ref);
 
 /* Around posix_spawn(): the child is of the run before it is born. pid 0: it was not. */
 uint32_t local_before_spawn(void);

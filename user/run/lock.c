@@ -176,20 +176,31 @@ static void look_at_frames(struct run *r, const uint64_t *stats, uint64_t now)
 	r->busy_ns = now;
 }
 
-void run_turn(struct run_member *m, uint64_t now_ns)
+static void deliver_all(struct run_member *m, int n)
 {
-	struct engine *e = api_engine(m->x);
 	struct engine_event ev[EVENTS];
-	int n = engine_turn(e, now_ns);
 
-	m->r->turn_ns = now_ns;
-	look_at_frames(m->r, engine_stats(e), now_ns);
 	while (n > 0) {
-		int got = engine_events(e, ev, EVENTS);
+		int got = engine_events(api_engine(m->x), ev, EVENTS);
 
 		for (int i = 0; i < got; i++)
 			deliver(m, &ev[i]);
 		if (got < EVENTS)
 			break;
 	}
+}
+
+void run_turn(struct run_member *m, uint64_t now_ns)
+{
+	struct engine *e = api_engine(m->x);
+	int n = engine_turn(e, now_ns);
+
+	m->r->turn_ns = now_ns;
+	look_at_frames(m->r, engine_stats(e), now_ns);
+	deliver_all(m, n);
+}
+
+void run_take_in(struct run_member *m, uint64_t now_ns)
+{
+	deliver_all(m, engine_take_in(api_engine(m->x), now_ns));
 }

@@ -345,6 +345,24 @@ void run_hand_over_watch(struct run_member *m)
 		}
 }
 
+/*
+ * It will be back within a few microseconds, most likely, and its calls run turns meanwhile: waking another thread for that costs more than
+ * the request it is busy with. If it does not come back, the keeper sees a turn that is late, and for a while this is done at once.
+ */
+void run_leave_watch(struct run_member *m)
+{
+	struct run *r = m->r;
+
+	if (r->watcher)
+		return;
+	if (r->sleepers && r->turn_ns < r->prompt_ns) {
+		run_hand_over_watch(m);
+	} else if (r->keeper_rests) {
+		r->keeper_rests = 0;
+		run_kick_keeper(m);
+	}
+}
+
 void run_notify(struct run_member *m, uint32_t sock, uint32_t events)
 {
 	struct run *r = m->r;
@@ -363,6 +381,7 @@ void run_notify(struct run_member *m, uint32_t sock, uint32_t events)
 			}
 			run_epoll_ready(r, ref);
 		}
+		r->told++;
 		run_wake(m, w->target);
 	}
 }

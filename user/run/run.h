@@ -176,7 +176,10 @@ struct run {
 	uint64_t turn_ns; /* when the last turn was */
 	uint64_t busy_ns; /* when frames last came or went */
 	uint64_t frames_seen;
-	int64_t gap_ns; /* mean time until the next frame */
+	uint64_t prompt_ns;    /* until then the watch is handed over at once: who was awake ran no turns */
+	uint32_t told;	       /* watches that an event was for, ever */
+	uint32_t keeper_rests; /* it looks less often than every tick */
+	int64_t gap_ns;	       /* mean time until the next frame */
 	struct xsk_state xsk;
 	struct run_signals left; /* to the keeper: whoever ran the turn may not send them */
 
@@ -236,6 +239,8 @@ bool run_lock(struct run_member *m);
 void run_unlock(struct run_member *m);
 /* One turn, and its events to whom they concern. Under the lock. */
 void run_turn(struct run_member *m, uint64_t now_ns);
+/* What has arrived, and its events; nothing is sent. */
+void run_take_in(struct run_member *m, uint64_t now_ns);
 void run_kick_keeper(struct run_member *m);
 
 /* ---- sock.c: sockets of the run, under the lock ---- */
@@ -280,7 +285,8 @@ void run_wake(struct run_member *m, uint32_t target);
 /* A thread is about to sleep, in an epoll instance or for itself (epoll 0); it is awake again. */
 void run_asleep(struct run_member *m, uint32_t waiter, uint32_t epoll);
 void run_awake(struct run_member *m, uint32_t waiter);
-/* Who watched for all goes on to something else: another sleeper takes its place. */
+/* Who watched for all goes on to something else: another sleeper takes its place, now or as soon as it turns out that it has to. */
+void run_leave_watch(struct run_member *m);
 void run_hand_over_watch(struct run_member *m);
 
 /* ---- mend.c: a process has died under the lock ---- */

@@ -4,6 +4,9 @@
  *
  * Of all threads that sleep one watches the AF_XDP sockets and the engine's deadline; it wakes those whose sockets its turns make
  * ready. Each sleeps in ppoll() on a datagram socket of its own, by which it is woken, and the kernel's descriptors it asked for.
+ *
+ * A thread for which nothing has come lately, and whose turn was for another, leaves the watch to that one: it would be woken for each
+ * frame, and stand in its way. Nobody may watch then; the keeper, which ticks meanwhile, finds a turn that is late (keeper.c).
  */
 #include "run/local.h"
 
@@ -18,11 +21,13 @@
 #define SPINS 32
 #define WAKE_NS 30000 /* what it takes to sleep and be woken, about */
 #define LATENCY_NS 1000000000ull
+#define MINE_NS 1000000 /* nothing for this thread for so long: what comes is for others */
 
 static __thread struct {
 	uint32_t ref;
 	int fd;
 	pid_t pid;
+	uint64_t mine_ns; /* when something was ready last */
 } self;
 __thread volatile sig_atomic_t local_interrupted, local_sleeps;
 static pthread_key_t gone_key;
@@ -171,14 +176,14 @@ static struct timespec span(uint64_t now, uint64_t until)
 	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ull), .tv_nsec = (long)(ns % 1000000000ull) };
 }
 
-/* One sleep. > 0: woken, or a descriptor of the kernel's is ready; 0: time; -EINTR; -EIO. */
-static int sleep_once(struct local_wait *w, uint64_t now)
+/* One sleep. > 0: woken, or a descriptor of the kernel's is ready; 0: time; -EINTR; -EIO. others: who watches is among them. */
+static int sleep_once(struct local_wait *w, uint64_t now, bool others)
 {
 	struct run *r = local.m.r;
 	nfds_t head = local_wait_head(), n;
 	struct pollfd own[LOCAL_WAIT_HEAD], *p = w->kernel ? w->kernel : own;
 	uint64_t until = w->until_ns, deadline = engine_deadline(api_engine(local.m.x));
-	bool watch = !r->watcher && !local.sandboxed;
+	bool watch = !r->watcher && !local.sandboxed && !others;
 	struct timespec ts;
 	int fds[XTCP_MAX_QUEUES], nx = 0, rc, err;
 
@@ -192,6 +197,8 @@ static int sleep_once(struct local_wait *w, uint64_t now)
 	p[1] = (struct pollfd){ .fd = local.m.rpc_fd }; /* hangs up when the keeper has died */
 	for (nfds_t i = 2; i < head; i++)
 		p[i] = (struct pollfd){ .fd = (int)i - 2 < nx ? fds[i - 2] : -1, .events = POLLIN };
+	if (others)
+		run_leave_watch(&local.m);
 	n = head + w->kernels;
 	ts = span(now, until);
 	local_sleeps = 1; /* a handler that runs before ppoll() does ends it */
@@ -240,15 +247,29 @@ static bool kernel_ready(const struct local_wait *w)
 	return false;
 }
 
+/* What the turns since were for has somebody else to see to. */
+static bool for_others(uint32_t told, uint64_t now)
+{
+	const struct run *r = local.m.r;
+
+	return r->told != told && now - self.mine_ns > MINE_NS && now >= r->prompt_ns &&
+	       r->waiting != XTCP_WAIT_LATENCY;
+}
+
 static int wait_loop(struct local_wait *w)
 {
+	uint32_t told = local.m.r->told;
+
 	for (;;) {
 		uint64_t now = clock_now_ns();
+		bool others;
 		int rc;
 
 		local_turn();
-		if (ready(w))
+		if (ready(w)) {
+			self.mine_ns = now;
 			return 1;
+		}
 		if (now >= w->until_ns)
 			return 0;
 		if (local_interrupted)
@@ -256,7 +277,8 @@ static int wait_loop(struct local_wait *w)
 		if (!local.sandboxed &&
 		    (xsk_rx_waiting(api_port(local.m.x)) || engine_deadline(api_engine(local.m.x)) <= now))
 			continue;
-		if (!local.sandboxed && may_spin(now)) {
+		others = for_others(told, now);
+		if (!local.sandboxed && !others && may_spin(now)) {
 			local.m.r->waiter[self.ref - 1].kicked = 0;
 			local_unlock();
 			spin(w);
@@ -264,7 +286,8 @@ static int wait_loop(struct local_wait *w)
 				return -EIO;
 			continue;
 		}
-		rc = sleep_once(w, now);
+		rc = sleep_once(w, now, others);
+		told = local.m.r->told;
 		if (rc < 0)
 			return rc;
 		if (kernel_ready(w))
@@ -289,7 +312,7 @@ int local_wait(struct local_wait *w)
 	if (rc == -EIO)
 		return rc;
 	unwatch(w);
-	run_hand_over_watch(&local.m);
+	run_leave_watch(&local.m);
 	return closed(w) ? -EBADF : rc;
 }
 
