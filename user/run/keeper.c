@@ -28,6 +28,7 @@
 #include "lib/fail.h"
 
 #define TICK_NS 1000000ull
+#define DUE_NS 750000ull     /* a turn is due: with a tick, less than two milliseconds */
 #define LATE_NS 2000000ull   /* no turn for so long: whoever is awake has other things to do */
 #define LOOK_NS 100000000ull /* it looks this often in any case */
 #define LATES 4		     /* turns in a row, each so soon after the other, late not by chance: */
@@ -416,7 +417,7 @@ static bool others_turn(struct keeper *k, const struct pollfd *p, nfds_t n, uint
 		if (p[i].revents)
 			return false;
 	if (atomic_load(&r->broken) || now - k->looked_ns > LOOK_NS ||
-	    now - __atomic_load_n(&r->turn_ns, __ATOMIC_RELAXED) >= TICK_NS)
+	    now - __atomic_load_n(&r->turn_ns, __ATOMIC_RELAXED) >= DUE_NS)
 		return false;
 	k->seen_ns = now;
 	return true;
@@ -429,7 +430,7 @@ static bool turn_due(const struct keeper *k, uint64_t now)
 
 	if (k->eager && xsk_rx_waiting(api_port(k->m.x)))
 		return true;
-	if (now - r->turn_ns < TICK_NS / 2)
+	if (now - r->turn_ns < DUE_NS)
 		return false;
 	return engine_deadline(api_engine(k->m.x)) <= now || xsk_rx_waiting(api_port(k->m.x)) ||
 	       engine_frames(api_engine(k->m.x))->in_tx;
