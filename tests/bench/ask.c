@@ -149,5 +149,6 @@ int main(int argc, char **argv)
 		}
 		over = meter_tick(&m, &b, now);
 	}
+	free(c);
 	return meter_report(&m, &b, "answers", (unsigned int)(t.get_len + t.answer_len));
 }
