@@ -14,12 +14,14 @@
 
 #define EVENTS 64
 #define VALUE_MAX 4096
+#define CONNS_MAX 4096
 
 struct conn {
 	int fd;
 	size_t got;
 	uint64_t sent_ns;
 };
+static struct conn conns[CONNS_MAX];
 
 /* What is said, and what has to be answered. */
 struct talk {
@@ -95,22 +97,17 @@ static bool take(const struct talk *t, struct conn *c)
 	return c->got == t->answer_len;
 }
 
-static struct conn *open_all(struct bench *b, const struct talk *t, int ep)
+static void open_all(struct bench *b, const struct talk *t, int ep)
 {
-	struct conn *c = calloc(b->conns, sizeof(*c));
-
-	if (!c)
-		err(1, "memory");
 	for (unsigned int i = 0; i < b->conns; i++) {
-		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &c[i] };
+		struct epoll_event ev = { .events = EPOLLIN, .data.ptr = &conns[i] };
 
-		c[i].fd = open_conn(b);
+		conns[i].fd = open_conn(b);
 		if (!i)
-			put(t, c[i].fd);
-		if (epoll_ctl(ep, EPOLL_CTL_ADD, c[i].fd, &ev))
+			put(t, conns[i].fd);
+		if (epoll_ctl(ep, EPOLL_CTL_ADD, conns[i].fd, &ev))
 			err(1, "epoll_ctl");
 	}
-	return c;
 }
 
 int main(int argc, char **argv)
@@ -118,7 +115,6 @@ int main(int argc, char **argv)
 	static struct talk t;
 	static struct meter m;
 	struct epoll_event ev[EVENTS];
-	struct conn *c;
 	struct bench b;
 	bool over = false;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
@@ -128,10 +124,12 @@ int main(int argc, char **argv)
 		bench_usage("redis|memcached");
 	if (b.size > VALUE_MAX)
 		errx(2, "--size %u: %d at most", b.size, VALUE_MAX);
+	if (b.conns > CONNS_MAX)
+		errx(2, "--conns %u: %d at most", b.conns, CONNS_MAX);
 	talk_init(&t, &b);
-	c = open_all(&b, &t, ep);
+	open_all(&b, &t, ep);
 	for (unsigned int i = 0; i < b.conns; i++)
-		ask(&t, &c[i], now_ns());
+		ask(&t, &conns[i], now_ns());
 	while (!over && !bench_stop) {
 		int n = epoll_wait(ep, ev, EVENTS, b.spin ? 0 : 100);
 		uint64_t now = now_ns();
@@ -149,6 +147,5 @@ int main(int argc, char **argv)
 		}
 		over = meter_tick(&m, &b, now);
 	}
-	free(c);
 	return meter_report(&m, &b, "answers", (unsigned int)(t.get_len + t.answer_len));
 }
