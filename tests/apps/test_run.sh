@@ -105,6 +105,16 @@ except OSError as e:
 PY
 spawn s in_a sh -c "sleep 20 | nc -l $A4 4003"
 wait_listen in_a 4003
+cat >"$LOGS/cc.py" <<'PY'
+import socket, sys
+s = socket.socket()
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b'reno')
+s.connect((sys.argv[1], 4004))
+print(s.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b'\0').decode())
+PY
+spawn cc in_a sh -c "sleep 5 | nc -l $A4 4004"
+wait_listen in_a 4004
+eq "a congestion control that was chosen before connect()" "$(x python3 "$LOGS/cc.py" "$A4" 2>&1)" reno
 xrun last python3 "$LOGS/last.py" "$A4"
 wait_line "$LOGS/last.out" up 10
 kill -KILL "$(pid_of last)"

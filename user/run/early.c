@@ -36,7 +36,7 @@ void early_copied(int from, int to)
 
 	if ((uint32_t)to >= local.size || (uint32_t)from >= local.size)
 		return;
-	opts = local.opts[from] & (uint8_t) ~(EARLY_WATCHED | EARLY_WATCHING);
+	opts = local.opts[from] & (uint16_t) ~(EARLY_WATCHED | EARLY_WATCHING);
 	if (opts & EARLY_FRESH) {
 		opts |= EARLY_COPIED;
 		local.opts[from] |= EARLY_COPIED;

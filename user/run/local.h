@@ -21,7 +21,7 @@ struct local {
 	uint32_t size;		  /* of tab */
 	uint32_t *tab;		  /* by descriptor: 0, a socket's reference, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
 	uint32_t *count;	  /* by socket: descriptors of this process */
-	uint8_t *opts;		  /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
+	uint16_t *opts;		  /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
 	int bell[RUN_EPOLLS + 1]; /* by epoll instance: see call_epoll.c */
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
 };
