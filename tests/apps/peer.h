@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * peer.h - the other end of a comparison of sockets (sock_more.c and those beside it): a process on the kernel's sockets that is told what
+ * peer.h - the other end of a comparison of sockets (sock_semantics.c, sock_more.c and those beside them): a process on the kernel's sockets that is told what
  * to do over a UNIX socket, and how the program under test tells it. Included by one file of a program each.
  *
  *	PROGRAM peer PATH
@@ -190,77 +190,11 @@ static inline int tell(char what, int n)
 	return tell_to(what, n, NULL, 0);
 }
 
-/* ---- sockets to look at; blocking ---- */
-
-static inline int connected(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || connect(fd, (struct sockaddr *)&peer, sizeof(peer)))
-		die("connect");
-	if (tell('a', 0))
-		die("the peer's accept");
-	return fd;
-}
-
-static inline int bound(void)
-{
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
-
-	if (fd < 0 || bind(fd, (struct sockaddr *)&own, sizeof(own)))
-		die("bind");
-	return fd;
-}
-
-static inline int listening(struct sockaddr_in *at)
-{
-	socklen_t len = sizeof(*at);
-	int fd = bound();
-
-	if (listen(fd, 8) || getsockname(fd, (struct sockaddr *)at, &len))
-		die("listen");
-	return fd;
-}
-
-static inline int accepted(void)
-{
-	struct sockaddr_in a;
-	int l = listening(&a), fd;
-
-	if (tell_to('c', 0, &a, sizeof(a)))
-		die("the peer's connect");
-	fd = accept(l, NULL, NULL);
-	if (fd < 0)
-		die("accept");
-	close(l);
-	return fd;
-}
-
-static inline void unblock(int fd)
-{
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-}
-
-/* Until something is there to read. */
-static inline void settle(int fd)
-{
-	struct pollfd p = { fd, POLLIN, 0 };
-
-	poll(&p, 1, 1000);
-}
-
 static inline void show(long rc)
 {
 	int err = errno;
 
 	printf(rc < 0 ? " %ld/%s" : " %ld", rc, strerrorname_np(err));
-}
-
-static inline void drain(int fd)
-{
-	char buf[100];
-
-	show(recv(fd, buf, sizeof(buf), MSG_DONTWAIT));
 }
 
 /* ---- the program ---- */
@@ -270,14 +204,15 @@ struct peer_case {
 	void (*run)(void);
 };
 
-static int peer_main(int argc, char **argv, const struct peer_case *cases, size_t n)
+/* The exit status of a program that has been the peer, or was called wrongly; -1: it is to run, and the peer listens. */
+static int peer_begin(int argc, char **argv)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int port;
 
 	if (argc == 3 && !strcmp(argv[1], "peer"))
 		return be_peer(argv[2]);
-	if (argc < 7 || strcmp(argv[1], "run"))
+	if (argc < 5 || strcmp(argv[1], "run"))
 		return 2;
 	control = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[2]);
@@ -287,12 +222,23 @@ static int peer_main(int argc, char **argv, const struct peer_case *cases, size_
 	own6.sin6_family = peer6.sin6_family = AF_INET6;
 	inet_pton(AF_INET, argv[3], &own.sin_addr);
 	inet_pton(AF_INET, argv[4], &peer.sin_addr);
-	inet_pton(AF_INET6, argv[5], &own6.sin6_addr);
-	inet_pton(AF_INET6, argv[6], &peer6.sin6_addr);
+	if (argc > 6) {
+		inet_pton(AF_INET6, argv[5], &own6.sin6_addr);
+		inet_pton(AF_INET6, argv[6], &peer6.sin6_addr);
+	}
 	port = tell_to('l', 0, &peer, sizeof(peer));
 	if (port <= 0)
 		die("the peer cannot listen");
 	peer.sin_port = htons((uint16_t)port);
+	return -1;
+}
+
+static inline int peer_main(int argc, char **argv, const struct peer_case *cases, size_t n)
+{
+	int rc = peer_begin(argc, argv);
+
+	if (rc >= 0)
+		return rc;
 	for (size_t i = 0; i < n; i++) {
 		if (argc > 7 && strcmp(argv[7], cases[i].name))
 			continue;

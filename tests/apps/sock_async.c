@@ -11,7 +11,7 @@
 #include <sys/time.h>
 #include <sys/wait.h>
 
-#include "peer.h"
+#include "peer_socks.h"
 
 static int non_blocking(void)
 {

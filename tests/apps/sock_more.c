@@ -16,7 +16,7 @@
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 
-#include "peer.h"
+#include "peer_socks.h"
 
 static volatile size_t some = 100; /* the compiler need not know */
 

@@ -18,7 +18,7 @@
 #include <linux/close_range.h>
 #include <linux/tcp.h>
 
-#include "peer.h"
+#include "peer_socks.h"
 
 extern char **environ;
 
@@ -129,16 +129,32 @@ static void names(void)
 	close(l);
 }
 
+/* The peer connects to l, by this address: if it is let in, with what name? */
+static void who_comes(int l, const void *to, size_t bytes)
+{
+	struct sockaddr_in6 a;
+	socklen_t len = sizeof(a);
+	char name[64];
+	int fd;
+
+	show(tell_to('c', 0, to, bytes));
+	nap(10);
+	fd = accept(l, (struct sockaddr *)&a, &len);
+	show(fd < 0 ? -1 : 0);
+	if (fd >= 0)
+		printf(" %s", inet_ntop(AF_INET6, &a.sin6_addr, name, sizeof(name)));
+	close(fd);
+}
+
 static void v6only(void)
 {
-	struct sockaddr_in6 a = { .sin6_family = AF_INET6 }, b;
+	struct sockaddr_in6 a = { .sin6_family = AF_INET6 };
 	struct sockaddr_in to = own;
 	struct sockaddr_in6 to6 = own6;
 	socklen_t len = sizeof(a);
-	char name[64];
 
 	for (int only = 0; only < 2; only++) {
-		int l = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0), fd;
+		int l = socket(AF_INET6, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
 		set_int(l, IPPROTO_IPV6, IPV6_V6ONLY, only);
 		memset(&a, 0, sizeof(a));
@@ -148,22 +164,8 @@ static void v6only(void)
 		len = sizeof(a);
 		getsockname(l, (struct sockaddr *)&a, &len);
 		to.sin_port = to6.sin6_port = a.sin6_port;
-		show(tell_to('c', 0, &to, sizeof(to)));
-		nap(10);
-		len = sizeof(b);
-		fd = accept(l, (struct sockaddr *)&b, &len);
-		show(fd < 0 ? -1 : 0);
-		if (fd >= 0)
-			printf(" %s", inet_ntop(AF_INET6, &b.sin6_addr, name, sizeof(name)));
-		close(fd);
-		show(tell_to('c', 0, &to6, sizeof(to6)));
-		nap(10);
-		len = sizeof(b);
-		fd = accept(l, (struct sockaddr *)&b, &len);
-		show(fd < 0 ? -1 : 0);
-		if (fd >= 0)
-			printf(" %s", inet_ntop(AF_INET6, &b.sin6_addr, name, sizeof(name)));
-		close(fd);
+		who_comes(l, &to, sizeof(to));
+		who_comes(l, &to6, sizeof(to6));
 		close(l);
 	}
 }

@@ -28,111 +28,11 @@
 #include <unistd.h>
 #include <linux/sockios.h>
 
+#include "peer.h"
+
 #define SETTLE_MS 10
 #define ALARM_MS 20
-#define LATER_MS 60
 #define EVERY (POLLIN | POLLOUT | POLLPRI | POLLRDHUP | POLLRDNORM | POLLWRNORM)
-
-static int control = -1; /* to the peer */
-static struct sockaddr_in own, peer;
-
-static void die(const char *what)
-{
-	fprintf(stderr, "sock_semantics: %s: %s\n", what, strerror(errno));
-	exit(2);
-}
-
-static void nap(int ms)
-{
-	const struct timespec ts = { ms / 1000, (long)(ms % 1000) * 1000000 };
-
-	nanosleep(&ts, NULL);
-}
-
-/* ---- the peer ---- */
-
-struct order {
-	char what; /* l listen, a accept, c connect, s send n, S the same later, f FIN, r RST, x close, d read all that is there */
-	struct sockaddr_in to;
-	int n;
-};
-
-static void reset(int fd)
-{
-	struct linger l = { 1, 0 };
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
-	close(fd);
-}
-
-static int obey(const struct order *o, int *listener, int *conn)
-{
-	char buf[65536];
-	struct sockaddr_in a = { .sin_family = AF_INET };
-	socklen_t len = sizeof(a);
-	int on = 1;
-
-	memset(buf, 'p', sizeof(buf));
-	switch (o->what) {
-	case 'l':
-		*listener = socket(AF_INET, SOCK_STREAM, 0);
-		setsockopt(*listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-		if (bind(*listener, (struct sockaddr *)&o->to, sizeof(o->to)) || listen(*listener, 64) ||
-		    getsockname(*listener, (struct sockaddr *)&a, &len))
-			return -1;
-		return ntohs(a.sin_port);
-	case 'a': *conn = accept(*listener, NULL, NULL); return *conn < 0 ? -1 : 0;
-	case 'c':
-		*conn = socket(AF_INET, SOCK_STREAM, 0);
-		return connect(*conn, (struct sockaddr *)&o->to, sizeof(o->to));
-	case 's': return (int)send(*conn, buf, (size_t)o->n, MSG_NOSIGNAL);
-	case 'S': /* later: the answer goes first */
-		if (fork() == 0) {
-			nap(LATER_MS);
-			_exit(send(*conn, buf, (size_t)o->n, MSG_NOSIGNAL) != o->n);
-		}
-		return 0;
-	case 'f': return shutdown(*conn, SHUT_WR);
-	case 'r': reset(*conn); return 0;
-	case 'x': close(*conn); return 0;
-	case 'd': return (int)recv(*conn, buf, sizeof(buf), MSG_DONTWAIT);
-	default: return -1;
-	}
-}
-
-static int be_peer(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int l = socket(AF_UNIX, SOCK_SEQPACKET, 0), c, listener = -1, conn = -1;
-	struct order o;
-
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", path);
-	unlink(path);
-	if (bind(l, (struct sockaddr *)&sun, sizeof(sun)) || listen(l, 1))
-		die(path);
-	puts("ready");
-	fflush(stdout);
-	c = accept(l, NULL, NULL);
-	while (recv(c, &o, sizeof(o), 0) == (ssize_t)sizeof(o)) {
-		int rc = obey(&o, &listener, &conn);
-
-		if (send(c, &rc, sizeof(rc), 0) < 0)
-			break;
-	}
-	return 0;
-}
-
-static int tell(char what, int n, const struct sockaddr_in *to)
-{
-	struct order o = { .what = what, .n = n };
-	int rc = -1;
-
-	if (to)
-		o.to = *to;
-	if (send(control, &o, sizeof(o), 0) < 0 || recv(control, &rc, sizeof(rc), 0) != (ssize_t)sizeof(rc))
-		die("the peer is gone");
-	return rc;
-}
 
 /* ---- states ---- */
 
@@ -178,7 +78,7 @@ static int connected(void)
 	if (connect(fd, (struct sockaddr *)&peer, sizeof(peer)) && errno != EINPROGRESS)
 		die("connect");
 	finish(fd);
-	if (tell('a', 0, NULL))
+	if (tell('a', 0))
 		die("the peer's accept");
 	return fd;
 }
@@ -191,7 +91,7 @@ static int accepted(void)
 
 	if (getsockname(l, (struct sockaddr *)&a, &len))
 		die("getsockname");
-	if (tell('c', 0, &a))
+	if (tell_to('c', 0, &a, sizeof(a)))
 		die("the peer's connect");
 	nap(SETTLE_MS);
 	fd = accept4(l, NULL, NULL, SOCK_NONBLOCK);
@@ -199,12 +99,6 @@ static int accepted(void)
 		die("accept");
 	close(l);
 	return fd;
-}
-
-static void set_int(int fd, int level, int name, int v)
-{
-	if (setsockopt(fd, level, name, &v, sizeof(v)))
-		die("setsockopt");
 }
 
 static int inherited(void) /* accepted, with what was set on the listener before and after listen() */
@@ -223,7 +117,7 @@ static int inherited(void) /* accepted, with what was set on the listener before
 	if (listen(lfd, 8))
 		die("listen");
 	set_int(lfd, SOL_SOCKET, SO_RCVLOWAT, 3);
-	if (getsockname(lfd, (struct sockaddr *)&a, &len) || tell('c', 0, &a))
+	if (getsockname(lfd, (struct sockaddr *)&a, &len) || tell_to('c', 0, &a, sizeof(a)))
 		die("the peer's connect");
 	nap(SETTLE_MS);
 	fd = accept4(lfd, NULL, NULL, SOCK_NONBLOCK);
@@ -239,7 +133,7 @@ static int pending(void) /* a listener with a connection that waits */
 	socklen_t len = sizeof(a);
 	int l = listening();
 
-	if (getsockname(l, (struct sockaddr *)&a, &len) || tell('c', 0, &a))
+	if (getsockname(l, (struct sockaddr *)&a, &len) || tell_to('c', 0, &a, sizeof(a)))
 		die("the peer's connect");
 	return l;
 }
@@ -259,7 +153,7 @@ static int with_data(void)
 {
 	int fd = connected();
 
-	tell('s', 10, NULL);
+	tell('s', 10);
 	return fd;
 }
 
@@ -267,7 +161,7 @@ static int with_fin(void)
 {
 	int fd = connected();
 
-	tell('f', 0, NULL);
+	tell('f', 0);
 	return fd;
 }
 
@@ -275,7 +169,7 @@ static int data_and_fin(void)
 {
 	int fd = with_data();
 
-	tell('f', 0, NULL);
+	tell('f', 0);
 	return fd;
 }
 
@@ -283,7 +177,7 @@ static int peer_closed(void)
 {
 	int fd = connected();
 
-	tell('x', 0, NULL);
+	tell('x', 0);
 	return fd;
 }
 
@@ -291,7 +185,7 @@ static int was_reset(void)
 {
 	int fd = connected();
 
-	tell('r', 0, NULL);
+	tell('r', 0);
 	return fd;
 }
 
@@ -300,7 +194,7 @@ static int reset_after_data(void)
 	int fd = with_data();
 
 	nap(SETTLE_MS);
-	tell('r', 0, NULL);
+	tell('r', 0);
 	return fd;
 }
 
@@ -366,13 +260,6 @@ static const struct {
 /* ---- calls ---- */
 
 static volatile int negative = -1; /* the compiler need not know */
-
-static void show(long rc)
-{
-	int err = errno;
-
-	printf(rc < 0 ? " %ld/%s" : " %ld", rc, strerrorname_np(err));
-}
 
 static void do_poll(int fd)
 {
@@ -734,11 +621,11 @@ static void interrupted(int fd, int flags, int others)
 	printf(" %d %d", got.sa_handler == on_alarm, (got.sa_flags & SA_RESTART) != 0);
 	alarms = 0;
 	fcntl(fd, F_SETFL, 0);
-	tell('S', 10, NULL);
+	tell('S', 10);
 	setitimer(ITIMER_REAL, &once, NULL);
 	show(read(fd, buf, sizeof(buf)));
 	printf(" alarms %d", (int)alarms);
-	nap(LATER_MS);
+	nap(PEER_LATER_MS + ALARM_MS);
 }
 
 static void do_restart(int fd)
@@ -791,8 +678,6 @@ static const struct {
 	{ "interrupt", do_interrupt },
 };
 
-#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
 static void run_all(void)
 {
 	signal(SIGPIPE, SIG_IGN);
@@ -813,30 +698,16 @@ static void run_all(void)
 			printf("\n");
 			fflush(stdout);
 			close(fd);
-			tell('x', 0, NULL);
+			tell('x', 0);
 		}
 }
 
 int main(int argc, char **argv)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int port;
+	int rc = peer_begin(argc, argv);
 
-	if (argc == 3 && !strcmp(argv[1], "peer"))
-		return be_peer(argv[2]);
-	if (argc != 5 || strcmp(argv[1], "run"))
-		return 2;
-	control = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	snprintf(sun.sun_path, sizeof(sun.sun_path), "%s", argv[2]);
-	if (connect(control, (struct sockaddr *)&sun, sizeof(sun)))
-		die(argv[2]);
-	own.sin_family = peer.sin_family = AF_INET;
-	inet_pton(AF_INET, argv[3], &own.sin_addr);
-	inet_pton(AF_INET, argv[4], &peer.sin_addr);
-	port = tell('l', 0, &peer);
-	if (port <= 0)
-		die("the peer cannot listen");
-	peer.sin_port = htons((uint16_t)port);
+	if (rc >= 0)
+		return rc;
 	run_all();
 	return 0;
 }

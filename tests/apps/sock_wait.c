@@ -15,7 +15,7 @@
 #include <sys/timerfd.h>
 #include <sys/wait.h>
 
-#include "peer.h"
+#include "peer_socks.h"
 
 static int non_blocking(void)
 {
