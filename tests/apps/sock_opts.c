@@ -213,7 +213,7 @@ static void reuseport(void)
 			by[got[i] - '0']++;
 	printf(" %d %d %d", by[0] + by[1], by[0] > 0, by[1] > 0);
 	for (int i = 0; i < 2; i++) {
-		kill(child[i], 9);
+		kill(child[i], SIGTERM); /* SIGKILL in the middle of a turn would end all */
 		waitpid(child[i], NULL, 0);
 	}
 	close(p[0]);

@@ -34,11 +34,12 @@ for n in range(2):
 while True: time.sleep(1)
 PY
 cat >"$LOGS/peer.py" <<'PY'
-import os, signal, socket, sys
+import os, signal, socket, sys, time
 def one():
     s = socket.create_connection((sys.argv[1], 81), 5)
     return s, int(s.makefile().readline())
 a, pa = one(); b, pb = one()
+time.sleep(0.3) # until all of them sleep: in the middle of a turn it would be the next test
 os.kill(pa, signal.SIGKILL)
 try:
     print('killed:', repr(a.recv(10)))

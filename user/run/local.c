@@ -10,12 +10,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include "engine/engine.h"
 #include "io/clock.h"
@@ -24,6 +27,7 @@
 #define BATCH_NS 100000ull /* what is sent waits no longer for company */
 #define SIZE_MAX_FDS (1u << 20)
 _Static_assert(RUN_PROCS == 512, "what in_child() says");
+#define ALONE_S 1
 #define HIDE_BELOW 192 /* of the limit of descriptors: enough for sockets of threads */
 
 struct local local;
@@ -33,23 +37,71 @@ struct local local;
 __thread volatile sig_atomic_t local_held;
 void (*local_resume_handlers)(void);
 
+static __thread int cancel_state; /* what a turn calls on would be a cancellation point */
+
+static void hold_back(void)
+{
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
+	local_held = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
 static void let_handlers_run(void)
 {
 	local_held = 0;
 	atomic_signal_fence(memory_order_seq_cst);
+	pthread_setcancelstate(cancel_state, NULL);
 	if (local_resume_handlers)
 		local_resume_handlers();
 }
 
+static uint32_t this_thread(void)
+{
+	return (uint32_t)((uintptr_t)&local_held >> 2) | 1;
+}
+
+/* Another thread is about to end the process. Unless that waits for this one: a library's destructor may. */
+static void stand_aside(uint32_t ender)
+{
+	const struct timespec ts = { .tv_sec = ALONE_S };
+
+	local_unlock();
+	real.syscall(SYS_futex, &local.alone, FUTEX_WAIT_PRIVATE, ender, &ts, NULL, 0);
+	hold_back();
+}
+
 bool local_lock(void)
 {
-	local_held = 1;
-	atomic_signal_fence(memory_order_seq_cst);
-	if (run_lock(&local.m))
-		return true;
+	bool aside = false;
+
+	hold_back();
+	while (run_lock(&local.m)) {
+		uint32_t ender = __atomic_load_n(&local.alone, __ATOMIC_RELAXED);
+
+		if (!ender || aside || ender == this_thread())
+			return true;
+		stand_aside(ender);
+		aside = true;
+	}
 	let_handlers_run();
 	errno = EIO;
 	return false;
+}
+
+void local_alone(void)
+{
+	if (!local.on || local_held)
+		return;
+	__atomic_store_n(&local.alone, this_thread(), __ATOMIC_RELAXED);
+	run_pass(&local.m, ALONE_S);
+}
+
+void local_not_alone(void)
+{
+	if (local.alone != this_thread())
+		return;
+	__atomic_store_n(&local.alone, 0, __ATOMIC_RELAXED);
+	real.syscall(SYS_futex, &local.alone, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 void local_unlock(void)
@@ -236,6 +288,8 @@ static void in_child(void)
 	if (!local.on)
 		return;
 	local_held = 0; /* the parent's fork() has it */
+	pthread_setcancelstate(cancel_state, NULL);
+	local.alone = 0;
 	local.pid = getpid();
 	if (child_slot == RUN_PROCS) {
 		local.on = false; /* what it has of ours is closed to it */
@@ -402,6 +456,8 @@ void local_sandboxed(void)
 
 void local_bye(void)
 {
-	if (local.on && local.pid == getpid())
-		__atomic_store_n(&local.m.r->proc[local.m.slot].state, RUN_PROC_BYE, __ATOMIC_RELEASE);
+	if (!local.on || local.pid != getpid())
+		return;
+	__atomic_store_n(&local.m.r->proc[local.m.slot].state, RUN_PROC_BYE, __ATOMIC_RELEASE);
+	local_alone();
 }

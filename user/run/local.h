@@ -18,6 +18,7 @@ struct local {
 	bool on;
 	bool sandboxed; /* seccomp forbids what turns need: the keeper runs them */
 	pid_t pid;
+	uint32_t alone;		  /* the thread that local_alone() was called by */
 	uint32_t size;		  /* of tab */
 	uint32_t *tab;		  /* by descriptor: 0, a socket's reference, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
 	uint32_t *count;	  /* by socket: descriptors of this process */
@@ -59,6 +60,12 @@ void local_join(void);
 int local_join_run(const char *name);
 /* The process is about to end in good order. */
 void local_bye(void);
+/*
+ * The process is about to end, or to become another program, and its other threads with it: none of them may be in the middle of a turn by
+ * then, so none begins another, and this one waits for that which has. Not under the lock. local_not_alone: it has not come to that.
+ */
+void local_alone(void);
+void local_not_alone(void);
 /* A descriptor for ourselves: moved out of the program's way. */
 int local_hide(int fd);
 

@@ -54,10 +54,9 @@ static int keepers_lock(struct run_member *m)
 	return err;
 }
 
-static bool take(struct run_member *m)
+/* Whether it was taken. */
+static bool taken(struct run_member *m, int err)
 {
-	int err = m->slot == RUN_KEEPER ? keepers_lock(m) : pthread_mutex_lock(&m->r->lock);
-
 	if (err == EOWNERDEAD) {
 		atomic_store(&m->r->broken, 1);
 		pthread_mutex_consistent(&m->r->lock);
@@ -65,6 +64,21 @@ static bool take(struct run_member *m)
 		err = 0;
 	}
 	return !err;
+}
+
+static bool take(struct run_member *m)
+{
+	return taken(m, m->slot == RUN_KEEPER ? keepers_lock(m) : pthread_mutex_lock(&m->r->lock));
+}
+
+void run_pass(struct run_member *m, int seconds)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	t.tv_sec += seconds;
+	if (taken(m, pthread_mutex_clocklock(&m->r->lock, CLOCK_MONOTONIC, &t)))
+		pthread_mutex_unlock(&m->r->lock);
 }
 
 bool run_lock(struct run_member *m)

@@ -3,7 +3,7 @@
  * preload_signal.c - signal handlers, for what a call that one interrupts has to do: begin again after one that was set with SA_RESTART,
  * return EINTR after any other. The kernel knows which it was; we do not, unless each handler is called by way of one of ours.
  * SIGSEGV and SIGBUS always are: a bad pointer that a call of ours was given is that call's to tell (guard.h), any other
- * fault is the program's, with its own handler or none.
+ * fault is the program's, with its own handler or none. And those are that end the process: not in the middle of a turn, of any thread.
  */
 #include <errno.h>
 #include <signal.h>
@@ -27,6 +27,40 @@ static bool is_fault(int sig)
 	return sig == SIGSEGV || sig == SIGBUS;
 }
 
+/* Comes again of itself, if what was done is done again. */
+static bool is_sync(int sig)
+{
+	return is_fault(sig) || sig == SIGFPE || sig == SIGILL || sig == SIGTRAP || sig == SIGSYS;
+}
+
+/* Which end a process that says nothing else. */
+static bool ends(int sig)
+{
+	switch (sig) {
+	case SIGHUP:
+	case SIGINT:
+	case SIGQUIT:
+	case SIGILL:
+	case SIGABRT:
+	case SIGFPE:
+	case SIGUSR1:
+	case SIGUSR2:
+	case SIGPIPE:
+	case SIGALRM:
+	case SIGTERM:
+	case SIGXCPU:
+	case SIGXFSZ:
+	case SIGVTALRM:
+	case SIGPROF: return true;
+	default: return is_fault(sig);
+	}
+}
+
+static bool by_default(const struct sigaction *a)
+{
+	return !(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_DFL;
+}
+
 /* A signal of async.c that another process has sent: band and descriptor travelled as its value. */
 static void async_info(siginfo_t *info)
 {
@@ -39,6 +73,18 @@ static void async_info(siginfo_t *info)
 	info->si_fd = (int)(v & 0xfffffff);
 }
 
+static void pass_on(int sig, siginfo_t *info, void *context);
+
+/* The program's, by way of ours. */
+static int set_kernels(int sig)
+{
+	struct sigaction a = set_by_program[sig];
+
+	a.sa_sigaction = pass_on;
+	a.sa_flags |= SA_SIGINFO;
+	return real.sigaction(sig, &a, NULL);
+}
+
 /* ---- not in the middle of a call of ours ---- */
 
 #define PUT_OFF 4
@@ -48,9 +94,10 @@ static __thread volatile sig_atomic_t put_offs;
 /* A handler may call on the socket whose call it interrupts, whose thread has the lock: it runs once that is given back. */
 static bool later(int sig, const siginfo_t *info, int flags)
 {
-	if (!local_held || put_offs == PUT_OFF || flags & (int)SA_RESETHAND || sig == SIGSEGV || sig == SIGBUS ||
-	    sig == SIGFPE || sig == SIGILL || sig == SIGTRAP || sig == SIGSYS)
+	if (!local_held || put_offs == PUT_OFF || is_sync(sig))
 		return false;
+	if (flags & (int)SA_RESETHAND)
+		set_kernels(sig); /* which has been reset by now */
 	put_off[put_offs++] = *info;
 	return true;
 }
@@ -82,14 +129,17 @@ static void pass_on(int sig, siginfo_t *info, void *context)
 
 	if (is_fault(sig) && info->si_code > 0 && guard_faulted(context))
 		return;
-	if (!(a->sa_flags & SA_SIGINFO) && (a->sa_handler == SIG_DFL || a->sa_handler == SIG_IGN)) {
-		real.sigaction(sig, a, NULL); /* the same again, without us; if it was sent: */
-		if (info->si_code <= 0)
+	if (later(sig, info, a->sa_flags))
+		return;
+	if (by_default(a) || (!(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_IGN)) {
+		if (by_default(a))
+			local_alone();
+		real.sigaction(sig, a,
+			       NULL); /* the same again, without us; if it was sent, or does not come of itself: */
+		if (info->si_code <= 0 || !is_sync(sig))
 			raise(sig);
 		return;
 	}
-	if (later(sig, info, a->sa_flags))
-		return;
 	async_info(info);
 	local_interrupted |= a->sa_flags & SA_RESTART ? 1 : 2;
 	if (a->sa_flags & SA_SIGINFO)
@@ -129,7 +179,7 @@ EXPORT int sigaction(int sig, const struct sigaction *restrict act, struct sigac
 		return rc;
 	}
 	mine = *act;
-	handler = is_fault(sig) || act->sa_flags & SA_SIGINFO ||
+	handler = is_fault(sig) || act->sa_flags & SA_SIGINFO || (act->sa_handler == SIG_DFL && ends(sig)) ||
 		  (act->sa_handler != SIG_DFL && act->sa_handler != SIG_IGN);
 	if (handler) {
 		set_by_program[sig] = *act; /* first: a signal may come at once */
@@ -211,12 +261,9 @@ EXPORT int sigwaitinfo(const sigset_t *set, siginfo_t *info)
 
 void signal_begin(void)
 {
-	static const int faults[] = { SIGSEGV, SIGBUS };
+	struct sigaction old;
 
-	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]); i++) {
-		struct sigaction old;
-
-		if (!real.sigaction(faults[i], NULL, &old))
-			sigaction(faults[i], &old, NULL);
-	}
+	for (int sig = 1; sig < NSIG; sig++)
+		if (ends(sig) && !real.sigaction(sig, NULL, &old) && (is_fault(sig) || by_default(&old)))
+			sigaction(sig, &old, NULL);
 }

@@ -236,6 +236,8 @@ struct run_member {
 
 /* False: the run has ended, or is beyond repair; nothing is held. */
 bool run_lock(struct run_member *m);
+/* Wait until who has the lock gives it back, for so long at most. */
+void run_pass(struct run_member *m, int seconds);
 void run_unlock(struct run_member *m);
 /* One turn, and its events to whom they concern. Under the lock. */
 void run_turn(struct run_member *m, uint64_t now_ns);

@@ -3,7 +3,7 @@
 #ifndef RUN_SIGNAL_H
 #define RUN_SIGNAL_H
 
-/* Faults go by way of us from now on. Once, when the process has joined a run. */
+/* Faults, and what ends the process, go by way of us from now on. Once, when the process has joined a run. */
 void signal_begin(void);
 
 #endif

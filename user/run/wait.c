@@ -176,6 +176,27 @@ static struct timespec span(uint64_t now, uint64_t until)
 	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ull), .tv_nsec = (long)(ns % 1000000000ull) };
 }
 
+static void unwatch(struct local_wait *w)
+{
+	for (int i = 0; i < w->items; i++)
+		if (w->item[i].watch) {
+			run_watch_remove(local.m.r, w->item[i].watch);
+			w->item[i].watch = 0;
+		}
+}
+
+/* In the middle of its sleep. */
+static void cancelled(void *wait)
+{
+	local_sleeps = 0;
+	if (!local_lock())
+		return;
+	run_awake(&local.m, self.ref);
+	unwatch(wait);
+	run_leave_watch(&local.m);
+	local_unlock();
+}
+
 /* One sleep. > 0: woken, or a descriptor of the kernel's is ready; 0: time; -EINTR; -EIO. others: who watches is among them. */
 static int sleep_once(struct local_wait *w, uint64_t now, bool others)
 {
@@ -203,8 +224,10 @@ static int sleep_once(struct local_wait *w, uint64_t now, bool others)
 	ts = span(now, until);
 	local_sleeps = 1; /* a handler that runs before ppoll() does ends it */
 	local_unlock();
+	pthread_cleanup_push(cancelled, w);
 	rc = real.ppoll(p, n, until == LOCAL_NEVER ? NULL : &ts, w->mask);
 	err = errno;
+	pthread_cleanup_pop(0);
 	local_sleeps = 0;
 	if (rc > 0 && p[1].revents)
 		atomic_store(&r->closed, 1);
@@ -216,15 +239,6 @@ static int sleep_once(struct local_wait *w, uint64_t now, bool others)
 	if (p[0].revents)
 		drain(self.fd);
 	return rc || watch;
-}
-
-static void unwatch(struct local_wait *w)
-{
-	for (int i = 0; i < w->items; i++)
-		if (w->item[i].watch) {
-			run_watch_remove(local.m.r, w->item[i].watch);
-			w->item[i].watch = 0;
-		}
 }
 
 static bool watch_all(struct local_wait *w)
