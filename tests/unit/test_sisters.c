@@ -29,8 +29,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-	while (atomic_load(&s->seats)) {
-		uint32_t seat = (uint32_t)__builtin_ctzll(atomic_load(&s->seats));
+	while (atomic_load(&s->shared->seats)) {
+		uint32_t seat = (uint32_t)__builtin_ctzll(atomic_load(&s->shared->seats));
 
 		if (sisters_leave(s, seat))
 			break;
@@ -144,15 +144,15 @@ static void test_sisters_sleeper_is_woken(void **state)
 	struct io_pkt pkt = frame(100, 1);
 
 	assert_true(sisters_put(s, 0, 1, &pkt, 0));
-	assert_false(readable(s->seat[1].wake_fd)); /* nobody sleeps */
-	assert_false(sisters_doze(s, 1));	    /* and nobody may */
-	atomic_store(&s->seat[1].pending, 0);
+	assert_false(readable(s->wake_fd[1])); /* nobody sleeps */
+	assert_false(sisters_doze(s, 1));      /* and nobody may */
+	atomic_store(&s->shared->seat[1].pending, 0);
 	assert_true(sisters_doze(s, 1));
 	assert_true(sisters_put(s, 0, 1, &pkt, 0));
-	assert_true(readable(s->seat[1].wake_fd));
+	assert_true(readable(s->wake_fd[1]));
 	sisters_awake(s, 1);
 	sisters_hush(s, 1);
-	assert_false(readable(s->seat[1].wake_fd));
+	assert_false(readable(s->wake_fd[1]));
 }
 
 /* ---- two threads ---- */
@@ -198,7 +198,7 @@ static void test_sisters_threads_hand_over_everything_in_order(void **state)
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(pthread_create(&t[i], NULL, produce, (void *)&from[i]), 0);
 	while (next[0] + next[2] < 2 * FRAMES) {
-		struct pollfd p = { .fd = s->seat[1].wake_fd, .events = POLLIN };
+		struct pollfd p = { .fd = s->wake_fd[1], .events = POLLIN };
 		uint64_t who;
 
 		if (sisters_doze(s, 1)) {
@@ -206,7 +206,7 @@ static void test_sisters_threads_hand_over_everything_in_order(void **state)
 			sisters_hush(s, 1);
 			sisters_awake(s, 1);
 		}
-		for (who = atomic_exchange(&s->seat[1].pending, 0); who; who &= who - 1) {
+		for (who = atomic_exchange(&s->shared->seat[1].pending, 0); who; who &= who - 1) {
 			uint32_t w = (uint32_t)__builtin_ctzll(who);
 			int n;
 

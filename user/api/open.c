@@ -324,7 +324,7 @@ static int make_seat(struct xtcp *x, struct xtcp *first)
 
 	if (seat < 0) {
 		if (s && !first)
-			free(s);
+			sisters_detach(s);
 		return fail(-seat, "no seat for one more engine on this interface: %s", strerror(-seat));
 	}
 	x->sisters = s;

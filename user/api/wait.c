@@ -50,7 +50,7 @@ static int add_fd(struct xtcp *x, int fd)
 /* Readable when another engine has handed something over to this one, which slept. */
 static int sisters_fd(const struct xtcp *x)
 {
-	return x->sisters->seat[x->seat].wake_fd;
+	return x->sisters->wake_fd[x->seat];
 }
 
 int api_wait_open(struct xtcp *x)

@@ -26,7 +26,7 @@ bool handover_hinted(struct engine *e, const struct io_pkt *pkt)
 	uint32_t hint = pkt->has_meta ? pkt->meta.conn_hint : 0, to = hint >> XTCP_FLOW_ENGINE_SHIFT;
 
 	if (!(hint & XTCP_FLOW_CONN) || e->handed || to == e->seat || to >= SISTERS_MAX ||
-	    !(atomic_load_explicit(&e->sisters->seats, memory_order_acquire) >> to & 1))
+	    !(atomic_load_explicit(&e->sisters->shared->seats, memory_order_acquire) >> to & 1))
 		return false;
 	return give(e, pkt, to, 0);
 }
@@ -41,7 +41,7 @@ static uint32_t next_of(uint64_t seats, uint32_t seat)
 
 bool handover_pass_on(struct engine *e, const struct io_pkt *pkt)
 {
-	uint64_t seats = atomic_load_explicit(&e->sisters->seats, memory_order_acquire);
+	uint64_t seats = atomic_load_explicit(&e->sisters->shared->seats, memory_order_acquire);
 	int looked = (e->handed ? e->handed[pkt - e->pkt] : 0) + 1;
 
 	if (looked >= __builtin_popcountll(seats))
@@ -67,12 +67,12 @@ static void input_from(struct engine *e, uint32_t from)
 		sisters_done(e->sisters, from, e->seat, n);
 	}
 	if (n == IO_BURST) /* there may be more */
-		atomic_fetch_or(&e->sisters->seat[e->seat].pending, 1ull << from);
+		atomic_fetch_or(&e->sisters->shared->seat[e->seat].pending, 1ull << from);
 }
 
 void handover_input(struct engine *e)
 {
-	uint64_t from = atomic_exchange(&e->sisters->seat[e->seat].pending, 0);
+	uint64_t from = atomic_exchange(&e->sisters->shared->seat[e->seat].pending, 0);
 
 	for (; from; from &= from - 1)
 		input_from(e, (uint32_t)__builtin_ctzll(from));

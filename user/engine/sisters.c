@@ -25,48 +25,74 @@ _Static_assert(sizeof(struct record) <= RECORD_HEAD, "the header fits");
 
 static pthread_mutex_t seating = PTHREAD_MUTEX_INITIALIZER; /* sit and leave only */
 
-struct sisters *sisters_new(void)
+static struct sisters *map(int fd)
 {
-	struct sisters *s;
+	struct sisters *s = malloc(sizeof(*s));
+	void *p = MAP_FAILED;
 
-	if (posix_memalign((void **)&s, 64, sizeof(*s)))
+	if (s)
+		p = mmap(NULL, sizeof(*s->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (p == MAP_FAILED) {
+		free(s);
 		return NULL;
-	memset(s, 0, sizeof(*s));
+	}
+	s->shared = p;
+	s->fd = fd;
 	for (int i = 0; i < SISTERS_MAX; i++)
-		s->seat[i].wake_fd = -1;
+		s->wake_fd[i] = -1;
 	return s;
 }
 
-static int make_ring(struct sisters *s, uint32_t from, uint32_t to)
+struct sisters *sisters_new(void)
 {
-	struct sisters_ring *r = atomic_load(&s->ring[from][to]);
+	int fd = memfd_create("sisters", MFD_CLOEXEC);
+	struct sisters *s = NULL;
 
-	if (r) { /* of a former engine: what it left unread is nobody's */
-		atomic_store(&r->tail, atomic_load(&r->head));
-		return 0;
-	}
-	r = mmap(NULL, sizeof(*r), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (r == MAP_FAILED)
-		return -ENOMEM;
-	atomic_store(&s->ring[from][to], r);
-	return 0;
+	if (fd >= 0 && !ftruncate(fd, (off_t)sizeof(struct sisters_shared)))
+		s = map(fd); /* sparse: a page is there once it is written */
+	if (!s && fd >= 0)
+		close(fd);
+	return s;
+}
+
+struct sisters *sisters_attach(int fd)
+{
+	return map(fd);
+}
+
+void sisters_detach(struct sisters *s)
+{
+	for (int i = 0; i < SISTERS_MAX; i++)
+		if (s->wake_fd[i] >= 0)
+			close(s->wake_fd[i]);
+	munmap(s->shared, sizeof(*s->shared));
+	close(s->fd);
+	free(s);
+}
+
+/* What a former engine left unread is nobody's. */
+static void empty_ring(struct sisters *s, uint32_t from, uint32_t to)
+{
+	struct sisters_ring *r = &s->shared->ring[from][to];
+
+	atomic_store(&r->tail, atomic_load(&r->head));
 }
 
 static int make_seat(struct sisters *s, uint32_t seat, uint64_t others)
 {
-	struct sisters_seat *me = &s->seat[seat];
+	struct sisters_seat *me = &s->shared->seat[seat];
 
-	if (me->wake_fd < 0)
-		me->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	if (me->wake_fd < 0)
+	if (s->wake_fd[seat] < 0)
+		s->wake_fd[seat] = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (s->wake_fd[seat] < 0)
 		return -errno;
 	atomic_store(&me->pending, 0);
 	atomic_store(&me->asleep, 0);
 	for (; others; others &= others - 1) {
 		uint32_t other = (uint32_t)__builtin_ctzll(others);
 
-		if (make_ring(s, seat, other) || make_ring(s, other, seat))
-			return -ENOMEM;
+		empty_ring(s, seat, other);
+		empty_ring(s, other, seat);
 	}
 	return 0;
 }
@@ -77,25 +103,13 @@ int sisters_sit(struct sisters *s)
 	int seat, err;
 
 	pthread_mutex_lock(&seating);
-	seats = atomic_load(&s->seats);
+	seats = atomic_load(&s->shared->seats);
 	seat = seats == UINT64_MAX ? -ENOSPC : __builtin_ctzll(~seats);
 	err = seat < 0 ? seat : make_seat(s, (uint32_t)seat, seats);
 	if (!err)
-		atomic_fetch_or(&s->seats, 1ull << seat);
+		atomic_fetch_or(&s->shared->seats, 1ull << seat);
 	pthread_mutex_unlock(&seating);
 	return err ? err : seat;
-}
-
-static void destroy(struct sisters *s)
-{
-	for (int i = 0; i < SISTERS_MAX; i++) {
-		if (s->seat[i].wake_fd >= 0)
-			close(s->seat[i].wake_fd);
-		for (int j = 0; j < SISTERS_MAX; j++)
-			if (s->ring[i][j])
-				munmap(s->ring[i][j], sizeof(struct sisters_ring));
-	}
-	free(s);
 }
 
 bool sisters_leave(struct sisters *s, uint32_t seat)
@@ -103,43 +117,43 @@ bool sisters_leave(struct sisters *s, uint32_t seat)
 	bool last;
 
 	pthread_mutex_lock(&seating);
-	last = atomic_fetch_and(&s->seats, ~(1ull << seat)) == 1ull << seat;
+	last = atomic_fetch_and(&s->shared->seats, ~(1ull << seat)) == 1ull << seat;
 	pthread_mutex_unlock(&seating);
 	if (last)
-		destroy(s);
+		sisters_detach(s);
 	return last;
 }
 
 bool sisters_doze(struct sisters *s, uint32_t seat)
 {
-	atomic_store(&s->seat[seat].asleep, 1);
-	if (!atomic_load(&s->seat[seat].pending))
+	atomic_store(&s->shared->seat[seat].asleep, 1);
+	if (!atomic_load(&s->shared->seat[seat].pending))
 		return true;
-	atomic_store(&s->seat[seat].asleep, 0);
+	atomic_store(&s->shared->seat[seat].asleep, 0);
 	return false;
 }
 
 void sisters_awake(struct sisters *s, uint32_t seat)
 {
-	atomic_store(&s->seat[seat].asleep, 0);
+	atomic_store(&s->shared->seat[seat].asleep, 0);
 }
 
 void sisters_hush(struct sisters *s, uint32_t seat)
 {
 	uint64_t n;
 
-	if (read(s->seat[seat].wake_fd, &n, sizeof(n)) < 0)
+	if (read(s->wake_fd[seat], &n, sizeof(n)) < 0)
 		return;
 }
 
 static void poke(struct sisters *s, uint32_t from, uint32_t to)
 {
-	struct sisters_seat *other = &s->seat[to];
+	struct sisters_seat *other = &s->shared->seat[to];
 	uint64_t one = 1;
 
 	atomic_fetch_or(&other->pending, 1ull << from);
 	if (atomic_load(&other->asleep) && atomic_exchange(&other->asleep, 0) &&
-	    write(other->wake_fd, &one, sizeof(one)) < 0)
+	    write(s->wake_fd[to], &one, sizeof(one)) < 0)
 		return; /* the counter is full: it is readable anyway */
 }
 
@@ -172,9 +186,9 @@ bool sisters_put(struct sisters *s, uint32_t from, uint32_t to, const struct io_
 	struct sisters_ring *r;
 	uint64_t head;
 
-	if (!(atomic_load(&s->seats) >> to & 1) || pkt->len > SISTERS_RING / 4 || !pkt->len)
+	if (!(atomic_load(&s->shared->seats) >> to & 1) || pkt->len > SISTERS_RING / 4 || !pkt->len)
 		return false;
-	r = atomic_load_explicit(&s->ring[from][to], memory_order_acquire);
+	r = &s->shared->ring[from][to];
 	head = atomic_load_explicit(&r->head, memory_order_relaxed);
 	rest = SISTERS_RING - (uint32_t)(head & (SISTERS_RING - 1));
 	skip = bytes > rest ? rest : 0; /* a record is in one piece */
@@ -192,7 +206,7 @@ bool sisters_put(struct sisters *s, uint32_t from, uint32_t to, const struct io_
 
 int sisters_take(struct sisters *s, uint32_t from, uint32_t to, struct io_pkt *pkts, uint8_t *looked, int max)
 {
-	struct sisters_ring *r = atomic_load_explicit(&s->ring[from][to], memory_order_acquire);
+	struct sisters_ring *r = &s->shared->ring[from][to];
 	uint64_t at, head;
 	int n = 0;
 
@@ -219,7 +233,7 @@ int sisters_take(struct sisters *s, uint32_t from, uint32_t to, struct io_pkt *p
 
 void sisters_done(struct sisters *s, uint32_t from, uint32_t to, int n)
 {
-	struct sisters_ring *r = atomic_load_explicit(&s->ring[from][to], memory_order_relaxed);
+	struct sisters_ring *r = &s->shared->ring[from][to];
 	uint64_t at = atomic_load_explicit(&r->tail, memory_order_relaxed);
 
 	for (; n; at += record_at(r, at)->bytes)

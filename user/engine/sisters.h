@@ -5,7 +5,8 @@
  * socket, so the engine that received it copies it into a ring towards the engine that
  * has the connection. A ring has one producer and one consumer; a pair of engines has
  * one each way; memory is committed when first used. Nothing else is shared between
- * engines but the XDP half's maps.
+ * engines but the XDP half's maps. Seats and rings lie in a memfd: the processes of a run
+ * (api/share.h), which take turns at each engine, all map it.
  *
  * The flow table names the engine of a connection (xtcp/flow.h). What is neither there
  * nor known to its receiver goes round: each engine in turn looks, the last one answers.
@@ -35,17 +36,27 @@ struct sisters_ring {
 struct sisters_seat {
 	_Atomic uint64_t pending; /* bit n: engine n has left something */
 	_Atomic uint32_t asleep;
-	int wake_fd; /* eventfd, -1 before the seat was ever taken */
 } __attribute__((aligned(64)));
 
-struct sisters {
+struct sisters_shared {
 	_Atomic uint64_t seats; /* bit n: engine n lives */
 	struct sisters_seat seat[SISTERS_MAX];
-	struct sisters_ring *_Atomic ring[SISTERS_MAX][SISTERS_MAX]; /* from, to */
+	struct sisters_ring ring[SISTERS_MAX][SISTERS_MAX]; /* from, to */
+};
+
+/* As one process has it. */
+struct sisters {
+	struct sisters_shared *shared;
+	int fd;			  /* of that memory */
+	int wake_fd[SISTERS_MAX]; /* eventfds, -1 before the seat was ever taken */
 };
 
 /* NULL: no memory. */
 struct sisters *sisters_new(void);
+/* Those of another process, by the descriptor of their memory, which is ours from now on; wake_fd of each seat is for the caller to fill in. */
+struct sisters *sisters_attach(int fd);
+/* Let go of them in this process. */
+void sisters_detach(struct sisters *s);
 /* A seat, 0 .. SISTERS_MAX - 1; -ENOSPC, -ENOMEM, -EMFILE. One at a time; the engines that sit may run meanwhile. */
 int sisters_sit(struct sisters *s);
 /* True: the last one has gone, and s is freed. */
@@ -69,13 +80,13 @@ void sisters_done(struct sisters *s, uint32_t from, uint32_t to, int n);
 
 static inline bool sisters_pending(const struct sisters *s, uint32_t seat)
 {
-	return atomic_load_explicit(&s->seat[seat].pending, memory_order_relaxed);
+	return atomic_load_explicit(&s->shared->seat[seat].pending, memory_order_relaxed);
 }
 
 /* No other engine is on this interface. */
 static inline bool sisters_alone(const struct sisters *s)
 {
-	uint64_t seats = atomic_load_explicit(&s->seats, memory_order_relaxed);
+	uint64_t seats = atomic_load_explicit(&s->shared->seats, memory_order_relaxed);
 
 	return !(seats & (seats - 1));
 }
