@@ -25,6 +25,7 @@ int api_share(struct xtcp *x, struct api_share *out, int *fds, int max)
 	if (n < 0)
 		return n;
 	out->flow_key = ctl_flow_key(x->ctl);
+	out->seat = x->seat;
 	out->fds = FD_PORT + n;
 	return out->fds;
 }
@@ -36,7 +37,8 @@ static void *map_flows(int fd)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int api_attach(struct xtcp **out, const struct api_share *share, int *fds, const struct host_ops *ops, void *host)
+int api_attach(struct xtcp **out, const struct api_share *share, int *fds, struct sisters *sisters,
+	       const struct host_ops *ops, void *host)
 {
 	struct xtcp *x = calloc(1, sizeof(*x));
 	struct xtcp_flow *flows;
@@ -59,6 +61,10 @@ int api_attach(struct xtcp **out, const struct api_share *share, int *fds, const
 	close(fds[FD_REGION]);
 	close(fds[FD_FLOWS]);
 	engine_set_flows(x->engine, flows, share->flow_key);
+	x->sisters = sisters;
+	x->seat = share->seat;
+	if (sisters)
+		engine_set_sisters(x->engine, sisters, x->seat);
 	engine_attach(x->engine, x->port, ops, host);
 	*out = x;
 	return 0;
@@ -69,13 +75,29 @@ out:
 	return err;
 }
 
+/* The flow table is all engines'. */
+static void forget_flows(struct xtcp_flow *flows, uint32_t seat)
+{
+	for (uint32_t i = 0; i < XTCP_FLOWS; i++) {
+		uint32_t conn = __atomic_load_n(&flows[i].conn, __ATOMIC_RELAXED);
+
+		if (conn & XTCP_FLOW_CONN && (conn & ~XTCP_FLOW_CONN) >> XTCP_FLOW_ENGINE_SHIFT == seat)
+			__atomic_store_n(&flows[i].conn, 0, __ATOMIC_RELEASE);
+	}
+}
+
 void api_restart(struct xtcp *x)
 {
-	struct xtcp_flow *flows = ctl_flows(x->ctl);
+	struct sisters_shared *all = x->sisters->shared;
 
 	ctl_forget_ports(x->ctl);
-	memset(flows, 0, XTCP_FLOWS * sizeof(*flows));
+	if (sisters_alone(x->sisters))
+		memset(ctl_flows(x->ctl), 0, XTCP_FLOWS * sizeof(struct xtcp_flow));
+	else
+		forget_flows(ctl_flows(x->ctl), x->seat);
 	engine_restart(x->engine);
+	if (!sisters_alone(x->sisters)) /* what was handed over may have been taken note of already */
+		atomic_fetch_or(&all->seat[x->seat].pending, atomic_load(&all->seats) & ~(1ull << x->seat));
 	xsk_recover(x->port);
 	ctl_announce(x->ctl);
 	engine_turn(x->engine, clock_now_ns());
@@ -129,4 +151,36 @@ void api_uncork(struct xtcp *x, xtcp_conn h)
 		return;
 	c->flags &= ~(uint32_t)TCP_F_CORK;
 	engine_touch(x->engine, h);
+}
+
+struct sisters *api_sisters(struct xtcp *x)
+{
+	return x->sisters;
+}
+
+bool api_doze(struct xtcp *x)
+{
+	return !x->sisters || sisters_doze(x->sisters, x->seat);
+}
+
+void api_awake(struct xtcp *x)
+{
+	if (x->sisters)
+		sisters_awake(x->sisters, x->seat);
+}
+
+void api_hush(struct xtcp *x)
+{
+	if (x->sisters)
+		sisters_hush(x->sisters, x->seat);
+}
+
+int api_wake_fd(const struct xtcp *x)
+{
+	return x->sisters ? x->sisters->wake_fd[x->seat] : -1;
+}
+
+bool api_handed_over(const struct xtcp *x)
+{
+	return x->sisters && sisters_pending(x->sisters, x->seat);
 }

@@ -10,16 +10,31 @@
 #include "engine/host.h"
 #include "io/xsk_share.h"
 
+struct sisters;
+
 struct api_share {
 	struct xsk_desc xsk;
 	uint64_t flow_key;
-	int32_t fds; /* that api_share() gave */
+	uint32_t seat; /* among the engines of the interface */
+	int32_t fds;   /* that api_share() gave */
 };
 
 /* What others need: the descriptors of region, flow table, AF_XDP sockets. Returns how many, or -errno with fail(). */
 int api_share(struct xtcp *x, struct api_share *out, int *fds, int max);
-/* Attach to another process's engine. The descriptors are ours from now on; hide may move each of them elsewhere. */
-int api_attach(struct xtcp **out, const struct api_share *share, int *fds, const struct host_ops *ops, void *host);
+/*
+ * Attach to another process's engine. The descriptors are ours from now on; so are sisters, as this process has them: NULL if there is
+ * one engine only.
+ */
+int api_attach(struct xtcp **out, const struct api_share *share, int *fds, struct sisters *sisters,
+	       const struct host_ops *ops, void *host);
+struct sisters *api_sisters(struct xtcp *x);
+/* Under the lock: may who watches the engine sleep? False: a sister has handed something over. The descriptor in sisters tells of more. */
+bool api_doze(struct xtcp *x);
+void api_awake(struct xtcp *x);
+void api_hush(struct xtcp *x);
+int api_wake_fd(const struct xtcp *x);
+/* Has a sister handed something over? Needs no lock. */
+bool api_handed_over(const struct xtcp *x);
 /*
  * The region of an engine that was opened here cannot be believed any more, for a process died in the middle of a turn: begin anew in
  * the same region, over the same AF_XDP sockets. Connections and listeners are gone, handles of them stale.

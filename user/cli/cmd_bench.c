@@ -29,7 +29,7 @@
 
 static const struct opts_use use = {
 	.name = "bench",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_BENCH | OPT_QUEUES,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_BENCH | OPT_QUEUES | OPT_CPUS,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = 2,

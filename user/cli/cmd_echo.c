@@ -34,7 +34,7 @@ struct echo {
 
 static const struct opts_use use = {
 	.name = "echo",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES | OPT_CPUS,
 	.needs = OPT_INTERFACE | OPT_PORT,
 };
 

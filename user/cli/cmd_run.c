@@ -18,9 +18,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/engines.h"
 #include "cli/opts.h"
 #include "cli/report.h"
-#include "cli/start.h"
 #include "cli/stop.h"
 #include "run/keeper.h"
 
@@ -29,7 +29,7 @@
 static const struct opts_use use = {
 	.name = "run",
 	/* A trace, a capture and a summary would be of those turns only that this process runs. */
-	.takes = (OPT_ENGINE & ~(OPT_TRACE | OPT_PCAP | OPT_JSON)) | OPT_RULES,
+	.takes = (OPT_ENGINE & ~(OPT_TRACE | OPT_PCAP | OPT_JSON)) | OPT_RULES | OPT_QUEUES,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = INT_MAX,
@@ -194,7 +194,7 @@ static int prepare(const struct opts *o, char *library, size_t room)
 	return EXIT_DONE;
 }
 
-static int keep(struct session *s, const struct opts *o, const char *library, int signals, const sigset_t *old)
+static int keep(struct engines *g, const struct opts *o, const char *library, int signals, const sigset_t *old)
 {
 	struct keeper_conf kc = {
 		.ifname = o->conf.ifname,
@@ -203,10 +203,13 @@ static int keep(struct session *s, const struct opts *o, const char *library, in
 		.rule = o->rule,
 		.rules = o->rules,
 	};
+	struct xtcp *x[RUN_ENGINES];
 	struct keeper *k = NULL;
 	int rc;
 
-	if (keeper_open(&k, s->x, &kc) < 0) {
+	for (uint32_t i = 0; i < g->n; i++)
+		x[i] = g->slot[i].s.x;
+	if (keeper_open(&k, x, g->n, &kc) < 0) {
 		rc = report_fail("%s", xtcp_errmsg());
 	} else {
 		set_environment(library, keeper_name(k));
@@ -214,7 +217,8 @@ static int keep(struct session *s, const struct opts *o, const char *library, in
 	}
 	if (k)
 		keeper_close(k);
-	xtcp_drain(s->x, STOP_MS);
+	for (uint32_t i = 0; i < g->n; i++)
+		xtcp_drain(x[i], STOP_MS);
 	return rc;
 }
 
@@ -229,7 +233,7 @@ int cmd_run(int argc, char **argv)
 {
 	char library[PATH_MAX];
 	struct opts o;
-	struct session s;
+	struct engines g;
 	sigset_t old;
 	int rc = opts_parse(&o, &use, argc, argv), signals;
 
@@ -241,10 +245,12 @@ int cmd_run(int argc, char **argv)
 	signals = take_signals(&old);
 	if (signals < 0)
 		return EXIT_FAILED;
-	rc = start_engine(&s, &o);
-	if (rc != EXIT_DONE)
-		return o.fallback_kernel ? without_us(&o, &old) : rc;
-	rc = keep(&s, &o, library, signals, &old);
-	start_undo(&s);
-	return rc;
+	rc = engines_open(&g, &o);
+	if (rc == EXIT_DONE) {
+		rc = keep(&g, &o, library, signals, &old);
+		engines_close(&g);
+		return rc;
+	}
+	engines_close(&g);
+	return o.fallback_kernel ? without_us(&o, &old) : rc;
 }

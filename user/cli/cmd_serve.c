@@ -18,7 +18,7 @@
 
 static const struct opts_use use = {
 	.name = "serve",
-	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES,
+	.takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_FASTOPEN | OPT_QUEUES | OPT_CPUS,
 	.needs = OPT_INTERFACE | OPT_PORT,
 	.min_args = 1,
 	.max_args = 1,

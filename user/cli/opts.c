@@ -484,7 +484,7 @@ static const struct row rows[] = {
 	{ OPT_RULES, 0, "fallback", "WHAT", "if xtcp cannot start: fail (default), or run on the kernel's TCP",
 	  set_fallback },
 	{ OPT_QUEUES, 0, "queues", "N", "engines, which share the receive queues of IFACE (default 1)", set_queues },
-	{ OPT_QUEUES, 0, "cpus", "LIST", "run the engines on these CPUs, one each: 0,2-3", set_cpus },
+	{ OPT_CPUS, 0, "cpus", "LIST", "run the engines on these CPUs, one each: 0,2-3", set_cpus },
 	{ OPT_VERBOSE, 'v', "verbose", NULL, "say more on stderr", set_verbose },
 	{ OPT_HELP, 'h', "help", NULL, "this text", NULL },
 };

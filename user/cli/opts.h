@@ -56,7 +56,8 @@
 #define OPT_BUSY_POLL (1u << 18)   /* --busy-poll auto|off|on -> conf.busy_poll */
 #define OPT_HUGE_PAGES (1u << 14)  /* --huge-pages -> conf.huge_pages */
 #define OPT_TX_CSUM (1u << 17)	   /* --tx-csum auto|off|on -> conf.tx_csum */
-#define OPT_QUEUES (1u << 29)	   /* --queues N, --cpus LIST */
+#define OPT_QUEUES (1u << 29)	   /* --queues N */
+#define OPT_CPUS (1u << 15)	   /* --cpus LIST */
 #define OPT_RULES (1u << 13)	   /* --port, --exclude, --fallback of xtcp run */
 #define OPT_HELP (1u << 31)
 /* What every subcommand with an engine takes. */

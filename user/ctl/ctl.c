@@ -257,12 +257,13 @@ int ctl_process(struct ctl *ctl)
 
 void ctl_forget_ports(struct ctl *ctl)
 {
-	pthread_mutex_lock(&ctl->group->lock);
-	for (uint32_t i = 0; i < XTCP_MAX_ADDRS; i++)
-		if (ctl->addrs[i].used)
-			steer_forget(ctl->group, i);
-	reserve_close(ctl->group);
-	pthread_mutex_unlock(&ctl->group->lock);
+	struct ctl_group *g = ctl->group;
+
+	pthread_mutex_lock(&g->lock);
+	steer_drop(ctl);
+	if (!ctl->next && g->members == ctl) /* whose they were is not known: with others, they stay */
+		reserve_close(g);
+	pthread_mutex_unlock(&g->lock);
 }
 
 void ctl_announce(struct ctl *ctl)

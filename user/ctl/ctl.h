@@ -68,6 +68,8 @@ int ctl_join(struct ctl **out, struct ctl *first, const struct ctl_conf *conf);
 void ctl_close(struct ctl *ctl);
 /* These receive queues are this engine's. 0, or -EBUSY: one is another member's. */
 int ctl_claim_queues(struct ctl *ctl, uint32_t first, uint32_t n);
+/* Can it be told which queue a connection's segments come to? */
+bool ctl_queue_known(const struct ctl *ctl, bool v6);
 int ctl_free_queue(struct ctl *ctl); /* the first that nobody has claimed; 64: there is none */
 
 /* Receive queues of an interface, as many as can be served; -ENODEV with fail(). Needs no struct ctl. */
@@ -97,7 +99,7 @@ int ctl_flows_fd(const struct ctl *ctl);
 const char *ctl_no_busy_poll(const struct ctl_link *link);
 int ctl_defer_interrupts(struct ctl *ctl);
 
-/* No port is ours any more, none reserved. For an engine that begins anew. */
+/* No port is on its account any more; with no other engine none is reserved. For an engine that begins anew. */
 void ctl_forget_ports(struct ctl *ctl);
 /* Tell link and addresses once more. */
 void ctl_announce(struct ctl *ctl);

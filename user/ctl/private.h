@@ -147,6 +147,7 @@ void steer_clear(struct xtcp_port_entry *ports);
 /* An index gets a new meaning: no port may speak of it. */
 void steer_forget(struct ctl_group *g, uint32_t addr_index);
 /* All of map "ports" that is there on this member's account alone. */
+void steer_drop(struct ctl *ctl);
 void steer_leave(struct ctl *ctl);
 
 /* FNV-1a over an address and a number, for the hash tables above. */

@@ -63,6 +63,11 @@ void rss_ask(struct ctl *ctl)
 	}
 }
 
+bool ctl_queue_known(const struct ctl *ctl, bool v6)
+{
+	return ctl->rss.known[v6];
+}
+
 bool rss_own_queue(void *host, const struct xtcp_addr *laddr, const struct xtcp_addr *raddr, uint16_t lport,
 		   uint16_t rport)
 {

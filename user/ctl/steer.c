@@ -58,6 +58,17 @@ void steer_forget(struct ctl_group *g, uint32_t addr_index)
 	}
 }
 
+/* Nothing is on its account any more; the group is locked. */
+void steer_drop(struct ctl *ctl)
+{
+	for (uint32_t port = 0; port < XTCP_PORTS; port++) {
+		if (!ctl->mine[port].owned)
+			continue;
+		ctl->mine[port] = (struct xtcp_port_entry){ 0 };
+		sum_up(ctl->group, port);
+	}
+}
+
 /* It is no member any more; the group is locked. */
 void steer_leave(struct ctl *ctl)
 {

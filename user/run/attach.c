@@ -13,14 +13,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include "io/clock.h"
+#include "engine/sisters.h"
 #include "lib/fail.h"
 
 #define ANSWER_S 10
-#define FD_RUN 0
-#define FD_RPC 1
-#define FD_KEEPER 2
-#define FD_API 3
-
 static socklen_t abstract(struct sockaddr_un *sun, const char *text)
 {
 	memset(sun, 0, sizeof(*sun));
@@ -45,19 +41,12 @@ socklen_t run_address(const struct run *r, uint32_t target, void *sun)
 	return abstract(sun, text);
 }
 
-/* The descriptors that the keeper hands over; how many, or -errno. */
-static int knock(const char *name, int *fds, int max)
+static int knock(const char *name)
 {
-	char buf[CMSG_SPACE(sizeof(int) * RUN_FDS_MAX)];
 	struct sockaddr_un sun;
 	socklen_t len = run_door(name, &sun);
-	char byte;
-	struct iovec iov = { &byte, 1 };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf) };
 	struct timeval tv = { .tv_sec = ANSWER_S };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), n = 0;
-	struct cmsghdr *c;
-	ssize_t got;
+	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		return fail(errno, "no socket to join an xtcp run with: %s", strerror(errno));
@@ -66,16 +55,29 @@ static int knock(const char *name, int *fds, int max)
 		close(fd);
 		return fail(errno, "xtcp run has ended");
 	}
+	return fd;
+}
+
+/* The descriptors of one engine, that the keeper hands over; how many, or -errno. */
+static int take(int fd, int *fds)
+{
+	char buf[CMSG_SPACE(sizeof(int) * RUN_FDS_MAX)];
+	char byte;
+	struct iovec iov = { &byte, 1 };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = buf, .msg_controllen = sizeof(buf) };
+	struct cmsghdr *c;
+	ssize_t got;
+	int n;
+
 	do
 		got = recvmsg(fd, &msg, MSG_CMSG_CLOEXEC);
 	while (got < 0 && errno == EINTR);
-	close(fd);
 	c = got == 1 ? CMSG_FIRSTHDR(&msg) : NULL;
 	if (!c || c->cmsg_type != SCM_RIGHTS)
 		return fail(EPERM, "xtcp run does not let this process in: it runs as another user");
 	n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	if (n > max)
-		n = max;
+	if (msg.msg_flags & MSG_CTRUNC || n < RUN_FD_API + 3)
+		return fail(EPROTO, "xtcp run handed over %d descriptors only: ulimit -n may be too low", n);
 	memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
 	return n;
 }
@@ -87,25 +89,62 @@ static void set_limit(int fd)
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv));
 }
 
-int run_attach(struct run_member *m, const char *name, int (*hide)(int fd))
+/* What all engines have in common comes with the first one. */
+static int share_with_first(struct run_member *m, struct run_member *first, int *fds, struct sisters **sisters)
 {
-	int fds[RUN_FDS_MAX] = { 0 }, n = knock(name, fds, RUN_FDS_MAX - 1), err;
+	if (m == first) {
+		m->keeper_fd = fds[RUN_FD_KEEPER];
+		*sisters = m->r->engines > 1 ? sisters_attach(fds[RUN_FD_SISTERS]) : NULL;
+		if (m->r->engines == 1)
+			close(fds[RUN_FD_SISTERS]);
+		else if (!*sisters)
+			return fail(ENOMEM, "cannot map what the engines of a run share");
+	} else {
+		m->keeper_fd = first->keeper_fd;
+		m->send_fd = first->send_fd;
+		close(fds[RUN_FD_KEEPER]);
+		close(fds[RUN_FD_SISTERS]);
+	}
+	if (*sisters)
+		(*sisters)->wake_fd[m->r->share.seat] = fds[RUN_FD_WAKE];
+	else
+		close(fds[RUN_FD_WAKE]);
+	return 0;
+}
+
+static int attach_one(struct run_member *m, struct run_member *first, int fd, struct sisters **sisters,
+		      int (*hide)(int fd))
+{
+	int fds[RUN_FDS_MAX + 1] = { 0 }, n = take(fd, fds), err;
 
 	if (n < 0)
 		return n;
-	if (n < FD_API + 3)
-		return fail(EPROTO, "xtcp run handed over %d descriptors only", n);
-	err = run_map(&m->r, fds[FD_RUN]);
+	err = run_map(&m->r, fds[RUN_FD_RUN]);
 	if (err)
 		return err;
-	close(fds[FD_RUN]);
-	for (int i = FD_RPC; i < n; i++)
+	m->reg = first->r;
+	close(fds[RUN_FD_RUN]);
+	for (int i = RUN_FD_RPC; i < n; i++)
 		fds[i] = hide(fds[i]);
-	m->rpc_fd = fds[FD_RPC];
-	m->keeper_fd = fds[FD_KEEPER];
+	m->rpc_fd = fds[RUN_FD_RPC];
 	set_limit(m->rpc_fd);
-	m->send_fd = hide(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-	if (n - FD_API < m->r->share.fds) /* there is no socket for super-segments: -1 cannot be sent */
+	err = share_with_first(m, first, fds, sisters);
+	if (err)
+		return err;
+	if (n - RUN_FD_API < m->r->share.fds) /* there is no socket for super-segments: -1 cannot be sent */
 		fds[n] = -1;
-	return api_attach(&m->x, &m->r->share, fds + FD_API, &run_host_ops, m);
+	return api_attach(&m->x, &m->r->share, fds + RUN_FD_API, *sisters, &run_host_ops, m);
+}
+
+int run_attach(struct run_member *m, const char *name, int (*hide)(int fd))
+{
+	struct sisters *sisters = NULL;
+	int fd = knock(name), err = fd < 0 ? fd : 0;
+
+	m->send_fd = err ? -1 : hide(socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+	for (uint32_t k = 0; !err && (!k || k < m->r->engines); k++)
+		err = attach_one(&m[k], m, fd, &sisters, hide);
+	if (fd >= 0)
+		close(fd);
+	return err;
 }

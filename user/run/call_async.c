@@ -31,6 +31,15 @@ static pid_t process_of(pid_t tid)
 	return pid;
 }
 
+/* Nobody need wait for it: the keeper looks. */
+static void be_eager(const struct run_sock *s)
+{
+	if (s->own_pid && !local_here->r->eager) {
+		local_here->r->eager = 1;
+		run_kick_keeper(local_here);
+	}
+}
+
 void call_async_take(int fd, struct run_sock *s)
 {
 	struct f_owner_ex o = { F_OWNER_PID, 0 };
@@ -44,9 +53,28 @@ void call_async_take(int fd, struct run_sock *s)
 	s->own_type = (uint8_t)o.type;
 	s->own_pid = o.pid;
 	s->own_tgid = o.type == F_OWNER_TID ? process_of(o.pid) : o.pid;
-	if (o.pid && !local.m.r->eager) {
-		local.m.r->eager = 1; /* nobody need wait for it */
-		run_kick_keeper(&local.m);
+	be_eager(s);
+}
+
+void call_async_copy(struct run_sock *to, const struct run_sock *from)
+{
+	to->async = from->async;
+	to->async_fd = from->async_fd;
+	to->own_sig = from->own_sig;
+	to->own_type = from->own_type;
+	to->own_pid = from->own_pid;
+	to->own_tgid = from->own_tgid;
+	be_eager(to);
+}
+
+/* A listener is in each engine. */
+static void copy_to_twins(uint32_t name)
+{
+	for (uint32_t k = 1; k < local.engines; k++) {
+		if (!local_go(k))
+			return;
+		if (local_ref(local_twin(name, k)))
+			call_async_copy(local_at(local_twin(name, k)), local_at(name));
 	}
 }
 
@@ -54,8 +82,10 @@ void call_async_changed(int fd, uint32_t ref)
 {
 	int err = errno;
 
-	if (local_lock()) {
+	if (local_lock(ref)) {
 		call_async_take(fd, local_at(ref));
+		if (local_at(ref)->kind == RUN_LISTENER)
+			copy_to_twins(ref);
 		local_unlock();
 	}
 	errno = err;

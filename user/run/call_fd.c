@@ -29,11 +29,12 @@ static void linger(int fd)
 	struct run_sock *s = local_at(ref);
 	uint64_t limit;
 
-	if (s->kind != RUN_CONN || !s->linger_on || !s->linger_s || local.count[ref] > 1 || s->procs > 1)
+	if (s->kind != RUN_CONN || !s->linger_on || !s->linger_s ||
+	    local.count[local_engine(ref)][local_ref(ref)] > 1 || s->procs > 1)
 		return;
 	limit = clock_now_ns() + s->linger_s * 1000000000ull;
-	xtcp_shutdown(local.m.x, s->handle);
-	while (clock_now_ns() < limit && xtcp_send_queued(local.m.x, s->handle))
+	xtcp_shutdown(local_here->x, s->handle);
+	while (clock_now_ns() < limit && xtcp_send_queued(local_here->x, s->handle))
 		if (local_wait_one(ref, 0, clock_now_ns() + 1000000) == -EIO)
 			return;
 }
@@ -49,11 +50,16 @@ int call_close(int fd)
 	}
 	if (e == LOCAL_HIDDEN)
 		return call_error(EBADF);
-	if (local_lock()) {
+	if (local_lock(e & RUN_EPOLL ? 0 : e)) {
+		if (local_entry(fd) != e) { /* another thread was here */
+			local_unlock();
+			return call_close(fd);
+		}
 		if (local_sock(fd))
 			linger(fd);
-		local_forget(fd);
-		if (engine_deadline(api_engine(local.m.x)) == 0)
+		if (local_here)
+			local_forget(fd);
+		if (local_here && engine_deadline(api_engine(local_here->x)) == 0)
 			local_turn();
 		local_unlock();
 	}
@@ -90,14 +96,17 @@ int call_close_range(unsigned int first, unsigned int last, int flags)
 
 static int copied(int from, int to)
 {
+	uint32_t e = local_entry(from);
+
 	if (to < 0)
 		return to;
-	if (!local_entry(from)) {
+	if (!e) {
 		early_copied(from, to);
 		return to;
 	}
-	if (local_lock()) {
-		local_copy(from, to);
+	if (local_lock(e & RUN_EPOLL ? 0 : e)) {
+		if (local_entry(from) == e)
+			local_copy(from, to);
 		local_unlock();
 	}
 	return to;
@@ -111,9 +120,12 @@ int call_dup(int fd)
 /* What stands at the new number is closed, ours or not. */
 static void make_room(int to)
 {
-	if (local_entry(to) && local_lock()) {
+	uint32_t e = local_entry(to);
+
+	if (e && local_lock(e & RUN_EPOLL ? 0 : e)) {
 		local_forget(to);
-		local_turn();
+		if (local_here)
+			local_turn();
 		local_unlock();
 	}
 	if ((uint32_t)to < local.size && local.opts[to])
@@ -195,7 +207,8 @@ int call_fcntl(int fd, int cmd, void *arg)
 static int number(uint32_t ref, unsigned long request)
 {
 	const struct run_sock *s = local_at(ref);
-	struct tcp_conn *c = s->handle && s->kind == RUN_CONN ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	struct tcp_conn *c = s->handle && s->kind == RUN_CONN ? engine_conn(api_engine(local_here->x), s->handle)
+							      : NULL;
 
 	if (!c)
 		return 0;

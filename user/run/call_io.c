@@ -91,7 +91,7 @@ static ssize_t send_some(struct run_sock *s, const struct iovec *iov, int n, siz
 		}
 		if (!guard_read(at, piece))
 			return done ? done : -EFAULT;
-		got = xtcp_send(local.m.x, s->handle, at, piece,
+		got = xtcp_send(local_here->x, s->handle, at, piece,
 				last ? send_flags(s, flags) : send_flags(s, flags & ~MSG_OOB) | XTCP_MORE);
 		if (got < 0)
 			return done ? done : got;
@@ -256,7 +256,7 @@ static bool place(const struct iovec *iov, int n, size_t skip, size_t have)
 static ssize_t peek_some(struct run_sock *s, const struct iovec *iov, int n)
 {
 	struct iovec span[2];
-	ssize_t have = xtcp_peek(local.m.x, s->handle, span), done = 0;
+	ssize_t have = xtcp_peek(local_here->x, s->handle, span), done = 0;
 	size_t at[2] = { 0, 0 };
 	int k = 0;
 
@@ -289,13 +289,13 @@ static ssize_t peek_some(struct run_sock *s, const struct iovec *iov, int n)
 static ssize_t discard_some(struct run_sock *s, size_t n)
 {
 	struct iovec span[2];
-	ssize_t have = xtcp_peek(local.m.x, s->handle, span);
+	ssize_t have = xtcp_peek(local_here->x, s->handle, span);
 
 	if (have <= 0)
 		return have;
 	if ((size_t)have > n)
 		have = (ssize_t)n;
-	xtcp_consume(local.m.x, s->handle, (size_t)have);
+	xtcp_consume(local_here->x, s->handle, (size_t)have);
 	return have;
 }
 
@@ -304,7 +304,7 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 	ssize_t done = 0;
 
 	if (flags & MSG_PEEK && flags & MSG_TRUNC) {
-		size_t have = xtcp_recv_queued(local.m.x, s->handle), most = total(iov, n);
+		size_t have = xtcp_recv_queued(local_here->x, s->handle), most = total(iov, n);
 
 		if (have)
 			return (ssize_t)(have < most ? have : most);
@@ -313,7 +313,7 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 		return peek_some(s, iov, n);
 	if (flags & MSG_TRUNC)
 		return discard_some(s, total(iov, n) - skip);
-	if (!place(iov, n, skip, xtcp_recv_queued(local.m.x, s->handle)))
+	if (!place(iov, n, skip, xtcp_recv_queued(local_here->x, s->handle)))
 		return -EFAULT;
 	for (int i = 0; i < n; i++) {
 		size_t len = iov[i].iov_len;
@@ -323,7 +323,7 @@ static ssize_t recv_some(struct run_sock *s, const struct iovec *iov, int n, siz
 			skip -= len;
 			continue;
 		}
-		got = xtcp_recv(local.m.x, s->handle, (uint8_t *)iov[i].iov_base + skip, len - skip);
+		got = xtcp_recv(local_here->x, s->handle, (uint8_t *)iov[i].iov_base + skip, len - skip);
 		if (got <= 0)
 			return done ? done : got;
 		done += got;
@@ -346,9 +346,9 @@ static ssize_t recv_once(uint32_t ref, const struct iovec *iov, int n, size_t sk
 	if (s->connecting)
 		return -EAGAIN;
 	if (!total(iov, n))
-		return xtcp_recv_queued(local.m.x, s->handle)	  ? 0
-		       : run_poll(&local.m, ref, POLLIN) & POLLIN ? take_error(s, 0)
-								  : -EAGAIN;
+		return xtcp_recv_queued(local_here->x, s->handle)	       ? 0
+		       : run_poll(local_here, local_ref(ref), POLLIN) & POLLIN ? take_error(s, 0)
+									       : -EAGAIN;
 	if (call_oob_before(s) >= 0)
 		got = call_oob_recv(s, iov, n, skip, total(iov, n) - skip, flags);
 	else
@@ -374,7 +374,7 @@ static int wait_more(uint32_t ref, size_t seen, int flags, uint64_t limit)
 
 	if (!(flags & MSG_PEEK) || !seen)
 		return local_wait_one(ref, POLLIN | POLLRDHUP, limit);
-	if (run_poll(&local.m, ref, POLLRDHUP) & (POLLRDHUP | POLLERR))
+	if (run_poll(local_here, local_ref(ref), POLLRDHUP) & (POLLRDHUP | POLLERR))
 		return 0;
 	rc = local_wait_one(ref, 0, soon < limit ? soon : limit);
 	return rc || soon >= limit ? rc : 1;
@@ -485,7 +485,7 @@ static bool is_kind(int fd, mode_t kind)
 static ssize_t send_file_some(struct run_sock *s, int in, off_t *off, size_t want, unsigned int flags)
 {
 	struct iovec span[2];
-	ssize_t room = xtcp_reserve(local.m.x, s->handle, want, span), got;
+	ssize_t room = xtcp_reserve(local_here->x, s->handle, want, span), got;
 
 	if (room < 0)
 		return room;
@@ -495,7 +495,7 @@ static ssize_t send_file_some(struct run_sock *s, int in, off_t *off, size_t wan
 		  : real.read(in, span[0].iov_base, span[0].iov_len);
 	if (got <= 0)
 		return got ? -errno : 0;
-	xtcp_commit(local.m.x, s->handle, (size_t)got, (size_t)got < want ? flags | XTCP_MORE : flags);
+	xtcp_commit(local_here->x, s->handle, (size_t)got, (size_t)got < want ? flags | XTCP_MORE : flags);
 	if (off)
 		*off += got;
 	return got;
@@ -533,7 +533,7 @@ static ssize_t send_file(uint32_t ref, int in, off_t *off, size_t n)
 	}
 	/* A short file: what was promised to follow does not. */
 	if (done && !local_at(ref)->cork)
-		api_uncork(local.m.x, local_at(ref)->handle);
+		api_uncork(local_here->x, local_at(ref)->handle);
 	if (done && (!local_at(ref)->nonblock || done >= FLUSH_BYTES))
 		local_turn();
 	return done ? (ssize_t)done : got;
@@ -582,7 +582,7 @@ static ssize_t pipe_to_sock(int in, int out, size_t n, unsigned int flags)
 	if (!local_lock_on(out, ref))
 		return -1;
 	local_turn();
-	room = xtcp_send_space(local.m.x, local_at(ref)->handle);
+	room = xtcp_send_space(local_here->x, local_at(ref)->handle);
 	waits = !local_at(ref)->nonblock;
 	local_unlock();
 	if (!room && !waits)

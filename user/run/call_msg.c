@@ -57,7 +57,7 @@ static void put_stamp(struct control *c, const struct run_sock *s)
 	uint64_t ns;
 
 	memset(&i, 0, sizeof(i));
-	if (xtcp_get_info(local.m.x, s->handle, sizeof(i), &i) < 0)
+	if (xtcp_get_info(local_here->x, s->handle, sizeof(i), &i) < 0)
 		return;
 	clock_gettime(CLOCK_REALTIME, &ts);
 	ns = (uint64_t)ts.tv_sec * 1000000000ull + (uint64_t)ts.tv_nsec - i.last_data_recv_ns;
@@ -71,7 +71,7 @@ static void put_stamp(struct control *c, const struct run_sock *s)
 
 static void put_queued(struct control *c, const struct run_sock *s)
 {
-	const struct tcp_conn *conn = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	const struct tcp_conn *conn = s->handle ? engine_conn(api_engine(local_here->x), s->handle) : NULL;
 	int n = conn ? (int)conn->rcvq.len : 0;
 
 	if (!n && (!conn || conn->flags & TCP_F_FIN_RCVD))
@@ -87,7 +87,7 @@ void call_msg_received(int fd, struct msghdr *msg, ssize_t n, int flags)
 
 	msg->msg_namelen = 0;
 	msg->msg_flags = flags & MSG_OOB;
-	if (ref && (local_at(ref)->stamps || local_at(ref)->inq) && local_lock()) {
+	if (ref && (local_at(ref)->stamps || local_at(ref)->inq) && local_lock(ref)) {
 		if (local_at(ref)->stamps && n > 0)
 			put_stamp(&c, local_at(ref));
 		if (local_at(ref)->inq)
@@ -107,7 +107,7 @@ void call_msg_copied(uint32_t ref)
 	if (!s->zerocopy)
 		return;
 	s->zc_next++;
-	run_notify(&local.m, ref, POLLERR);
+	run_notify(local_here, local_ref(ref), POLLERR);
 }
 
 /* Completions from *lo to *hi, which are told by that. */

@@ -12,7 +12,7 @@
 
 static struct tcp_conn *conn_of(const struct run_sock *s)
 {
-	return s->handle && s->kind == RUN_CONN ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	return s->handle && s->kind == RUN_CONN ? engine_conn(api_engine(local_here->x), s->handle) : NULL;
 }
 
 ssize_t call_oob_before(const struct run_sock *s)
@@ -60,7 +60,7 @@ static ssize_t copy(const struct iovec span[2], size_t from, size_t most, const 
 ssize_t call_oob_recv(struct run_sock *s, const struct iovec *iov, int n, size_t skip, size_t room, int flags)
 {
 	struct iovec span[2] = { { NULL, 0 }, { NULL, 0 } };
-	ssize_t have = xtcp_peek(local.m.x, s->handle, span), before = call_oob_before(s);
+	ssize_t have = xtcp_peek(local_here->x, s->handle, span), before = call_oob_before(s);
 	size_t from = 0, most;
 	ssize_t got;
 
@@ -76,7 +76,7 @@ ssize_t call_oob_recv(struct run_sock *s, const struct iovec *iov, int n, size_t
 	if (got < 0)
 		return got;
 	if (!(flags & MSG_PEEK))
-		xtcp_consume(local.m.x, s->handle, from + (size_t)got);
+		xtcp_consume(local_here->x, s->handle, from + (size_t)got);
 	return got ? got : -EAGAIN;
 }
 
@@ -88,7 +88,7 @@ ssize_t call_oob_take(struct run_sock *s, const struct iovec *iov, int n, int fl
 
 	if (before < 0 || s->oobinline || (s->urg_read && s->urg_up == c->rcv_up))
 		return -EINVAL;
-	have = xtcp_peek(local.m.x, s->handle, span);
+	have = xtcp_peek(local_here->x, s->handle, span);
 	if (have <= before)
 		return c->flags & TCP_F_FIN_RCVD || s->shut & 1 ? 0 : -EAGAIN;
 	have = flags & MSG_TRUNC ? 1 : copy(span, (size_t)before, 1, iov, n, 0);

@@ -38,7 +38,7 @@ static bool is_tcp(int fd)
 /* No --port and --exclude speaks against it. */
 static bool allowed(const struct xtcp_addr *addr, uint16_t port)
 {
-	const struct run *r = local.m.r;
+	const struct run *r = local.m[0].r;
 	bool named = !r->port_rules;
 
 	for (uint32_t i = 0; i < r->rules; i++) {
@@ -69,7 +69,7 @@ static uint64_t inode_of(int fd)
 
 static bool own_address(const struct xtcp_addr *a)
 {
-	return engine_has_addr(api_engine(local.m.x), a);
+	return engine_has_addr(api_engine(local_here->x), a);
 }
 
 static void note_nonblock(int fd, struct run_sock *s)
@@ -88,7 +88,7 @@ static bool other_device(int fd)
 	socklen_t len = sizeof(index);
 
 	return !real.getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len) && index &&
-	       (uint32_t)index != local.m.r->index;
+	       (uint32_t)index != local.m[0].r->index;
 }
 
 /* ---- listen ---- */
@@ -102,6 +102,39 @@ static int bound_to(int fd, struct sockaddr_storage *ss, struct xtcp_addr *addr,
 	return to_addr((struct sockaddr *)ss, len, addr, port) ? 0 : -1;
 }
 
+/* The same in each of the other engines. */
+static int make_twins(uint32_t ref)
+{
+	for (uint32_t k = 1; k < local.engines; k++) {
+		const struct run_sock *first = local_at(ref);
+		struct run_sock *s;
+		uint32_t twin;
+		int err;
+
+		if (!local_go(k))
+			return -EIO;
+		twin = run_sock_new(local_here->r, RUN_LISTENER, first->inode);
+		if (!twin)
+			return -ENFILE;
+		local.twin[k][ref] = twin;
+		local.count[k][twin] = 1;
+		run_sock_hold(local_here, local_here->slot, twin);
+		s = run_sock_at(local_here->r, twin);
+		s->v6 = first->v6;
+		s->kernel_too = first->kernel_too;
+		s->v6only = first->v6only;
+		s->port = first->port;
+		s->addr = first->addr;
+		s->backlog = first->backlog;
+		call_async_copy(s, first);
+		err = run_listen(local_here, twin);
+		if (err)
+			return err;
+		local_turn();
+	}
+	return local_go(0) ? 0 : -EIO;
+}
+
 static bool is_v6only(int fd)
 {
 	int on = 0;
@@ -113,7 +146,7 @@ static bool is_v6only(int fd)
 static int make_listener(int fd, const struct sockaddr_storage *ss, const struct xtcp_addr *addr, uint16_t port,
 			 int backlog)
 {
-	uint32_t ref = run_sock_new(local.m.r, RUN_LISTENER, inode_of(fd));
+	uint32_t ref = run_sock_new(local_here->r, RUN_LISTENER, inode_of(fd));
 	struct run_sock *s;
 	int err;
 
@@ -128,16 +161,19 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	s->addr = *addr;
 	s->backlog = backlog <= 0 ? 1 : backlog > 65535 ? 65535 : (uint32_t)backlog;
 	call_take_options(fd, ref);
-	err = run_listen(&local.m, ref);
+	err = run_listen(local_here, ref);
 	local_enter(fd, ref);
+	if (!err && local.engines > 1)
+		err = make_twins(ref);
 	if (err) {
-		local_forget(fd);
+		if (err != -EIO)
+			local_forget(fd);
 		return err;
 	}
 	if (s->kernel_too) /* so that accept() never waits in the kernel */
 		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 	early_ours(fd, ref);
-	return 0;
+	return local_here ? 0 : -EIO;
 }
 
 /* A listener may change its backlog: taken note of for a new start only. */
@@ -171,7 +207,7 @@ int call_listen(int fd, int backlog)
 	}
 	if (!allowed(&addr, port) || other_device(fd))
 		return real.listen(fd, backlog);
-	if (!local_lock())
+	if (!local_lock(0))
 		return -1;
 	if (!addr_is_any(&addr) && !own_address(&addr)) {
 		local_unlock();
@@ -182,7 +218,8 @@ int call_listen(int fd, int backlog)
 		err = make_listener(fd, &ss, &addr, port, backlog);
 		if (err && addr_is_any(&addr)) /* not half of it */
 			real.shutdown(fd, SHUT_RD);
-		local_turn();
+		if (local_here)
+			local_turn();
 	}
 	local_unlock();
 	return err ? call_error(-err) : 0;
@@ -203,7 +240,7 @@ static void put_name(const struct run_sock *s, const struct xtcp_addr *addr, uin
 		in6->sin6_port = port_be;
 		memcpy(&in6->sin6_addr, addr->b, 16);
 		if (IN6_IS_ADDR_LINKLOCAL(&in6->sin6_addr))
-			in6->sin6_scope_id = local.m.r->index;
+			in6->sin6_scope_id = local.m[0].r->index;
 	} else {
 		api_addr_put(addr, port_be, &ss);
 	}
@@ -231,7 +268,7 @@ static int name_of(int fd, bool peer, struct sockaddr *addr, socklen_t *len)
 	if (!local_lock_on(fd, ref))
 		return -1;
 	s = local_at(ref);
-	c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	c = s->handle ? engine_conn(api_engine(local_here->x), s->handle) : NULL;
 	if (!c || (peer && (s->connecting || c->state == TCP_CLOSED)))
 		err = ENOTCONN;
 	else if (!place(addr, len))
@@ -256,40 +293,63 @@ int call_getpeername(int fd, struct sockaddr *addr, socklen_t *len)
 
 /* ---- accept ---- */
 
-/* Of a connection that waits there. A descriptor, or -errno. */
-static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
+/* Of a connection that waits there, in this engine. A descriptor, or -errno. */
+static int accept_here(uint32_t lref, uint32_t twin, struct sockaddr *addr, socklen_t *len, int flags)
 {
-	struct run_sock *l = local_at(lref), *s;
+	const struct run_sock *l = local_at(twin), *first = local_at(lref); /* options are the first one's */
+	struct run_sock *s;
 	uint32_t ref;
 	int at;
 
 	if (l->kind != RUN_LISTENER || !l->handle) /* shut, or closed, by another thread: there will be none */
 		return -EINVAL;
-	if (!engine_accept_queue(api_engine(local.m.x), l->handle))
+	if (!engine_accept_queue(api_engine(local_here->x), l->handle))
 		return -EAGAIN;
 	if (addr && !place(addr, len)) /* and the connection waits on */
 		return -EFAULT;
 	at = real.socket(l->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | (flags & (SOCK_CLOEXEC | SOCK_NONBLOCK)), 0);
 	if (at < 0)
 		return -errno;
-	ref = run_sock_new(local.m.r, RUN_CONN, inode_of(at));
+	ref = run_sock_new(local_here->r, RUN_CONN, inode_of(at));
 	if (!ref) {
 		real.close(at);
 		return -ENFILE;
 	}
-	l = local_at(lref);
+	ref = local_name(local_here->r->number, ref);
 	s = local_at(ref);
-	xtcp_accept(local.m.x, l->handle, &s->handle);
-	xtcp_set_user(local.m.x, s->handle, (void *)(uintptr_t)ref);
+	xtcp_accept(local_here->x, l->handle, &s->handle);
+	xtcp_set_user(local_here->x, s->handle, (void *)(uintptr_t)local_ref(ref));
 	s->v6 = l->v6;
 	s->opened = 1;
 	s->nonblock = (flags & SOCK_NONBLOCK) != 0;
 	local_enter(at, ref);
-	call_inherit_options(at, s, l);
+	call_inherit_options(at, s, first);
 	if (addr) {
-		struct tcp_conn *c = engine_conn(api_engine(local.m.x), s->handle);
+		struct tcp_conn *c = engine_conn(api_engine(local_here->x), s->handle);
 
 		put_name(s, &c->raddr, c->rport, addr, len);
+	}
+	return at;
+}
+
+/* From the home engine first. Those of another are for who is at home there, as long as any of these watches, unless this thread was told. */
+static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
+{
+	int at = -EAGAIN;
+
+	for (uint32_t i = 0; i < local.engines && at == -EAGAIN; i++) {
+		uint32_t k = local_nth(i), twin = local_twin(lref, k);
+
+		if (!local_ref(twin))
+			continue;
+		if (i && __atomic_load_n(&local_at(twin)->home_watches, __ATOMIC_RELAXED) && !(local_told >> k & 1))
+			continue;
+		if (!local_go(k))
+			return -EIO;
+		local_turn();
+		at = accept_here(lref, twin, addr, len, flags);
+		if (at == -EAGAIN)
+			local_told &= ~(1ull << k);
 	}
 	return at;
 }
@@ -308,8 +368,8 @@ static int accept_kernel(int fd, const struct run_sock *l, struct sockaddr *addr
 static int wait_accept(int fd, uint32_t ref, uint64_t limit)
 {
 	struct pollfd p[LOCAL_WAIT_HEAD + 1];
-	struct local_item it = { .sock = ref, .want = POLLIN };
-	struct local_wait w = { .item = &it, .items = 1, .until_ns = limit };
+	struct local_item it[RUN_ENGINES];
+	struct local_wait w = { .item = it, .items = local_items(ref, POLLIN, it), .until_ns = limit };
 	int rc;
 
 	if (local_at(ref)->kernel_too) {
@@ -331,14 +391,19 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return real.accept4(fd, addr, len, flags);
 	if (flags & ~(SOCK_CLOEXEC | SOCK_NONBLOCK) || local_at(ref)->kind != RUN_LISTENER)
 		return call_error(EINVAL);
-	if (!local_lock_on(fd, ref))
+	if (!local_lock(local_name(local_home(), 0)))
 		return -1;
+	if (local_sock(fd) != ref) {
+		local_unlock();
+		return call_error(EBADF);
+	}
 	limit = local_until(local_at(ref)->rcvtimeo_ns);
-	local_turn();
 	for (;;) {
 		at = accept_ours(ref, addr, len, flags);
 		if (at == -EAGAIN)
 			at = accept_kernel(fd, local_at(ref), addr, len, flags);
+		if (at == -EIO)
+			return call_error(EIO);
 		if (at != -EAGAIN || local_at(ref)->nonblock)
 			break;
 		at = wait_accept(fd, ref, limit);
@@ -355,7 +420,7 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 
 static bool ended(const struct run_sock *s)
 {
-	const struct tcp_conn *c = s->handle ? engine_conn(api_engine(local.m.x), s->handle) : NULL;
+	const struct tcp_conn *c = s->handle ? engine_conn(api_engine(local_here->x), s->handle) : NULL;
 
 	return !c || c->state == TCP_CLOSED || c->state == TCP_TIME_WAIT;
 }
@@ -403,27 +468,28 @@ static int connect_again(int fd, uint32_t ref)
 	return -err;
 }
 
-static int connect_ours(int fd, const struct sockaddr *addr)
+static int connect_ours(int fd, const struct sockaddr *addr, uint32_t *out)
 {
 	struct sockaddr_storage bound = { 0 };
 	struct xtcp_addr laddr = { 0 };
 	uint16_t lport = 0;
 	bool is_bound = !bound_to(fd, &bound, &laddr, &lport) && lport;
-	uint32_t ref = run_sock_new(local.m.r, RUN_CONN, inode_of(fd));
+	uint32_t ref = run_sock_new(local_here->r, RUN_CONN, inode_of(fd));
 	struct run_sock *s;
 	int err;
 
 	if (!ref)
 		return -ENFILE;
+	ref = local_name(local_here->r->number, ref);
 	s = local_at(ref);
 	s->v6 = addr->sa_family == AF_INET6;
-	local.m.held_port = lport;
-	err = xtcp_connect(local.m.x, addr,
+	local_here->held_port = lport;
+	err = xtcp_connect(local_here->x, addr,
 			   is_bound || (!addr_is_any(&laddr) && bound.ss_family == addr->sa_family)
 				   ? (struct sockaddr *)&bound
 				   : NULL,
-			   (void *)(uintptr_t)ref, &s->handle);
-	local.m.held_port = 0;
+			   (void *)(uintptr_t)local_ref(ref), &s->handle);
+	local_here->held_port = 0;
 	local_enter(fd, ref);
 	if (err) {
 		local_forget(fd);
@@ -433,7 +499,8 @@ static int connect_ours(int fd, const struct sockaddr *addr)
 	s->connecting = 1;
 	call_take_options(fd, ref);
 	early_ours(fd, ref);
-	return 0;
+	*out = ref;
+	return local_here ? 0 : -EIO;
 }
 
 /* Not ours, as far as can be said without asking for the route. */
@@ -467,20 +534,20 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 	if (!local.on || len > sizeof(struct sockaddr_storage) || !guard_read(addr, len) ||
 	    (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
 		return CALL_KERNELS;
-	if (ref ? !local_lock_on(fd, ref) : !local_lock())
+	if (ref ? !local_lock_on(fd, ref) : !local_lock(local_name(local_home(), 0)))
 		return -1;
 	if (ref) {
 		err = connect_again(fd, ref);
 	} else {
-		err = connect_ours(fd, addr);
+		err = connect_ours(fd, addr, &ref);
 		if (err == -EHOSTUNREACH) {
 			local_unlock();
 			return CALL_KERNELS;
 		}
 		if (!err) {
 			local_turn();
-			local_at(local_sock(fd))->asked = local_at(local_sock(fd))->nonblock;
-			err = wait_connected(local_sock(fd));
+			local_at(ref)->asked = local_at(ref)->nonblock;
+			err = wait_connected(ref);
 		}
 	}
 	if (err == -EIO)
@@ -496,14 +563,23 @@ int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc == CALL_KERNELS ? kernel_connect(fd, addr, len) : rc;
 }
 
-/* SHUT_RD ends listening. */
-static int shut_listener(int fd, struct run_sock *s, int how)
+/* SHUT_RD ends listening, in each engine. */
+static int shut_listener(int fd, uint32_t ref, int how)
 {
-	if (how == SHUT_WR || !s->handle)
+	if (how == SHUT_WR || !local_at(ref)->handle)
 		return -ENOTCONN;
-	if (s->kernel_too)
+	if (local_at(ref)->kernel_too)
 		real.shutdown(fd, how);
-	run_listen_end(&local.m, local_sock(fd));
+	for (uint32_t k = 0; k < local.engines; k++) {
+		uint32_t at = local_ref(local_twin(ref, k));
+
+		if (!at)
+			continue;
+		if (!local_go(k))
+			return -EIO;
+		run_listen_end(local_here, at);
+		run_notify(local_here, at, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
+	}
 	return 0;
 }
 
@@ -536,20 +612,20 @@ int call_shutdown(int fd, int how)
 	local_turn();
 	s = local_at(ref);
 	if (s->kind == RUN_LISTENER) {
-		err = shut_listener(fd, s, how);
+		err = shut_listener(fd, ref, how);
 	} else if (!s->opened || ended(s)) {
 		err = -ENOTCONN;
 	} else {
 		if (how != SHUT_RD && !(s->shut & 2)) {
 			s->shut |= 2;
-			if (xtcp_shutdown(local.m.x, s->handle) < 0 && how == SHUT_WR)
+			if (xtcp_shutdown(local_here->x, s->handle) < 0 && how == SHUT_WR)
 				err = -ENOTCONN;
 		}
 		s->asked = 0;
 		if (how != SHUT_WR)
 			s->shut |= 1;
 		local_turn();
-		run_notify(&local.m, ref, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLOUT);
+		run_notify(local_here, local_ref(ref), POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLOUT);
 	}
 	local_unlock();
 	return err ? call_error(-err) : 0;

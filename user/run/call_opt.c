@@ -49,7 +49,7 @@ static void to_engine(struct run_sock *s, uint32_t i, int v)
 		v = table[i].hi;
 	if (table[i].name == SO_SNDBUF && table[i].level == SOL_SOCKET)
 		v *= v < (1 << 29) ? 2 : 1; /* as the kernel counts */
-	xtcp_setopt(local.m.x, s->handle, table[i].opt, v);
+	xtcp_setopt(local_here->x, s->handle, table[i].opt, v);
 }
 
 /* ---- what is not the engine's ---- */
@@ -68,7 +68,7 @@ static void set_cork(struct run_sock *s, int on)
 {
 	s->cork = on != 0;
 	if (!on && s->handle && s->kind == RUN_CONN)
-		api_uncork(local.m.x, s->handle);
+		api_uncork(local_here->x, s->handle);
 }
 
 static void set_own(struct run_sock *s, int level, int name, const void *value, socklen_t len, int v)
@@ -122,7 +122,7 @@ static int set_cc(struct run_sock *s, const void *value, socklen_t len)
 {
 	memset(s->cc, 0, sizeof(s->cc));
 	memcpy(s->cc, value, len < sizeof(s->cc) ? len : sizeof(s->cc) - 1);
-	return s->handle && s->kind == RUN_CONN ? xtcp_set_cc(local.m.x, s->handle, s->cc) : 0;
+	return s->handle && s->kind == RUN_CONN ? xtcp_set_cc(local_here->x, s->handle, s->cc) : 0;
 }
 
 /* local.opts */
@@ -382,7 +382,7 @@ static int get_info(const struct run_sock *s, void *value, socklen_t *len)
 	memset(&i, 0, sizeof(i));
 	if (s->kind == RUN_LISTENER)
 		i.state = s->handle ? XTCP_LISTEN : XTCP_CLOSED;
-	else if (!s->handle || xtcp_get_info(local.m.x, s->handle, sizeof(i), &i) < 0)
+	else if (!s->handle || xtcp_get_info(local_here->x, s->handle, sizeof(i), &i) < 0)
 		i.state = XTCP_CLOSED;
 	fill_info(&i, &t);
 	return give(value, len, &t, sizeof(t));
@@ -408,9 +408,9 @@ static int get_ours(struct run_sock *s, int level, int name, void *value, sockle
 	if (name == TCP_INFO)
 		return get_info(s, value, len);
 	if (name == TCP_MAXSEG && s->kind == RUN_CONN && s->handle &&
-	    !xtcp_getopt(local.m.x, s->handle, XTCP_MAXSEG, &v))
+	    !xtcp_getopt(local_here->x, s->handle, XTCP_MAXSEG, &v))
 		return give(value, len, &v, sizeof(v));
-	cc = name == TCP_CONGESTION && s->kind == RUN_CONN && s->handle ? xtcp_get_cc(local.m.x, s->handle) : NULL;
+	cc = name == TCP_CONGESTION && s->kind == RUN_CONN && s->handle ? xtcp_get_cc(local_here->x, s->handle) : NULL;
 	if (cc) {
 		char text[16] = "";
 

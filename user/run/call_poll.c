@@ -34,8 +34,23 @@ struct polling {
 	struct pollfd *kernel; /* with local_wait_head() entries in front */
 	nfds_t *where;	       /* of each in kernel: its place in fds */
 	int items;
+	nfds_t room; /* for items */
 	nfds_t kernels;
 };
+
+/* A listener is an item in each engine, if it was one already when the room was measured. */
+static void watch_one(struct polling *p, nfds_t i, uint32_t name)
+{
+	uint32_t want = (uint16_t)p->fds[i].events;
+	int n = 1;
+
+	if (p->room - (nfds_t)p->items >= local.engines + (p->n - i - 1))
+		n = local_items(name, want, &p->item[p->items]);
+	else
+		p->item[p->items] = (struct local_item){ .sock = name, .want = want };
+	for (; n > 0; n--)
+		p->item[p->items++].place = (uint32_t)i;
+}
 
 static void sort_out(struct polling *p)
 {
@@ -45,9 +60,7 @@ static void sort_out(struct polling *p)
 		uint32_t ref = local_sock(p->fds[i].fd), e = local_entry(p->fds[i].fd);
 
 		if (ref)
-			p->item[p->items++] = (struct local_item){ .sock = ref,
-								   .want = (uint16_t)p->fds[i].events,
-								   .place = (uint32_t)i };
+			watch_one(p, i, ref);
 		else if (e & RUN_EPOLL && e != LOCAL_HIDDEN)
 			call_epoll_nest(e & ~RUN_EPOLL);
 		if (ref && !local_at(ref)->kernel_too)
@@ -57,7 +70,10 @@ static void sort_out(struct polling *p)
 	}
 }
 
-/* By the sockets that stood there when it began: other threads may have closed a descriptor, or put another in its place. */
+/*
+ * By the sockets that stood there when it began: other threads may have closed a descriptor, or put another in its place. -EIO: the run has
+ * ended.
+ */
 static int count_ready(struct polling *p)
 {
 	nfds_t head = local_wait_head();
@@ -68,9 +84,11 @@ static int count_ready(struct polling *p)
 	for (int i = 0; i < p->items; i++) {
 		const struct local_item *it = &p->item[i];
 
-		p->fds[it->place].revents = local_item_closed(it) ? POLLNVAL
-								  : (short)(run_poll(&local.m, it->sock, it->want) &
-									    (it->want | POLLERR | POLLHUP));
+		if (!local_go(local_engine(it->sock)))
+			return -EIO;
+		p->fds[it->place].revents |= local_item_closed(it) ? POLLNVAL
+								   : (short)(local_poll(it->sock, it->want) &
+									     (it->want | POLLERR | POLLHUP));
 	}
 	for (nfds_t i = 0; i < p->kernels; i++)
 		p->fds[p->where[i]].revents |= p->kernel[head + i].revents;
@@ -87,6 +105,26 @@ static void ask_kernel(struct polling *p)
 		real.ppoll(p->kernel + local_wait_head(), p->kernels, &now, NULL);
 }
 
+/* A turn of each engine that is waited for. */
+static bool turns(const struct polling *p)
+{
+	uint64_t done = 0;
+
+	if (local.engines == 1 || !p->items)
+		local_turn();
+	for (int i = 0; i < p->items && local.engines > 1; i++) {
+		uint32_t k = local_engine(p->item[i].sock);
+
+		if (done >> k & 1)
+			continue;
+		done |= 1ull << k;
+		if (!local_go(k))
+			return false;
+		local_turn();
+	}
+	return true;
+}
+
 /* The number of ready descriptors, or -errno; with -EIO the lock is not held any more. */
 static int poll_locked(struct polling *p, const struct timespec *limit, const sigset_t *mask)
 {
@@ -98,23 +136,30 @@ static int poll_locked(struct polling *p, const struct timespec *limit, const si
 				.mask = mask };
 	int n, rc = 1;
 
-	local_turn();
+	if (!turns(p))
+		return -EIO;
 	call_epoll_tidy();
+	if (!local_here)
+		return -EIO;
 	ask_kernel(p);
 	while (!(n = count_ready(p)) && rc > 0 && !(limit && !limit->tv_sec && !limit->tv_nsec))
 		rc = local_wait(&w);
+	if (rc == -EIO || n == -EIO)
+		return -EIO;
 	return n || rc >= 0 ? n : rc;
 }
 
-static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask, void *room)
+/* items: for how many there is room. */
+static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask, void *room,
+		     nfds_t items)
 {
-	struct polling p = { .fds = fds, .n = n };
+	struct polling p = { .fds = fds, .n = n, .room = items };
 	int rc;
 
-	p.kernel = room;
+	p.where = room;
+	p.kernel = (struct pollfd *)(p.where + n);
 	p.item = (struct local_item *)(p.kernel + local_wait_head() + n);
-	p.where = (nfds_t *)(p.item + n);
-	if (!local_lock())
+	if (!local_lock(local_name(local_home(), 0)))
 		return -1;
 	sort_out(&p);
 	rc = poll_locked(&p, limit, mask);
@@ -126,13 +171,26 @@ static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit,
 	return rc < 0 ? call_error(-rc) : rc;
 }
 
-#define ROOM(n) \
-	((LOCAL_WAIT_HEAD + (n)) * sizeof(struct pollfd) + (n) * (sizeof(struct local_item) + sizeof(nfds_t)) + 64)
+#define ROOM(n, items)                                                            \
+	((LOCAL_WAIT_HEAD + (n)) * sizeof(struct pollfd) + (n) * sizeof(nfds_t) + \
+	 (items) * sizeof(struct local_item) + 64)
+
+/* A listener is an item in each engine. */
+static nfds_t items_of(const struct pollfd *fds, nfds_t n)
+{
+	nfds_t items = n;
+
+	for (nfds_t i = 0; i < n && local.engines > 1; i++)
+		if (local_sock(fds[i].fd) && local_at(local_sock(fds[i].fd))->kind == RUN_LISTENER)
+			items += local.engines - 1;
+	return items;
+}
 
 int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const sigset_t *mask)
 {
-	uint64_t room[ROOM(ON_STACK) / 8 + 1];
+	uint64_t room[ROOM(ON_STACK, ON_STACK) / 8 + 1];
 	bool ours = false;
+	nfds_t items;
 	void *more;
 	int rc;
 
@@ -143,12 +201,13 @@ int call_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *limit, const
 		ours = local_entry(fds[i].fd) != 0 && local_entry(fds[i].fd) != LOCAL_HIDDEN;
 	if (!ours)
 		return real.ppoll(fds, n, limit, mask);
-	if (n <= ON_STACK)
-		return poll_ours(fds, n, limit, mask, room);
-	more = malloc(ROOM(n));
+	items = items_of(fds, n);
+	if (items <= ON_STACK)
+		return poll_ours(fds, n, limit, mask, room, items);
+	more = malloc(ROOM(n, items));
 	if (!more)
 		return call_error(ENOMEM);
-	rc = poll_ours(fds, n, limit, mask, more);
+	rc = poll_ours(fds, n, limit, mask, more, items);
 	free(more);
 	return rc;
 }

@@ -31,34 +31,70 @@ static void each(const struct msghdr *msg, void (*fn)(int fd))
 	}
 }
 
+/* What a descriptor stands for, in each engine that has it: one, or all for a listener. */
+static void in_each(uint32_t name, void (*fn)(uint32_t ref))
+{
+	bool each = local_at(name)->kind == RUN_LISTENER;
+
+	for (uint32_t k = each ? 0 : local_engine(name); k < local.engines; k++) {
+		uint32_t ref = local_ref(each ? local_twin(name, k) : name);
+
+		if (!local_go(k))
+			return;
+		if (ref)
+			fn(ref);
+		if (!each)
+			return;
+	}
+}
+
+static void carry_one(uint32_t ref)
+{
+	run_sock_carry(local_here->r, ref);
+}
+
+static void deliver_one(uint32_t ref)
+{
+	run_sock_delivered(local_here, ref);
+}
+
 static void carry(int fd)
 {
 	if (local_sock(fd))
-		run_sock_carry(local.m.r, local_sock(fd));
+		in_each(local_sock(fd), carry_one);
 }
 
 static void give_up(int fd)
 {
 	if (local_sock(fd))
-		run_sock_delivered(&local.m, local_sock(fd));
+		in_each(local_sock(fd), deliver_one);
 }
 
 static void take(int fd)
 {
 	struct stat st;
-	uint32_t ref = fstat(fd, &st) || !S_ISSOCK(st.st_mode) ? 0 : run_sock_by_inode(local.m.r, st.st_ino);
+	uint32_t ref = 0;
 
+	if (fstat(fd, &st) || !S_ISSOCK(st.st_mode))
+		return;
+	for (uint32_t k = 0; k < local.engines && !ref; k++) { /* a listener is found in the first */
+		if (!local_go(k))
+			return;
+		ref = run_sock_by_inode(local_here->r, st.st_ino);
+		if (ref)
+			ref = local_name(k, ref);
+	}
 	if (!ref)
 		return;
 	local_enter(fd, ref);
-	run_sock_delivered(&local.m, ref);
+	in_each(ref, deliver_one);
 }
 
 static void with_lock(const struct msghdr *msg, void (*fn)(int fd))
 {
 	int err = errno;
 
-	if (local_lock()) {
+	if (local_lock(0)) {
 		each(msg, fn);
 		local_unlock();
 	}

@@ -3,7 +3,7 @@
  * early.c - what programs do to a socket before connect() or listen() makes it ours. It is the kernel's until then, and what they watch by
  * epoll is an idle kernel's socket; once it is ours, each registration moves over. Descriptors that were copied meanwhile come along.
  *
- * A table for each process, a few entries of sockets that are nothing yet, under the lock of the run; a forked child has a copy.
+ * A table for each process, a few entries of sockets that are nothing yet, under the lock of the first engine; a forked child has a copy.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -83,7 +83,7 @@ void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev)
 		return;
 	if (op == EPOLL_CTL_ADD)
 		local.opts[fd] |= EARLY_WATCHED;
-	if (!(local.opts[fd] & EARLY_FRESH) || !local_lock())
+	if (!(local.opts[fd] & EARLY_FRESH) || !local_lock(0))
 		return;
 	if (op == EPOLL_CTL_DEL) {
 		for (uint32_t i = count; i > 0; i--)
@@ -100,7 +100,7 @@ void early_closed(int fd)
 {
 	if ((uint32_t)fd >= local.size)
 		return;
-	if (local.opts[fd] & (EARLY_WATCHING | EARLY_WATCHED) && count && local_lock()) {
+	if (local.opts[fd] & (EARLY_WATCHING | EARLY_WATCHED) && count && local_lock(0)) {
 		forget(fd, true);
 		local_unlock();
 	}
@@ -111,7 +111,7 @@ void early_kernels(int fd)
 {
 	if ((uint32_t)fd >= local.size || !(local.opts[fd] & EARLY_FRESH))
 		return;
-	if (local.opts[fd] & EARLY_WATCHED && count && local_lock()) {
+	if (local.opts[fd] & EARLY_WATCHED && count && local_lock(0)) {
 		forget(fd, false);
 		local_unlock();
 	}
@@ -139,15 +139,26 @@ static bool disarmed(int epfd, int fd)
 	return is;
 }
 
+/* With several engines the lock is given back in between, and the table may be another then. */
+static bool next_of(int fd, struct entry *e)
+{
+	if (!local_go(0))
+		return false;
+	for (uint32_t i = count; i > 0; i--)
+		if (entries[i - 1].fd == fd) {
+			*e = entries[i - 1];
+			take_out(i - 1);
+			return true;
+		}
+	return false;
+}
+
 static void move(int fd, uint32_t ref)
 {
-	for (uint32_t i = count; i > 0; i--) {
-		struct entry e = entries[i - 1];
-		bool off;
+	struct entry e;
+	bool off;
 
-		if (e.fd != fd)
-			continue;
-		take_out(i - 1);
+	while (next_of(fd, &e)) {
 		off = e.ev.events & EPOLLONESHOT && disarmed(e.epfd, fd);
 		if (call_epoll_move(e.epfd, ref, fd, &e.ev, off) == 0 && !local_at(ref)->kernel_too)
 			real.epoll_ctl(e.epfd, EPOLL_CTL_DEL, fd, NULL);
@@ -161,6 +172,8 @@ static void bring_copies(int fd, uint32_t ref)
 	for (uint32_t at = 0; at < local.size; at++)
 		if (local.opts[at] & EARLY_COPIED && (int)at != fd && !local.tab[at] && !fstat((int)at, &st) &&
 		    st.st_ino == local_at(ref)->inode) {
+			if (!local_go(local_engine(ref)))
+				return;
 			local_enter((int)at, ref);
 			move((int)at, ref);
 		}
@@ -168,10 +181,14 @@ static void bring_copies(int fd, uint32_t ref)
 
 void early_ours(int fd, uint32_t ref)
 {
+	uint32_t k = (uint32_t)(local_here - local.m);
+
 	if ((uint32_t)fd >= local.size)
 		return;
 	if (count)
 		move(fd, ref);
-	if (local.opts[fd] & EARLY_COPIED)
+	if (local_here && local.opts[fd] & EARLY_COPIED)
 		bring_copies(fd, ref);
+	if (local_here)
+		local_go(k);
 }

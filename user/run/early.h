@@ -21,7 +21,7 @@ void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev);
 /* A descriptor that is not ours is closed; it is connected, or listens, and stays the kernel's. */
 void early_closed(int fd);
 void early_kernels(int fd);
-/* Under the lock: it has become ours. */
+/* Under its lock, and the same after it, unless the run has ended: it has become ours. */
 void early_ours(int fd, uint32_t ref);
 
 /* Of call_epoll.c, under the lock: what an instance of the kernel's has of fd is ours from now on; off: EPOLLONESHOT has fired. 0 or -errno. */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "lib/addr.h"
 #include "lib/fail.h"
 
 static int ask(void *host, struct run_question *q, struct run_answer *a)
@@ -87,12 +88,14 @@ static void ask_steer(void *host, uint32_t addr_index, uint16_t port, bool owned
 static bool ask_own_queue(void *host, const struct xtcp_addr *laddr, const struct xtcp_addr *raddr, uint16_t lport,
 			  uint16_t rport)
 {
-	(void)host;
-	(void)laddr;
-	(void)raddr;
-	(void)lport;
-	(void)rport;
-	return true; /* one engine has all queues */
+	struct run_question q = { .what = RUN_ASK_OWN_QUEUE, .a = *laddr, .b = *raddr, .port = lport, .port2 = rport };
+	const struct run_member *m = host;
+	struct run_answer a;
+
+	/* One engine has all queues; of several nobody can tell, on most links. */
+	if (m->r->engines == 1 || !m->r->queue_known[!addr_is_v4(laddr)])
+		return true;
+	return ask(host, &q, &a) != 0;
 }
 
 const struct host_ops run_host_ops = {

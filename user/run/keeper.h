@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * keeper.h - the process of `xtcp run`: it opens the engine and what the processes share, answers them what only the host knows,
+ * keeper.h - the process of `xtcp run`: it opens the engines and what the processes share, answers them what only the host knows,
  * runs turns while none of them does, and gives up what the dead held.
  */
 #ifndef RUN_KEEPER_H
@@ -19,8 +19,8 @@ struct keeper_conf {
 	uint32_t rules;
 };
 
-/* Over an engine that is open; it stays the caller's. 0 or -errno with fail(). */
-int keeper_open(struct keeper **out, struct xtcp *x, const struct keeper_conf *conf);
+/* Over engines that are open; they stay the caller's. 0 or -errno with fail(). */
+int keeper_open(struct keeper **out, struct xtcp *const *x, uint32_t engines, const struct keeper_conf *conf);
 /* What the programs of the run need in their environment: XTCP_RUN. */
 const char *keeper_name(const struct keeper *k);
 /*
@@ -28,7 +28,7 @@ const char *keeper_name(const struct keeper *k);
  * was stopped. The child is reaped.
  */
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd);
-/* Every connection still open is closed; the engine is the caller's again. */
+/* Every connection still open is closed; the engines are the caller's again. */
 void keeper_close(struct keeper *k);
 
 #endif

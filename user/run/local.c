@@ -31,6 +31,8 @@ _Static_assert(RUN_PROCS == 512, "what in_child() says");
 #define HIDE_BELOW 192 /* of the limit of descriptors: enough for sockets of threads */
 
 struct local local;
+__thread struct run_member *local_here __attribute__((tls_model("initial-exec")));
+__thread uint64_t local_told;
 
 /* ---- the lock, as this process has it ---- */
 
@@ -41,6 +43,8 @@ static __thread int cancel_state; /* what a turn calls on would be a cancellatio
 
 static void hold_back(void)
 {
+	if (local_held)
+		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel_state);
 	local_held = 1;
 	atomic_signal_fence(memory_order_seq_cst);
@@ -60,27 +64,39 @@ static uint32_t this_thread(void)
 	return (uint32_t)((uintptr_t)&local_held >> 2) | 1;
 }
 
-/* Another thread is about to end the process. Unless that waits for this one: a library's destructor may. */
-static void stand_aside(uint32_t ender)
+/* 0, or: who is about to end the process, and not this thread. */
+static uint32_t ender(void)
+{
+	uint32_t who = __atomic_load_n(&local.alone, __ATOMIC_RELAXED);
+
+	return who == this_thread() ? 0 : who;
+}
+
+/* For a while: that may wait for this one, as a library's destructor does. */
+static void stand_aside(uint32_t who)
 {
 	const struct timespec ts = { .tv_sec = ALONE_S };
 
-	local_unlock();
-	real.syscall(SYS_futex, &local.alone, FUTEX_WAIT_PRIVATE, ender, &ts, NULL, 0);
+	let_handlers_run();
+	real.syscall(SYS_futex, &local.alone, FUTEX_WAIT_PRIVATE, who, &ts, NULL, 0);
 	hold_back();
 }
 
-bool local_lock(void)
+static bool enter(uint32_t engine)
 {
+	struct run_member *m = &local.m[engine];
 	bool aside = false;
 
 	hold_back();
-	while (run_lock(&local.m)) {
-		uint32_t ender = __atomic_load_n(&local.alone, __ATOMIC_RELAXED);
+	while (run_lock(m)) {
+		uint32_t who = ender();
 
-		if (!ender || aside || ender == this_thread())
+		if (!who || aside) {
+			local_here = m;
 			return true;
-		stand_aside(ender);
+		}
+		run_unlock(m);
+		stand_aside(who);
 		aside = true;
 	}
 	let_handlers_run();
@@ -88,17 +104,38 @@ bool local_lock(void)
 	return false;
 }
 
+bool local_lock(uint32_t name)
+{
+	if (!local_here) {
+		if (local.engines > 1 && !local.sandboxed)
+			local_help(local_engine(name));
+		return enter(local_engine(name));
+	}
+	errno = EIO; /* a handler that could not be put off, in the middle of a call */
+	return false;
+}
+
+static void leave(void)
+{
+	struct run_member *m = local_here;
+
+	local_here = NULL;
+	if (m)
+		run_unlock(m);
+}
+
 void local_alone(void)
 {
 	if (!local.on || local_held)
 		return;
 	__atomic_store_n(&local.alone, this_thread(), __ATOMIC_RELAXED);
-	run_pass(&local.m, ALONE_S);
+	for (uint32_t k = 0; k < local.engines; k++)
+		run_pass(&local.m[k], ALONE_S);
 }
 
 void local_not_alone(void)
 {
-	if (local.alone != this_thread())
+	if (!local.alone || ender())
 		return;
 	__atomic_store_n(&local.alone, 0, __ATOMIC_RELAXED);
 	real.syscall(SYS_futex, &local.alone, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
@@ -106,51 +143,67 @@ void local_not_alone(void)
 
 void local_unlock(void)
 {
-	run_unlock(&local.m);
+	leave();
 	let_handlers_run();
 }
 
-bool local_lock_on(int fd, uint32_t ref)
+bool local_go(uint32_t engine)
 {
-	if (!local_lock())
+	if (local_here == &local.m[engine])
+		return true;
+	leave();
+	return enter(engine);
+}
+
+bool local_lock_on(int fd, uint32_t name)
+{
+	if (!local_lock(name))
 		return false;
-	if (ref && local_sock(fd) == ref)
+	if (name && local_sock(fd) == name)
 		return true;
 	local_unlock();
 	errno = EBADF;
 	return false;
 }
 
+static void note_home(uint64_t now)
+{
+	if (local.engines > 1 && run_at_home(local_here))
+		local_here->r->home_ns = now;
+}
+
 void local_turn(void)
 {
 	uint64_t now = clock_now_ns();
-	struct engine *e = api_engine(local.m.x);
+	struct engine *e = api_engine(local_here->x);
 
-	if (!xsk_rx_waiting(api_port(local.m.x)) && engine_deadline(e) > now && !engine_frames(e)->in_tx)
+	note_home(now);
+	if (!xsk_rx_waiting(api_port(local_here->x)) && engine_deadline(e) > now && !engine_frames(e)->in_tx)
 		return;
 	if (local.sandboxed)
-		run_kick_keeper(&local.m);
+		run_kick_keeper(local_here);
 	else
-		run_turn(&local.m, now);
+		run_turn(local_here, now);
 }
 
 /*
  * An event loop that reads each of its sockets until there is nothing shares one doorbell for what it sends meanwhile, as long as it
  * goes from socket to socket. One that asks the same again is not going to wait: a turn.
  */
-void local_look(uint32_t ref)
+void local_look(uint32_t name)
 {
 	static __thread uint32_t asked;
 	uint64_t now = clock_now_ns();
 
-	if (ref == asked || local.sandboxed || now - local.m.r->turn_ns > BATCH_NS) {
+	if (name == asked || local.sandboxed || now - local_here->r->turn_ns > BATCH_NS) {
 		asked = 0;
 		local_turn();
 		return;
 	}
-	asked = ref;
-	if (xsk_rx_waiting(api_port(local.m.x)))
-		run_take_in(&local.m, now);
+	asked = name;
+	note_home(now);
+	if (xsk_rx_waiting(api_port(local_here->x)))
+		run_take_in(local_here, now);
 }
 
 /* ---- the table ---- */
@@ -183,36 +236,91 @@ int local_hide(int fd)
 	return to;
 }
 
-void local_enter(int fd, uint32_t ref)
+/* A process that has a listener has it in each engine. */
+static bool enter_twins(uint32_t name)
 {
+	uint64_t inode = local_at(name)->inode;
+
+	for (uint32_t k = 1; k < local.engines; k++) {
+		uint32_t ref;
+
+		if (!local_go(k))
+			return false;
+		ref = run_sock_by_inode(local_here->r, inode);
+		if (!ref)
+			continue;
+		local.twin[k][name] = ref;
+		local.count[k][ref] = 1;
+		run_sock_hold(local_here, local_here->slot, ref);
+	}
+	return true;
+}
+
+void local_enter(int fd, uint32_t name)
+{
+	uint32_t k = local_engine(name);
+
 	if ((uint32_t)fd >= local.size)
 		return;
-	if (!local.count[ref]++)
-		run_sock_hold(&local.m, local.m.slot, ref);
-	local.tab[fd] = ref;
+	local.tab[fd] = name;
+	if (local.count[k][local_ref(name)]++)
+		return;
+	run_sock_hold(local_here, local_here->slot, local_ref(name));
+	if (local_at(name)->kind == RUN_LISTENER && local.engines > 1 && enter_twins(name))
+		local_go(k);
 }
 
 static void forget_epoll(int fd, uint32_t ep)
 {
+	uint32_t k = (uint32_t)(local_here - local.m);
+
 	local.tab[fd] = 0;
 	if (--local.bells[ep])
 		return;
-	run_epoll_drop(local.m.r, local.m.slot, ep);
 	local.tab[local.bell[ep]] = 0;
 	real.close(local.bell[ep]);
+	if (local.engines == 1) {
+		run_epoll_drop(local_here, local_here->slot, ep);
+		return;
+	}
+	leave();
+	run_epoll_leave(local.m, local.m[0].slot, ep);
+	local_go(k);
+}
+
+static void drop_twins(uint32_t name)
+{
+	for (uint32_t k = 1; k < local.engines; k++) {
+		uint32_t ref = local.twin[k][name];
+
+		local.twin[k][name] = 0;
+		if (!ref)
+			continue;
+		local.count[k][ref] = 0;
+		if (!local_go(k))
+			return;
+		run_sock_drop(local_here, local_here->slot, ref, false);
+	}
 }
 
 void local_forget(int fd)
 {
-	uint32_t ref = local_sock(fd), e = local_entry(fd);
+	uint32_t name = local_sock(fd), e = local_entry(fd), k = local_engine(name), here;
 
 	if (e & RUN_EPOLL)
 		forget_epoll(fd, e & ~RUN_EPOLL);
-	if (!ref)
+	if (!name)
 		return;
 	local.tab[fd] = 0;
-	if (!--local.count[ref])
-		run_sock_drop(&local.m, local.m.slot, ref, false);
+	if (--local.count[k][local_ref(name)])
+		return;
+	here = (uint32_t)(local_here - local.m);
+	if (local_at(name)->kind == RUN_LISTENER)
+		drop_twins(name);
+	if (!local_go(k))
+		return;
+	run_sock_drop(local_here, local_here->slot, local_ref(name), false);
+	local_go(here);
 }
 
 void local_copy(int from, int to)
@@ -233,7 +341,7 @@ void local_copy(int from, int to)
 
 void local_prepare_sandbox(void)
 {
-	if (!local.on || !local_lock())
+	if (!local.on || !local_lock(0))
 		return;
 	local_become_waiter();
 	local_unlock();
@@ -242,10 +350,9 @@ void local_prepare_sandbox(void)
 static __thread uint32_t child_slot; /* RUN_PROCS: none was left */
 static __thread bool fork_locked;
 
-/* What a process holds, its forked child holds too. */
-static void copy_holdings(uint32_t from_slot, uint32_t to_slot)
+/* What a process holds in an engine, its forked child holds too. */
+static void copy_holdings(struct run *r, uint32_t from_slot, uint32_t to_slot)
 {
-	struct run *r = local.m.r;
 	uint64_t *from = run_bits(r, from_slot), *to = run_bits(r, to_slot);
 
 	for (uint32_t i = 0; i < (r->sock_fresh + 63) / 64; i++) {
@@ -253,6 +360,8 @@ static void copy_holdings(uint32_t from_slot, uint32_t to_slot)
 		for (uint64_t b = from[i]; b; b &= b - 1)
 			run_sock_at(r, i * 64 + (uint32_t)__builtin_ctzll(b) + 1)->procs++;
 	}
+	if (r->number)
+		return;
 	for (uint32_t i = 0; i < RUN_EPOLLS / 64; i++) {
 		r->epoll_bits[to_slot][i] = r->epoll_bits[from_slot][i];
 		for (uint64_t b = r->epoll_bits[from_slot][i]; b; b &= b - 1)
@@ -260,24 +369,41 @@ static void copy_holdings(uint32_t from_slot, uint32_t to_slot)
 	}
 }
 
-/* The child is a process of the run from its first moment. The lock is held over the fork, so that it gets tables in good order. */
+static void unlock_all(void)
+{
+	local_here = NULL;
+	for (uint32_t k = local.engines; k-- > 0;)
+		run_unlock(&local.m[k]);
+	let_handlers_run();
+}
+
+/* The child is a process of the run from its first moment. The locks are held over the fork, so that it gets tables in good order. */
 static void before_fork(void)
 {
 	child_slot = RUN_PROCS;
-	fork_locked = local.on && local_lock();
-	if (!fork_locked)
+	fork_locked = false;
+	if (!local.on || local_here)
 		return;
-	child_slot = run_proc_new(local.m.r, 0, RUN_PROC_BORN, clock_now_ns());
-	if (child_slot != RUN_PROCS)
-		copy_holdings(local.m.slot, child_slot);
+	hold_back();
+	if (ender())
+		stand_aside(ender());
+	fork_locked = run_lock_all(local.m);
+	if (!fork_locked) {
+		let_handlers_run();
+		return;
+	}
+	local_here = &local.m[0];
+	child_slot = run_proc_new(local.m[0].r, 0, RUN_PROC_BORN, clock_now_ns());
+	for (uint32_t k = 0; k < local.engines && child_slot != RUN_PROCS; k++)
+		copy_holdings(local.m[k].r, local.m[0].slot, child_slot);
 }
 
 static void in_parent(void)
 {
 	if (!fork_locked)
 		return;
-	local_unlock();
-	run_kick_keeper(&local.m);
+	unlock_all();
+	run_kick_keeper(&local.m[0]);
 }
 
 static void in_child(void)
@@ -285,6 +411,7 @@ static void in_child(void)
 	static const char full[] =
 		"xtcp: a forked process has lost its connections: a run has room for 512 at a time\n";
 
+	local_here = NULL;
 	if (!local.on)
 		return;
 	local_held = 0; /* the parent's fork() has it */
@@ -297,10 +424,11 @@ static void in_child(void)
 		(void)!real.write(2, full, sizeof(full) - 1);
 		return;
 	}
-	local.m.slot = child_slot;
-	local.m.r->proc[child_slot].pid = local.pid;
-	__atomic_store_n(&local.m.r->proc[child_slot].state, RUN_PROC_LIVE, __ATOMIC_RELEASE);
-	run_kick_keeper(&local.m);
+	for (uint32_t k = 0; k < local.engines; k++)
+		local.m[k].slot = child_slot;
+	local.m[0].r->proc[child_slot].pid = local.pid;
+	__atomic_store_n(&local.m[0].r->proc[child_slot].state, RUN_PROC_LIVE, __ATOMIC_RELEASE);
+	run_kick_keeper(&local.m[0]);
 	local_prepare_sandbox(); /* it may take itself the right to open descriptors before it says so */
 }
 
@@ -308,46 +436,57 @@ static void in_child(void)
 static bool joined(pid_t pid)
 {
 	for (uint32_t i = 0; i < RUN_PROCS; i++)
-		if (local.m.r->proc[i].pid == pid && local.m.r->proc[i].state != RUN_PROC_FREE)
+		if (local.m[0].r->proc[i].pid == pid && local.m[0].r->proc[i].state != RUN_PROC_FREE)
 			return true;
 	return false;
 }
 
-/* The lock is not held meanwhile, for that may take a while: the child is one that was born, and is waited for. */
+/* No lock is held meanwhile, for that may take a while: the child is one that was born, and is waited for. */
 uint32_t local_before_spawn(void)
 {
 	uint32_t slot;
 
-	if (!local.on || !local_lock())
+	if (!local.on || !local_lock(0))
 		return RUN_PROCS;
-	slot = run_proc_new(local.m.r, 0, RUN_PROC_BORN, clock_now_ns());
-	if (slot != RUN_PROCS)
-		copy_holdings(local.m.slot, slot);
+	slot = run_proc_new(local.m[0].r, 0, RUN_PROC_BORN, clock_now_ns());
+	for (uint32_t k = 0; k < local.engines && slot != RUN_PROCS; k++)
+		if (local_go(k))
+			copy_holdings(local.m[k].r, local.m[0].slot, slot);
 	local_unlock();
 	return slot;
+}
+
+/* A slot that nobody has come for. */
+static void give_up(uint32_t slot)
+{
+	hold_back();
+	run_bury(local.m, slot, false);
+	let_handlers_run();
 }
 
 void local_after_spawn(uint32_t slot, pid_t pid)
 {
 	int err = errno;
+	bool live;
 
-	if (slot == RUN_PROCS || !local_lock())
+	if (slot == RUN_PROCS || !local_lock(0))
 		return;
-	if (pid && !joined(pid)) {
-		local.m.r->proc[slot].pid = pid;
-		local.m.r->proc[slot].state = RUN_PROC_LIVE;
-	} else {
-		run_proc_drop(&local.m, slot, false);
+	live = pid && !joined(pid);
+	if (live) {
+		local.m[0].r->proc[slot].pid = pid;
+		local.m[0].r->proc[slot].state = RUN_PROC_LIVE;
 	}
 	local_unlock();
-	run_kick_keeper(&local.m);
+	if (!live)
+		give_up(slot);
+	run_kick_keeper(&local.m[0]);
 	errno = err;
 }
 
 /* ---- joining ---- */
 
-/* What was inherited through exec: sockets whose inode the run knows. */
-static void inherit(void)
+/* What was inherited through exec: sockets whose inode this engine knows. Of a listener the descriptors count in the first. */
+static void inherit(uint32_t k)
 {
 	DIR *d = opendir("/proc/self/fd");
 	struct dirent *e;
@@ -359,36 +498,77 @@ static void inherit(void)
 
 		if (fd == dirfd(d) || local_entry(fd) || fstat(fd, &st) || !S_ISSOCK(st.st_mode))
 			continue;
-		ref = run_sock_by_inode(local.m.r, st.st_ino);
-		if (ref)
-			local_enter(fd, ref);
+		ref = run_sock_by_inode(local.m[k].r, st.st_ino);
+		if (ref && (!k || run_sock_at(local.m[k].r, ref)->kind != RUN_LISTENER))
+			local_enter(fd, local_name(k, ref));
 	}
 	if (d)
 		closedir(d);
 }
 
-/* A process that has called exec keeps its slot, and what it does not have any more is given up. */
-static bool take_slot(void)
+/* What a process that has called exec does not have any more is given up. */
+static void drop_the_rest(uint32_t k)
 {
-	struct run *r = local.m.r;
-	uint64_t *bits;
+	struct run *r = local.m[k].r;
+	uint64_t *bits = run_bits(r, local.m[k].slot);
 
+	for (uint32_t s = 1; s <= r->sock_fresh; s++)
+		if (bits[(s - 1) / 64] >> ((s - 1) & 63) & 1 && !local.count[k][s])
+			run_sock_drop(&local.m[k], local.m[k].slot, s, false);
+}
+
+/* It keeps its slot. Another gets one; RUN_PROCS: there is none. */
+static uint32_t find_slot(struct run *r, bool *had)
+{
 	for (uint32_t i = 0; i < RUN_PROCS; i++)
 		if (r->proc[i].pid == local.pid && r->proc[i].state != RUN_PROC_FREE) {
-			local.m.slot = i;
 			r->proc[i].state = RUN_PROC_LIVE;
-			run_epoll_drop_all(r, i); /* nothing tells them apart after exec */
-			inherit();
-			bits = run_bits(r, i);
-			for (uint32_t s = 1; s <= r->sock_fresh; s++)
-				if (bits[(s - 1) / 64] >> ((s - 1) & 63) & 1 && !local.count[s])
-					run_sock_drop(&local.m, i, s, false);
-			return true;
+			*had = true;
+			return i;
 		}
-	local.m.slot = run_proc_new(r, local.pid, RUN_PROC_LIVE, clock_now_ns());
-	if (local.m.slot == RUN_PROCS)
+	*had = false;
+	return run_proc_new(r, local.pid, RUN_PROC_LIVE, clock_now_ns());
+}
+
+/* Under an engine's lock for the first time. */
+static bool arrive(uint32_t k, uint32_t slot)
+{
+	local.m[k].slot = RUN_PROCS; /* nobody's yet: the state of the port is imported */
+	if (!local_go(k))
 		return false;
-	inherit();
+	local.m[k].slot = slot;
+	local.m[k].r->last = slot;
+	return true;
+}
+
+static bool take_slot(void)
+{
+	uint32_t slot = RUN_PROCS;
+	bool had = false;
+
+	if (!arrive(0, RUN_PROCS))
+		return false;
+	slot = find_slot(local.m[0].r, &had);
+	local.m[0].slot = slot;
+	local.m[0].r->last = slot;
+	local_unlock();
+	if (slot == RUN_PROCS)
+		return false;
+	for (uint32_t k = 1; k < local.engines; k++)
+		if (!arrive(k, slot))
+			return false;
+	if (local_here)
+		local_unlock();
+	if (had && !run_epoll_leave_all(local.m, slot)) /* nothing tells them apart after exec */
+		return false;
+	for (uint32_t k = 0; k < local.engines; k++) {
+		if (!local_go(k))
+			return false;
+		inherit(k);
+		if (had && local_go(k))
+			drop_the_rest(k);
+	}
+	local_unlock();
 	return true;
 }
 
@@ -397,6 +577,25 @@ static void *table(size_t bytes)
 	void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
+}
+
+/* Tables of each engine, and where its descriptors go in what a thread polls: AF_XDP sockets, and what sisters wake it by. */
+static int make_tables(void)
+{
+	nfds_t at = 2;
+
+	for (uint32_t k = 0; k < local.engines; k++) {
+		size_t bytes = ((size_t)local.m[k].r->socks + 1) * sizeof(uint32_t);
+
+		local.count[k] = table(bytes);
+		local.twin[k] = table(bytes);
+		if (!local.count[k] || !local.twin[k])
+			return fail(ENOMEM, "no memory for a table of sockets");
+		local.fds_at[k] = at;
+		at += local.m[k].r->share.xsk.queues + (local.engines > 1);
+	}
+	local.fds_at[local.engines] = at;
+	return 0;
 }
 
 static int join(const char *name)
@@ -409,21 +608,19 @@ static int join(const char *name)
 	if (!local.tab || !local.opts)
 		return fail(ENOMEM, "no memory for a table of descriptors");
 	local.size = size;
-	err = run_attach(&local.m, name, local_hide);
+	err = run_attach(local.m, name, local_hide);
 	if (err)
 		return err;
-	local.count = table(((size_t)local.m.r->socks + 1) * sizeof(*local.count));
-	if (!local.count)
-		return fail(ENOMEM, "no memory for a table of sockets");
+	local.engines = local.m[0].r->engines;
+	err = make_tables();
+	if (err)
+		return err;
 	local.pid = getpid();
-	local.m.slot = RUN_PROCS; /* nobody's yet: the state of the port is imported */
-	if (!run_lock(&local.m))
-		return fail(EIO, "xtcp run has ended");
 	local.on = take_slot();
-	local.m.r->last = local.m.slot;
-	run_unlock(&local.m);
-	run_kick_keeper(&local.m);
-	return local.on ? 0 : fail(EMFILE, "an xtcp run serves %d processes at a time, no more", RUN_PROCS);
+	if (!local.on && local.m[0].slot == RUN_PROCS)
+		return fail(EMFILE, "an xtcp run serves %d processes at a time, no more", RUN_PROCS);
+	run_kick_keeper(&local.m[0]);
+	return local.on ? 0 : fail(EIO, "xtcp run has ended");
 }
 
 int local_join_run(const char *name)
@@ -451,13 +648,14 @@ void local_join(void)
 void local_sandboxed(void)
 {
 	local.sandboxed = true;
-	local.m.quiet = true;
+	for (uint32_t k = 0; k < local.engines; k++)
+		local.m[k].quiet = true;
 }
 
 void local_bye(void)
 {
 	if (!local.on || local.pid != getpid())
 		return;
-	__atomic_store_n(&local.m.r->proc[local.m.slot].state, RUN_PROC_BYE, __ATOMIC_RELEASE);
+	__atomic_store_n(&local.m[0].r->proc[local.m[0].slot].state, RUN_PROC_BYE, __ATOMIC_RELEASE);
 	local_alone();
 }

@@ -13,24 +13,40 @@
 #define LOCAL_NEVER UINT64_MAX
 #define LOCAL_OWNER 8 /* of opts: F_SETOWN, F_SETSIG */
 
+/* A socket is named by its engine and its reference there; a listener, which is in each engine, by that in the first. */
+#define LOCAL_ENGINE_SHIFT 25
+#define LOCAL_REF ((1u << LOCAL_ENGINE_SHIFT) - 1)
+_Static_assert((uint64_t)RUN_ENGINES << LOCAL_ENGINE_SHIFT <= RUN_EPOLL, "a name is no epoll instance");
+
 struct local {
-	struct run_member m;
+	struct run_member m[RUN_ENGINES]; /* of each engine */
+	uint32_t engines;
+	nfds_t fds_at[RUN_ENGINES +
+		      1]; /* where the descriptors of each are in what a thread polls; the last: what there are */
 	bool on;
 	bool sandboxed; /* seccomp forbids what turns need: the keeper runs them */
 	pid_t pid;
-	uint32_t alone;		  /* the thread that local_alone() was called by */
-	uint32_t size;		  /* of tab */
-	uint32_t *tab;		  /* by descriptor: 0, a socket's reference, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
-	uint32_t *count;	  /* by socket: descriptors of this process */
-	uint16_t *opts;		  /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
-	int bell[RUN_EPOLLS + 1]; /* by epoll instance: see call_epoll.c */
+	uint32_t alone; /* the thread that local_alone() was called by */
+	uint32_t size;	/* of tab */
+	uint32_t *tab;	/* by descriptor: 0, a socket's name, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
+	uint32_t *count
+		[RUN_ENGINES]; /* by socket: descriptors of this process; of a listener those of the first engine count */
+	uint32_t *twin
+		[RUN_ENGINES]; /* by listener of the first engine: the same in the others, while this process has it */
+	uint16_t *opts;	       /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
+	int bell[RUN_EPOLLS + 1];	/* by epoll instance: see call_epoll.c */
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
 };
 extern struct local local;
+/* The engine whose lock this thread holds; NULL: none. */
+extern __thread struct run_member *local_here __attribute__((tls_model("initial-exec")));
 /* Handlers that have run in this thread since it last began to wait: 1 one with SA_RESTART, 2 one without. */
 extern __thread volatile sig_atomic_t local_interrupted;
 
-/* This thread has the lock, or waits for it: no handler may run. It waits without: a handler that runs now has to end that (local_poke). */
+/* Engines in which this thread was told of a connection that waits though it is not at home there: its epoll instance came from a process that is. */
+extern __thread uint64_t local_told;
+
+/* This thread has a lock, or waits for one: no handler may run. It waits without: a handler that runs now has to end that (local_poke). */
 extern __thread volatile sig_atomic_t local_held, local_sleeps;
 void local_poke(void);
 /* Of preload_signal.c: handlers that were put off run now. */
@@ -49,9 +65,36 @@ static inline uint32_t local_sock(int fd)
 	return e < LOCAL_HIDDEN ? e : 0;
 }
 
-static inline struct run_sock *local_at(uint32_t ref)
+static inline uint32_t local_name(uint32_t engine, uint32_t ref)
 {
-	return run_sock_at(local.m.r, ref);
+	return engine << LOCAL_ENGINE_SHIFT | ref;
+}
+
+static inline uint32_t local_engine(uint32_t name)
+{
+	return name >> LOCAL_ENGINE_SHIFT;
+}
+
+static inline uint32_t local_ref(uint32_t name)
+{
+	return name & LOCAL_REF;
+}
+
+static inline struct run_sock *local_at(uint32_t name)
+{
+	return run_sock_at(local.m[local_engine(name)].r, local_ref(name));
+}
+
+/* The same listener in another engine. */
+static inline uint32_t local_twin(uint32_t name, uint32_t engine)
+{
+	return engine ? local_name(engine, local.twin[engine][name]) : name;
+}
+
+/* Where this process makes its connections, and looks first. */
+static inline uint32_t local_home(void)
+{
+	return run_home(local.m[0].r, local.m[0].slot);
 }
 
 /* Join the run that XTCP_RUN names, if it does. Once, before any other call. */
@@ -69,7 +112,7 @@ void local_not_alone(void);
 /* A descriptor for ourselves: moved out of the program's way. */
 int local_hide(int fd);
 
-/* Under the lock: fd stands for the socket from now on; fd does not stand for anything of ours any more. */
+/* Under the socket's lock, for a listener any: fd stands for the socket from now on; fd does not stand for anything of ours any more. */
 void local_enter(int fd, uint32_t ref);
 void local_forget(int fd);
 /* fd is a copy of a descriptor of ours. */
@@ -102,34 +145,60 @@ struct local_wait {
 	nfds_t kernels;
 	uint64_t until_ns;
 	const sigset_t *mask;
+	/* wait.c's: sets of engines */
+	uint64_t engines;  /* it depends on */
+	uint64_t adopted;  /* nobody else looks at */
+	uint64_t asleep;   /* in which the thread is marked asleep */
+	uint64_t watching; /* whose AF_XDP sockets it looks at for all */
+	uint64_t left;	   /* likewise, until just now */
+	uint64_t fresh;	   /* in which it has not looked since it began, or slept */
+	uint64_t wake_ns;
 };
-#define LOCAL_WAIT_HEAD (2 + XTCP_MAX_QUEUES)
+#define LOCAL_WAIT_HEAD (2 + XTCP_MAX_QUEUES + RUN_ENGINES)
 nfds_t local_wait_head(void);
 bool local_become_waiter(void);
-/* > 0: something may be ready, look again; 0: it is time; -EINTR; -EBADF: another thread has closed a socket; -EIO: the run has ended, and the lock is not held. */
+/*
+ * With a lock held, and the same after it. > 0: something may be ready, look again; 0: it is time; -EINTR; -EBADF: another thread has
+ * closed a socket; -EIO: the run has ended, and none is held.
+ */
 int local_wait(struct local_wait *w);
 /* One socket: until any of want holds. */
-int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns);
+int local_wait_one(uint32_t name, uint32_t want, uint64_t until_ns);
 /* The same for any, of a call that begins again after handlers with SA_RESTART. */
 int local_wait_again(struct local_wait *w);
 /* When a wait of a socket's own limit is over (SO_RCVTIMEO, SO_SNDTIMEO); 0: never. */
 uint64_t local_until(uint64_t timeout_ns);
+/* POLL* of those wanted that hold for a socket of this engine, for this process. */
+uint32_t local_poll(uint32_t name, uint32_t want);
+/* What a descriptor's socket is to be waited for with; how many. room: for as many as there are engines. */
+int local_items(uint32_t name, uint32_t want, struct local_item *room);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
 /* A call that does not block has found nothing at the socket: look whether something has come meanwhile. */
-void local_look(uint32_t ref);
+void local_look(uint32_t name);
 
 /* Around posix_spawn(): the child is of the run before it is born. pid 0: it was not. */
 uint32_t local_before_spawn(void);
 void local_after_spawn(uint32_t slot, pid_t pid);
 
+/* Frames of this engine's connections may have come to queues that nobody looks at: turns there, with no lock held. */
+void local_help(uint32_t engine);
+
 /* The calling thread can wait from now on without creating anything. */
 void local_prepare_sandbox(void);
 void local_sandboxed(void); /* it is done */
 
-bool local_lock(void);
+/* That of a socket's engine. False: the run has ended (errno is EIO), or a signal's handler is refused. */
+bool local_lock(uint32_t name);
 void local_unlock(void);
-/* The lock for a call on fd, which stood for ref a moment ago. False: it does not any more, or there is no lock; errno is set. */
-bool local_lock_on(int fd, uint32_t ref);
+/* From one engine's lock to another's; no handler runs in between. False: the run has ended, and nothing is held. */
+bool local_go(uint32_t engine);
+/* The engines, home first: for (i = 0; i < local.engines; i++) local_nth(i). */
+static inline uint32_t local_nth(uint32_t i)
+{
+	return (local_home() + i) % local.engines;
+}
+/* The lock for a call on fd, which stood for this socket a moment ago. False: it does not any more, or there is no lock; errno is set. */
+bool local_lock_on(int fd, uint32_t name);
 
 #endif

@@ -81,24 +81,60 @@ void run_pass(struct run_member *m, int seconds)
 		pthread_mutex_unlock(&m->r->lock);
 }
 
+int run_lock_once(struct run_member *m)
+{
+	if (!take(m))
+		return -1;
+	if (atomic_load(&m->r->closed)) {
+		pthread_mutex_unlock(&m->r->lock);
+		return -1;
+	}
+	if (!atomic_load(&m->r->broken) || m->slot == RUN_KEEPER) {
+		if (m->r->last != m->slot && !atomic_load(&m->r->broken)) {
+			api_import(m->x, &m->r->xsk);
+			m->r->last = m->slot;
+		}
+		return 1;
+	}
+	pthread_mutex_unlock(&m->r->lock);
+	run_kick_keeper(m);
+	return 0;
+}
+
 bool run_lock(struct run_member *m)
 {
-	for (int tries = 0; take(m); tries++) {
-		if (atomic_load(&m->r->closed)) {
-			pthread_mutex_unlock(&m->r->lock);
-			return false;
-		}
-		if (!atomic_load(&m->r->broken) || m->slot == RUN_KEEPER) {
-			if (m->r->last != m->slot && !atomic_load(&m->r->broken)) {
-				api_import(m->x, &m->r->xsk);
-				m->r->last = m->slot;
-			}
-			return true;
-		}
-		pthread_mutex_unlock(&m->r->lock);
-		if (tries > MEND_TRIES)
-			return false;
-		run_kick_keeper(m);
+	for (int tries = 0; tries <= MEND_TRIES; tries++) {
+		int rc = run_lock_once(m);
+
+		if (rc)
+			return rc > 0;
+		nap();
+	}
+	return false;
+}
+
+static int lock_each(struct run_member *m)
+{
+	for (uint32_t k = 0; k < m->r->engines; k++) {
+		int rc = run_lock_once(&m[k]);
+
+		if (rc > 0)
+			continue;
+		while (k-- > 0)
+			run_unlock(&m[k]);
+		return rc;
+	}
+	return 1;
+}
+
+/* Not with some of them held while another is being mended: the keeper may wait for one of those. */
+bool run_lock_all(struct run_member *m)
+{
+	for (int tries = 0; tries <= MEND_TRIES; tries++) {
+		int rc = lock_each(m);
+
+		if (rc)
+			return rc > 0;
 		nap();
 	}
 	return false;

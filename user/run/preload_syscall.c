@@ -21,7 +21,7 @@ static void say(const char *how)
 	char text[256];
 	int n, err = errno;
 
-	if (!local.on || __atomic_exchange_n(&local.m.r->said_uring, 1, __ATOMIC_RELAXED))
+	if (!local.on || __atomic_exchange_n(&local.m[0].r->said_uring, 1, __ATOMIC_RELAXED))
 		return;
 	n = snprintf(text, sizeof(text), "xtcp: %s %s io_uring: connections that go by it stay with the kernel's TCP\n",
 		     program_invocation_name, how);
@@ -46,7 +46,7 @@ __attribute__((constructor(102))) static void begin(void)
 {
 	bool found = false;
 
-	if (!local.on || __atomic_load_n(&local.m.r->said_uring, __ATOMIC_RELAXED))
+	if (!local.on || __atomic_load_n(&local.m[0].r->said_uring, __ATOMIC_RELAXED))
 		return;
 	dl_iterate_phdr(is_liburing, &found);
 	if (found)

@@ -77,10 +77,18 @@ uint32_t run_poll(struct run_member *m, uint32_t ref, uint32_t want)
 	return s->kind == RUN_LISTENER ? poll_listener(m, s) : poll_conn(m, s, want);
 }
 
+bool run_for_others(const struct run_member *m, uint32_t ref)
+{
+	const struct run_sock *s = run_sock_at(m->r, ref);
+
+	return s->kind == RUN_LISTENER && s->home_watches && !run_at_home(m);
+}
+
 /* ---- watches ---- */
 
-uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t events)
+uint32_t run_watch_add(struct run_member *m, uint32_t sock, uint32_t target, uint32_t events)
 {
+	struct run *r = m->r;
 	uint32_t ref = r->watch_free;
 	struct run_watch *w;
 
@@ -91,7 +99,7 @@ uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t e
 	else
 		return 0;
 	w = run_watch_at(r, ref);
-	*w = (struct run_watch){ .sock = sock, .target = target, .events = events };
+	*w = (struct run_watch){ .sock = sock, .target = target, .events = events, .home = run_at_home(m) };
 	run_watch_link(r, ref);
 	return ref;
 }
@@ -105,6 +113,7 @@ void run_watch_link(struct run *r, uint32_t ref)
 	if (s->watches)
 		run_watch_at(r, s->watches)->prev_sock = ref;
 	s->watches = ref;
+	s->home_watches += w->home;
 	if (w->target & RUN_EPOLL) {
 		struct run_epoll *ep = &r->epoll[(w->target & ~RUN_EPOLL) - 1];
 
@@ -115,14 +124,16 @@ void run_watch_link(struct run *r, uint32_t ref)
 	}
 }
 
-void run_watch_remove(struct run *r, uint32_t ref)
+void run_watch_remove(struct run_member *m, uint32_t ref)
 {
+	struct run *r = m->r;
 	struct run_watch *w = run_watch_at(r, ref);
+	struct run_sock *s = run_sock_at(r, w->sock);
 
 	if (w->prev_sock)
 		run_watch_at(r, w->prev_sock)->next_sock = w->next_sock;
 	else if (w->sock)
-		run_sock_at(r, w->sock)->watches = w->next_sock;
+		s->watches = w->next_sock;
 	if (w->next_sock)
 		run_watch_at(r, w->next_sock)->prev_sock = w->prev_sock;
 	if (w->target & RUN_EPOLL) {
@@ -137,6 +148,10 @@ void run_watch_remove(struct run *r, uint32_t ref)
 	w->target = 0;
 	w->next = r->watch_free;
 	r->watch_free = ref;
+	/* What waits to be accepted is for the others now. */
+	if (w->home && w->sock && !--s->home_watches && s->watches && s->kind == RUN_LISTENER && s->handle &&
+	    r->engines > 1 && poll_listener(m, s))
+		run_notify(m, w->sock, POLLIN | POLLRDNORM);
 }
 
 /* An epoll instance forgets it; a thread that waits for it, which another has closed, is woken, and takes its watch away itself. */
@@ -150,13 +165,13 @@ void run_watches_of_sock(struct run_member *m, uint32_t sock)
 
 		next = w->next_sock;
 		if (w->target & RUN_EPOLL) {
-			run_watch_remove(m->r, ref);
+			run_watch_remove(m, ref);
 			continue;
 		}
-		w->sock = w->next_sock = w->prev_sock = 0;
+		w->sock = w->next_sock = w->prev_sock = w->home = 0;
 		run_wake(m, w->target);
 	}
-	s->watches = 0;
+	s->watches = s->home_watches = 0;
 }
 
 /* ---- who waits ---- */
@@ -197,8 +212,23 @@ uint32_t run_epoll_new(struct run *r, uint32_t slot)
 	return ref;
 }
 
-void run_epoll_drop(struct run *r, uint32_t slot, uint32_t ref)
+void run_epoll_clear(struct run_member *m, uint32_t ref)
 {
+	struct run_epoll *ep = &m->r->epoll[ref - 1];
+
+	while (ep->watches)
+		run_watch_remove(m, ep->watches);
+	ep->signalled = 0;
+}
+
+bool run_epoll_last(const struct run *r, uint32_t slot, uint32_t ref)
+{
+	return r->epoll[ref - 1].procs == 1 && r->epoll_bits[slot][(ref - 1) / 64] >> ((ref - 1) & 63) & 1;
+}
+
+void run_epoll_drop(struct run_member *m, uint32_t slot, uint32_t ref)
+{
+	struct run *r = m->r;
 	uint64_t *bits = &r->epoll_bits[slot][(ref - 1) / 64], bit = 1ull << ((ref - 1) & 63);
 	struct run_epoll *ep = &r->epoll[ref - 1];
 
@@ -207,18 +237,10 @@ void run_epoll_drop(struct run *r, uint32_t slot, uint32_t ref)
 	*bits &= ~bit;
 	if (--ep->procs)
 		return;
-	while (ep->watches)
-		run_watch_remove(r, ep->watches);
+	run_epoll_clear(m, ref);
 	ep->used = 0;
 	ep->next_free = r->epoll_free;
 	r->epoll_free = ref;
-}
-
-void run_epoll_drop_all(struct run *r, uint32_t slot)
-{
-	for (uint32_t i = 0; i < RUN_EPOLLS / 64; i++)
-		while (r->epoll_bits[slot][i])
-			run_epoll_drop(r, slot, i * 64 + (uint32_t)__builtin_ctzll(r->epoll_bits[slot][i]) + 1);
 }
 
 void run_epoll_ready(struct run *r, uint32_t ref)
@@ -279,21 +301,28 @@ static void kick(struct run_member *m, uint32_t waiter)
 }
 
 /* Of the threads that sleep in one epoll instance one is woken, the one that sleeps for the shortest time. */
-void run_wake(struct run_member *m, uint32_t target)
+static void wake_epoll(struct run_member *m, uint32_t target, bool bell)
 {
-	struct run_epoll *ep;
+	struct run_epoll *ep = &m->r->epoll[(target & ~RUN_EPOLL) - 1];
+	bool nested;
 
-	if (!(target & RUN_EPOLL)) {
-		kick(m, target);
-		return;
-	}
-	ep = &m->r->epoll[(target & ~RUN_EPOLL) - 1];
 	if (ep->sleepers)
 		kick(m, ep->sleepers);
-	if (ep->nested && ep->signalled < RUN_BELLS) {
+	else if (bell && m->serving == (target & ~RUN_EPOLL))
+		bell = false;
+	nested = m->reg->epoll[(target & ~RUN_EPOLL) - 1].nested;
+	if ((bell || nested) && ep->signalled < (nested ? RUN_BELLS : 1)) {
 		ep->signalled++;
 		send_wake(m, target);
 	}
+}
+
+void run_wake(struct run_member *m, uint32_t target)
+{
+	if (target & RUN_EPOLL)
+		wake_epoll(m, target, false);
+	else
+		kick(m, target);
 }
 
 void run_asleep(struct run_member *m, uint32_t waiter, uint32_t epoll)
@@ -302,8 +331,10 @@ void run_asleep(struct run_member *m, uint32_t waiter, uint32_t epoll)
 
 	w->kicked = 0;
 	w->asleep = 1;
+	w->home = run_at_home(m);
 	w->epoll = epoll;
 	m->r->sleepers++;
+	m->r->home_sleepers += w->home;
 	if (epoll) {
 		w->next_sleeper = m->r->epoll[epoll - 1].sleepers;
 		m->r->epoll[epoll - 1].sleepers = waiter;
@@ -319,8 +350,11 @@ void run_awake(struct run_member *m, uint32_t waiter)
 		return;
 	w->asleep = 0;
 	r->sleepers--;
-	if (r->watcher == waiter)
+	r->home_sleepers -= w->home;
+	if (r->watcher == waiter) {
 		r->watcher = 0;
+		api_awake(m->x);
+	}
 	if (w->epoll) {
 		uint32_t *p = &r->epoll[w->epoll - 1].sleepers;
 
@@ -338,8 +372,9 @@ void run_hand_over_watch(struct run_member *m)
 
 	if (r->watcher || !r->sleepers)
 		return;
-	for (uint32_t i = 1; i <= r->waiter_fresh; i++)
-		if (r->waiter[i - 1].asleep && !r->waiter[i - 1].kicked) {
+	for (uint32_t i = 1; i <= m->reg->waiter_fresh; i++)
+		if (r->waiter[i - 1].asleep && !r->waiter[i - 1].kicked &&
+		    (r->waiter[i - 1].home || !r->home_sleepers)) {
 			kick(m, i);
 			return;
 		}
@@ -363,25 +398,41 @@ void run_leave_watch(struct run_member *m)
 	}
 }
 
-void run_notify(struct run_member *m, uint32_t sock, uint32_t events)
+/* Who watches a socket, those at home only or the others only. True: somebody was told. */
+static bool tell(struct run_member *m, uint32_t sock, uint32_t events, bool others, bool home)
 {
 	struct run *r = m->r;
-	bool exclusive_told = false;
+	bool exclusive_told = false, told = false;
 
 	for (uint32_t ref = run_sock_at(r, sock)->watches; ref; ref = run_watch_at(r, ref)->next_sock) {
 		struct run_watch *w = run_watch_at(r, ref);
 
-		if (w->disabled || !(w->events & events))
+		if (w->disabled || !(w->events & events) || (w->home ? !home : !others))
 			continue;
-		if (w->target & RUN_EPOLL) {
-			if (w->events & EPOLLEXCLUSIVE) {
-				if (exclusive_told)
-					continue;
-				exclusive_told = true;
-			}
-			run_epoll_ready(r, ref);
+		told = true;
+		if (!(w->target & RUN_EPOLL)) {
+			r->told++;
+			kick(m, w->target);
+			continue;
+		}
+		if (w->events & EPOLLEXCLUSIVE) {
+			if (exclusive_told)
+				continue;
+			exclusive_told = true;
 		}
 		r->told++;
-		run_wake(m, w->target);
+		run_epoll_ready(r, ref);
+		wake_epoll(m, w->target, w->by_bell);
 	}
+	return told;
+}
+
+void run_notify(struct run_member *m, uint32_t sock, uint32_t events)
+{
+	const struct run_sock *s = run_sock_at(m->r, sock);
+
+	if (s->kind != RUN_LISTENER || m->r->engines == 1 || !s->handle)
+		tell(m, sock, events, true, true);
+	else if (!tell(m, sock, events, false, true))
+		tell(m, sock, events, true, false);
 }

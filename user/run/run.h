@@ -7,6 +7,11 @@
  * one robust lock. The keeper runs it only while everyone computes or sleeps, answers what only the host knows (host.c), and cleans
  * up after the dead.
  *
+ * With --queues there are several engines, and all of this once for each: a region, a struct run, a lock. Processes whose connections
+ * are in different engines do not wait for each other. What belongs to the whole run is in the first one, the registry: processes,
+ * the numbers of waiters and of epoll instances, which are the same in each. Nobody takes a second lock while holding one, but a fork,
+ * which takes all in the engines' order. See engines.c.
+ *
  * Everything here lies in one memfd and is linked by indices: a reference is index + 1, 0 is none. All of it is changed under the
  * lock only, but for what is said to be atomic.
  */
@@ -55,6 +60,7 @@ struct run_sock {
 	uint8_t asked; /* connect() answered EINPROGRESS: the next one tells how it went */
 	uint16_t port; /* of a listener, host order */
 	uint32_t backlog;
+	uint32_t home_watches; /* of a listener: by processes that are at home in this engine */
 	uint32_t sibling;      /* listeners that share one of the engine's: the next, in a ring; 0: none */
 	struct xtcp_addr addr; /* of a listener */
 	int32_t opt[RUN_OPTS]; /* as set, by the table of call_opt.c; bit n of opts_set: it was */
@@ -90,6 +96,8 @@ struct run_watch {
 	uint64_t data;
 	uint8_t ready;	  /* in the epoll instance's list */
 	uint8_t disabled; /* EPOLLONESHOT has fired */
+	uint8_t home;	  /* of a process that is at home in this engine */
+	uint8_t by_bell; /* of an epoll instance whose threads do not sleep in this engine: the bell of call_epoll.c tells them */
 };
 #define RUN_EPOLL 0x80000000u
 #define RUN_BELLS 8 /* datagrams for an instance that is polled: each is an edge */
@@ -103,6 +111,7 @@ struct run_waiter {
 	uint8_t used;
 	uint8_t kicked; /* something it waits for has happened */
 	uint8_t asleep;
+	uint8_t home; /* asleep, and of a process that is at home in this engine */
 };
 
 struct run_epoll {
@@ -112,8 +121,9 @@ struct run_epoll {
 	uint32_t sleepers; /* waiters, list by next_sleeper */
 	uint32_t procs;	   /* that hold it, by the bits of each */
 	uint8_t used;
-	uint8_t signalled; /* datagrams under way */
-	uint8_t nested;	   /* it is itself polled: its descriptor has to say when something is ready */
+	uint8_t signalled; /* datagrams under way, of this engine's */
+	uint8_t nested;	   /* it is itself polled: its descriptor has to say when something is ready; the registry's */
+	_Atomic uint64_t engines; /* whose turns it depends on; the registry's */
 };
 
 /* A signal that is due: see async.c. */
@@ -155,8 +165,10 @@ struct run {
 	uint32_t header_bytes;
 	uint64_t bytes;
 	char ifname[16];
-	char name[32];	/* of its sockets in the abstract namespace */
-	uint32_t index; /* of the interface */
+	char name[32];		  /* of its sockets in the abstract namespace */
+	uint32_t index;		  /* of the interface */
+	uint32_t number, engines; /* this one, and how many there are */
+	uint8_t queue_known[2];	  /* of IPv4, of IPv6: the card's choice of a receive queue can be told */
 	int32_t keeper_pid;
 	uint32_t spin_us;
 	uint32_t waiting; /* enum xtcp_waiting */
@@ -171,7 +183,9 @@ struct run {
 	uint32_t last;		 /* process (slot + 1) that had the lock last; RUN_KEEPER */
 	uint32_t watcher;	 /* waiter that looks at the AF_XDP sockets for all, asleep */
 	uint32_t sleepers;	 /* threads asleep, the watcher too */
-	uint32_t said_uring;	 /* of io_uring, to the user */
+	uint32_t home_sleepers;	 /* of processes that are at home here */
+	uint64_t home_ns;	 /* when one of those last looked */
+	uint32_t said_uring;	 /* of io_uring, to the user; the registry's */
 	uint32_t eager; /* the keeper looks at the AF_XDP sockets for all: somebody waits by means that are not ours */
 	uint64_t turn_ns; /* when the last turn was */
 	uint64_t busy_ns; /* when frames last came or went */
@@ -223,6 +237,7 @@ int run_map(struct run **out, int fd);
 /* A process's side of a run. */
 struct run_member {
 	struct run *r;
+	struct run *reg; /* the registry */
 	struct xtcp *x;
 	uint32_t slot;		/* of run.proc; RUN_KEEPER: the keeper */
 	int rpc_fd;		/* to the keeper; one question at a time, under the lock */
@@ -231,11 +246,27 @@ struct run_member {
 	bool quiet;		/* read(2) and write(2) only: the process is in a sandbox */
 	struct run_signals due; /* under the lock; sent after it */
 	uint16_t held_port;	/* under way: the kernel's socket of the program holds this port already */
+	uint32_t serving;	/* under way: a turn of a thread that then looks at this epoll instance itself */
 	bool stuck_said;	/* the keeper: that all wait for a stopped process */
 };
 
+/* The engine in which a process has its own connections, and looks first. */
+static inline uint32_t run_home(const struct run *r, uint32_t slot)
+{
+	return slot % r->engines;
+}
+
+static inline bool run_at_home(const struct run_member *m)
+{
+	return m->slot < RUN_PROCS && run_home(m->r, m->slot) == m->r->number;
+}
+
 /* False: the run has ended, or is beyond repair; nothing is held. */
 bool run_lock(struct run_member *m);
+/* 0: it is about to be mended, and nothing is held; -1: the run has ended. */
+int run_lock_once(struct run_member *m);
+/* Those of all engines; m: of the first. */
+bool run_lock_all(struct run_member *m);
 /* Wait until who has the lock gives it back, for so long at most. */
 void run_pass(struct run_member *m, int seconds);
 void run_unlock(struct run_member *m);
@@ -260,7 +291,7 @@ void run_sock_hash(struct run *r, uint32_t ref);
 int run_listen(struct run_member *m, uint32_t ref);
 /* It does not listen any more; others at its port do. */
 void run_listen_end(struct run_member *m, uint32_t ref);
-/* All that a process held; reset: it was killed. */
+/* All that a process held in this engine; reset: it was killed. */
 void run_proc_drop(struct run_member *m, uint32_t slot, bool reset);
 uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint64_t now_ns);
 
@@ -270,17 +301,20 @@ uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint6
 uint32_t run_poll(struct run_member *m, uint32_t ref, uint32_t want);
 /* Something happened to a socket: tell who watches it. */
 void run_notify(struct run_member *m, uint32_t ref, uint32_t events);
-uint32_t run_watch_add(struct run *r, uint32_t sock, uint32_t target, uint32_t events);
+/* POLLIN of a listener is for those who are at home in its engine, as long as any of them watches it. */
+bool run_for_others(const struct run_member *m, uint32_t ref);
+uint32_t run_watch_add(struct run_member *m, uint32_t sock, uint32_t target, uint32_t events);
 void run_watch_link(struct run *r, uint32_t ref);
-void run_watch_remove(struct run *r, uint32_t ref);
+void run_watch_remove(struct run_member *m, uint32_t ref);
 void run_watches_of_sock(struct run_member *m, uint32_t sock);
 uint32_t run_waiter_new(struct run *r, pid_t pid);
 void run_waiter_free(struct run *r, uint32_t ref);
 uint32_t run_epoll_new(struct run *r, uint32_t slot);
-/* The process has no descriptor of it any more; the last one ends it. */
-void run_epoll_drop(struct run *r, uint32_t slot, uint32_t ref);
-/* Of all that the process holds. */
-void run_epoll_drop_all(struct run *r, uint32_t slot);
+/* The process has no descriptor of it any more; the last one ends it. Of the registry. */
+void run_epoll_drop(struct run_member *m, uint32_t slot, uint32_t ref);
+bool run_epoll_last(const struct run *r, uint32_t slot, uint32_t ref);
+/* Nothing of it is left in this engine. */
+void run_epoll_clear(struct run_member *m, uint32_t ref);
 void run_epoll_ready(struct run *r, uint32_t watch);
 void run_epoll_unready(struct run *r, uint32_t watch);
 void run_wake(struct run_member *m, uint32_t target);
@@ -291,14 +325,23 @@ void run_awake(struct run_member *m, uint32_t waiter);
 void run_leave_watch(struct run_member *m);
 void run_hand_over_watch(struct run_member *m);
 
+/* ---- engines.c: what concerns all engines of a run. m: of the first, the others behind it. No lock is held before and after. ---- */
+
+/* What a process held is given up in each engine, its slot last. False: the run has ended. */
+bool run_bury(struct run_member *m, uint32_t slot, bool reset);
+/* It has no descriptor of this epoll instance, of any, any more. */
+bool run_epoll_leave(struct run_member *m, uint32_t slot, uint32_t ref);
+bool run_epoll_leave_all(struct run_member *m, uint32_t slot);
+
 /* ---- mend.c: a process has died under the lock ---- */
 
-void run_mend(struct run *r);
+/* What it reads of the registry, without that lock, are entries that stand alone, and others change what they hold here under this lock. */
+void run_mend(struct run_member *m);
 void run_resume(struct run_member *m);
 
 /* ---- host.c: what only the keeper knows ---- */
 
-enum run_ask { RUN_ASK_ROUTE = 1, RUN_ASK_NEIGH, RUN_ASK_RESERVE, RUN_ASK_RELEASE, RUN_ASK_STEER };
+enum run_ask { RUN_ASK_ROUTE = 1, RUN_ASK_NEIGH, RUN_ASK_RESERVE, RUN_ASK_RELEASE, RUN_ASK_STEER, RUN_ASK_OWN_QUEUE };
 struct run_question {
 	uint32_t serial;
 	uint32_t what; /* enum run_ask */
@@ -317,8 +360,14 @@ extern const struct host_ops run_host_ops;
 
 /* ---- attach.c: joining a run ---- */
 
-#define RUN_FDS_MAX (XTCP_MAX_QUEUES + 8)
-/* By the name of its socket. 0 or -errno with fail(). hidden: where descriptors go that the program must not see. */
+#define RUN_ENGINES XTCP_MAX_QUEUES
+/* Of one engine; each has a message of its own. */
+enum { RUN_FD_RUN, RUN_FD_RPC, RUN_FD_KEEPER, RUN_FD_SISTERS, RUN_FD_WAKE, RUN_FD_API };
+#define RUN_FDS_MAX (XTCP_MAX_QUEUES + RUN_FD_API + 4)
+/*
+ * By the name of its socket. m has room for RUN_ENGINES; how many there are is in m[0].r->engines. 0 or -errno with fail(). hide: where
+ * descriptors go that the program must not see.
+ */
 int run_attach(struct run_member *m, const char *name, int (*hide)(int fd));
 /* The address of a waiter or epoll instance (RUN_EPOLL | n) in the abstract namespace. */
 socklen_t run_address(const struct run *r, uint32_t target, void *sockaddr_un);

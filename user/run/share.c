@@ -49,6 +49,7 @@ int run_create(struct run **out, int *fd, uint32_t socks)
 	static struct run head; /* it is large; there is one keeper */
 	int err;
 
+	memset(&head, 0, sizeof(head));
 	layout(&head, socks);
 	head.magic = RUN_MAGIC;
 	head.version = RUN_VERSION;

@@ -227,22 +227,25 @@ uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint6
 	return RUN_PROCS;
 }
 
-/* Its threads may have been killed in a wait: what they watched is watched no more. */
+/* Its threads may have been killed in a wait: what they watched is watched no more. Their numbers are given back by the registry. */
 static void drop_waiters(struct run_member *m, pid_t pid)
 {
 	struct run *r = m->r;
+	const struct run_waiter *known = m->reg->waiter;
 
 	for (uint32_t i = 1; i <= r->watch_fresh; i++) {
 		uint32_t target = run_watch_at(r, i)->target;
 
-		if (target && !(target & RUN_EPOLL) && r->waiter[target - 1].pid == pid)
-			run_watch_remove(r, i);
+		if (target && !(target & RUN_EPOLL) && known[target - 1].pid == pid)
+			run_watch_remove(m, i);
 	}
-	for (uint32_t i = 1; i <= r->waiter_fresh; i++)
-		if (r->waiter[i - 1].used && r->waiter[i - 1].pid == pid) {
+	for (uint32_t i = 1; i <= m->reg->waiter_fresh; i++)
+		if (known[i - 1].used && known[i - 1].pid == pid) {
 			run_awake(m, i);
-			run_waiter_free(r, i);
+			if (r == m->reg)
+				run_waiter_free(r, i);
 		}
+	run_hand_over_watch(m);
 }
 
 void run_proc_drop(struct run_member *m, uint32_t slot, bool reset)
@@ -253,7 +256,5 @@ void run_proc_drop(struct run_member *m, uint32_t slot, bool reset)
 	for (uint32_t i = 0; i < (r->sock_fresh + 63) / 64; i++)
 		while (bits[i])
 			run_sock_drop(m, slot, i * 64 + (uint32_t)__builtin_ctzll(bits[i]) + 1, reset);
-	drop_waiters(m, r->proc[slot].pid);
-	run_epoll_drop_all(r, slot);
-	r->proc[slot].state = RUN_PROC_FREE;
+	drop_waiters(m, m->reg->proc[slot].pid);
 }

@@ -45,7 +45,7 @@ __attribute__((noreturn)) static void keep(const struct xtcp_conf *conf, int tel
 	signal(SIGPIPE, SIG_IGN);
 	err = xtcp_open(&x, conf);
 	if (!err)
-		err = keeper_open(&k, x, &kc);
+		err = keeper_open(&k, &x, 1, &kc);
 	said[0] = err ? '-' : '+';
 	strncpy(said + 1, err ? xtcp_errmsg() : keeper_name(k), sizeof(said) - 2);
 	if (write(tell, said, sizeof(said)) != (ssize_t)sizeof(said))

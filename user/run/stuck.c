@@ -43,7 +43,7 @@ void stuck_say(struct run_member *m)
 
 	if (m->stuck_said || slot >= RUN_PROCS)
 		return;
-	pid = m->r->proc[slot].pid;
+	pid = m->reg->proc[slot].pid;
 	s = state_of(pid, name);
 	if (s != 'T' && s != 't')
 		return;

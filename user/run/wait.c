@@ -7,6 +7,13 @@
  *
  * A thread for which nothing has come lately, and whose turn was for another, leaves the watch to that one: it would be woken for each
  * frame, and stand in its way. Nobody may watch then; the keeper, which ticks meanwhile, finds a turn that is late (keeper.c).
+ *
+ * A wait that depends on several engines takes them one after the other: what is true of one (ready.c) is true of each. It looks and is
+ * marked asleep there under one holding of that lock; what happens in it while the thread goes through the others sends it a
+ * datagram, and it does not sleep.
+ *
+ * Frames of an engine's connections may arrive at any queue. So a thread that is about to sleep also adopts the engines that nobody looks
+ * at: no thread watches them, and no process that is at home there has looked for a while.
  */
 #include "run/local.h"
 
@@ -21,13 +28,15 @@
 #define SPINS 32
 #define WAKE_NS 30000 /* what it takes to sleep and be woken, about */
 #define LATENCY_NS 1000000000ull
+#define HOME_NS 5000000 /* an engine whose own process has looked since is looked after */
 #define MINE_NS 1000000 /* nothing for this thread for so long: what comes is for others */
 
 static __thread struct {
 	uint32_t ref;
 	int fd;
 	pid_t pid;
-	uint64_t mine_ns; /* when something was ready last */
+	uint64_t mine_ns;	    /* when something was ready last */
+	uint32_t told[RUN_ENGINES]; /* run.told of each engine when this thread began to wait, or slept last */
 } self;
 __thread volatile sig_atomic_t local_interrupted, local_sleeps;
 static pthread_key_t gone_key;
@@ -38,9 +47,9 @@ static pthread_once_t gone_once = PTHREAD_ONCE_INIT;
 static void thread_ends(void *unused)
 {
 	(void)unused;
-	if (!self.ref || self.pid != local.pid || !local_lock())
+	if (!self.ref || self.pid != local.pid || !local_lock(0))
 		return;
-	run_waiter_free(local.m.r, self.ref);
+	run_waiter_free(local_here->r, self.ref);
 	local_unlock();
 	local.tab[self.fd] = 0;
 	real.close(self.fd);
@@ -55,7 +64,7 @@ static void make_key(void)
 static bool bind_to(uint32_t ref)
 {
 	struct sockaddr_un sun;
-	socklen_t len = run_address(local.m.r, ref, &sun);
+	socklen_t len = run_address(local.m[0].r, ref, &sun);
 	int fd = real.socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
@@ -68,8 +77,26 @@ static bool bind_to(uint32_t ref)
 	return true;
 }
 
+static bool take_number(void)
+{
+	for (int tries = 0; tries < 64; tries++) {
+		uint32_t ref = run_waiter_new(local_here->r, local.pid);
+
+		if (!ref)
+			return false;
+		if (bind_to(ref)) {
+			self.ref = ref;
+			return true;
+		} /* a forked process still has the socket of this number: never used again */
+	}
+	return false;
+}
+
 bool local_become_waiter(void)
 {
+	uint32_t k = (uint32_t)(local_here - local.m);
+	bool good;
+
 	if (self.ref && self.pid == local.pid)
 		return true;
 	if (self.ref) { /* the parent's, from before a fork */
@@ -80,17 +107,10 @@ bool local_become_waiter(void)
 	self.pid = local.pid;
 	pthread_once(&gone_once, make_key);
 	pthread_setspecific(gone_key, &self);
-	for (int tries = 0; tries < 64; tries++) {
-		uint32_t ref = run_waiter_new(local.m.r, local.pid);
-
-		if (!ref)
-			return false;
-		if (bind_to(ref)) {
-			self.ref = ref;
-			return true;
-		} /* a forked process still has the socket of this number: never used again */
-	}
-	return false;
+	if (!local_go(0))
+		return false;
+	good = take_number();
+	return local_go(k) && good;
 }
 
 static void drain(int fd)
@@ -105,19 +125,116 @@ static void drain(int fd)
 void local_poke(void)
 {
 	struct sockaddr_un sun;
-	socklen_t len = run_address(local.m.r, self.ref, &sun);
+	socklen_t len = run_address(local.m[0].r, self.ref, &sun);
 	int err = errno;
 
-	real.sendto(local.m.send_fd, "", 1, MSG_DONTWAIT, (struct sockaddr *)&sun, len);
+	real.sendto(local.m[0].send_fd, "", 1, MSG_DONTWAIT, (struct sockaddr *)&sun, len);
 	errno = err;
 }
 
-/* ---- waiting ---- */
+/* ---- which engines ---- */
 
 nfds_t local_wait_head(void)
 {
-	return 2 + local.m.r->share.xsk.queues;
+	return local.fds_at[local.engines];
 }
+
+static struct run_member *at(uint32_t engine)
+{
+	return &local.m[engine];
+}
+
+static uint32_t first_of(uint64_t set)
+{
+	return (uint32_t)__builtin_ctzll(set);
+}
+
+uint32_t local_poll(uint32_t name, uint32_t want)
+{
+	uint32_t bits = run_poll(local_here, local_ref(name), want);
+
+	if (bits & POLLIN && local.engines > 1 && run_for_others(local_here, local_ref(name)))
+		return 0;
+	return bits;
+}
+
+int local_items(uint32_t name, uint32_t want, struct local_item *room)
+{
+	int n = 0;
+
+	if (local.engines == 1 || local_at(name)->kind != RUN_LISTENER) {
+		*room = (struct local_item){ .sock = name, .want = want };
+		return 1;
+	}
+	for (uint32_t k = 0; k < local.engines; k++)
+		if (local_ref(local_twin(name, k)))
+			room[n++] = (struct local_item){ .sock = local_twin(name, k), .want = want };
+	return n;
+}
+
+static uint64_t epoll_engines(uint32_t ep)
+{
+	return atomic_load(&local.m[0].r->epoll[ep - 1].engines);
+}
+
+/* Where something is ready, told or about to be told by the bell. */
+static uint64_t rung(uint32_t ep)
+{
+	uint64_t set = 0;
+
+	for (uint32_t k = 0; k < local.engines; k++)
+		if (__atomic_load_n(&at(k)->r->epoll[ep - 1].ready_head, __ATOMIC_RELAXED))
+			set |= 1ull << k;
+	return set;
+}
+
+/* Those that nobody looks at. What is read here without the lock may be old: the keeper makes up for that within its tick. */
+static uint64_t orphans(uint64_t now)
+{
+	uint64_t set = 0;
+
+	for (uint32_t k = 0; k < local.engines; k++) {
+		const struct run *r = at(k)->r;
+		uint32_t watcher = __atomic_load_n(&r->watcher, __ATOMIC_RELAXED);
+
+		if ((!watcher || watcher == self.ref) &&
+		    (int64_t)(now - __atomic_load_n(&r->home_ns, __ATOMIC_RELAXED)) > HOME_NS)
+			set |= 1ull << k;
+	}
+	return set;
+}
+
+void local_help(uint32_t engine)
+{
+	uint64_t set = 0;
+
+	for (uint32_t k = 0; k < local.engines; k++)
+		if (k != engine && xsk_rx_waiting(api_port(at(k)->x)))
+			set |= 1ull << k;
+	if (set)
+		set &= orphans(clock_now_ns());
+	if (!set)
+		return;
+	for (; set && local_go(first_of(set)); set &= set - 1)
+		local_turn();
+	local_unlock();
+}
+
+static void choose(struct local_wait *w, uint64_t now)
+{
+	if (local.engines == 1) {
+		w->engines = 1;
+		return;
+	}
+	w->engines = w->epoll ? epoll_engines(w->epoll) | rung(w->epoll) : 0;
+	for (int i = 0; i < w->items; i++)
+		w->engines |= 1ull << local_engine(w->item[i].sock);
+	w->adopted = local.sandboxed ? 0 : orphans(now) & ~w->engines;
+	if (!(w->engines | w->adopted))
+		w->engines = 1ull << local_home();
+}
+
+/* ---- waiting ---- */
 
 static bool closed(const struct local_wait *w)
 {
@@ -127,14 +244,18 @@ static bool closed(const struct local_wait *w)
 	return false;
 }
 
+/* In this engine. */
 static bool ready(const struct local_wait *w)
 {
+	uint32_t k = local_here->r->number;
+
 	if (closed(w))
 		return true;
-	if (w->epoll && local.m.r->epoll[w->epoll - 1].ready_head)
+	if (w->epoll && local_here->r->epoll[w->epoll - 1].ready_head)
 		return true;
 	for (int i = 0; i < w->items; i++)
-		if (run_poll(&local.m, w->item[i].sock, w->item[i].want) & (w->item[i].want | POLLERR | POLLHUP))
+		if (local_engine(w->item[i].sock) == k &&
+		    local_poll(w->item[i].sock, w->item[i].want) & (w->item[i].want | POLLERR | POLLHUP))
 			return true;
 	return false;
 }
@@ -146,7 +267,7 @@ uint64_t local_until(uint64_t timeout_ns)
 
 static bool may_spin(uint64_t now)
 {
-	const struct run *r = local.m.r;
+	const struct run *r = local_here->r;
 
 	switch (r->waiting) {
 	case XTCP_WAIT_POWER: return false;
@@ -155,18 +276,25 @@ static bool may_spin(uint64_t now)
 	}
 }
 
+static bool anything(const struct local_wait *w, uint64_t set)
+{
+	for (; set; set &= set - 1) {
+		const struct run_member *m = at(first_of(set));
+
+		if (xsk_rx_waiting(api_port(m->x)) ||
+		    __atomic_load_n(&m->r->waiter[self.ref - 1].kicked, __ATOMIC_RELAXED))
+			return true;
+		if (local.engines > 1 && api_handed_over(m->x))
+			return true;
+	}
+	return w->epoll && rung(w->epoll);
+}
+
 /* Without the lock, until something is likely to be there. */
 static void spin(const struct local_wait *w)
 {
-	const struct run_waiter *me = &local.m.r->waiter[self.ref - 1];
-
-	for (int i = 0; i < SPINS; i++) {
-		if (xsk_rx_waiting(api_port(local.m.x)) || __atomic_load_n(&me->kicked, __ATOMIC_RELAXED))
-			return;
-		if (w->epoll && __atomic_load_n(&local.m.r->epoll[w->epoll - 1].ready_head, __ATOMIC_RELAXED))
-			return;
+	for (int i = 0; i < SPINS && !anything(w, w->engines | w->adopted); i++)
 		atomic_signal_fence(memory_order_seq_cst); /* look anew each time */
-	}
 }
 
 static struct timespec span(uint64_t now, uint64_t until)
@@ -176,81 +304,118 @@ static struct timespec span(uint64_t now, uint64_t until)
 	return (struct timespec){ .tv_sec = (time_t)(ns / 1000000000ull), .tv_nsec = (long)(ns % 1000000000ull) };
 }
 
-static void unwatch(struct local_wait *w)
+static void awake(struct local_wait *w)
 {
-	for (int i = 0; i < w->items; i++)
-		if (w->item[i].watch) {
-			run_watch_remove(local.m.r, w->item[i].watch);
-			w->item[i].watch = 0;
-		}
-}
+	uint64_t bit = 1ull << local_here->r->number;
 
-/* In the middle of its sleep. */
-static void cancelled(void *wait)
-{
-	local_sleeps = 0;
-	if (!local_lock())
+	if (!(w->asleep & bit))
 		return;
-	run_awake(&local.m, self.ref);
-	unwatch(wait);
-	run_leave_watch(&local.m);
-	local_unlock();
+	run_awake(local_here, self.ref);
+	w->asleep &= ~bit;
+	w->left |= w->watching & bit;
+	w->watching &= ~bit;
 }
 
-/* One sleep. > 0: woken, or a descriptor of the kernel's is ready; 0: time; -EINTR; -EIO. others: who watches is among them. */
-static int sleep_once(struct local_wait *w, uint64_t now, bool others)
-{
-	struct run *r = local.m.r;
-	nfds_t head = local_wait_head(), n;
-	struct pollfd own[LOCAL_WAIT_HEAD], *p = w->kernel ? w->kernel : own;
-	uint64_t until = w->until_ns, deadline = engine_deadline(api_engine(local.m.x));
-	bool watch = !r->watcher && !local.sandboxed && !others;
-	struct timespec ts;
-	int fds[XTCP_MAX_QUEUES], nx = 0, rc, err;
+enum { NOTHING, FOUND, AGAIN, SPIN };
 
-	run_asleep(&local.m, self.ref, w->epoll);
-	if (watch) {
-		r->watcher = self.ref;
-		until = deadline < until ? deadline : until;
-		nx = api_port(local.m.x)->ops->fds(api_port(local.m.x), fds, XTCP_MAX_QUEUES);
+/* What the turns since were for has somebody else to see to. Not of an engine that is only adopted: there nobody has. */
+static bool for_others(const struct local_wait *w, uint64_t now)
+{
+	const struct run *r = local_here->r;
+
+	return w->engines >> r->number & 1 && r->told != self.told[r->number] && now - self.mine_ns > MINE_NS &&
+	       now >= r->prompt_ns && r->waiting != XTCP_WAIT_LATENCY;
+}
+
+/* Marked asleep, and the one who watches if nobody does. others: that is one of them. */
+static int lie_down(struct local_wait *w, bool others)
+{
+	struct run *r = local_here->r;
+	uint64_t bit = 1ull << r->number, deadline;
+
+	run_asleep(local_here, self.ref, w->epoll);
+	w->asleep |= bit;
+	if (r->watcher || local.sandboxed)
+		return NOTHING;
+	if (others) {
+		run_leave_watch(local_here);
+		return NOTHING;
 	}
-	p[0] = (struct pollfd){ .fd = self.fd, .events = POLLIN };
-	p[1] = (struct pollfd){ .fd = local.m.rpc_fd }; /* hangs up when the keeper has died */
-	for (nfds_t i = 2; i < head; i++)
-		p[i] = (struct pollfd){ .fd = (int)i - 2 < nx ? fds[i - 2] : -1, .events = POLLIN };
-	if (others)
-		run_leave_watch(&local.m);
-	n = head + w->kernels;
-	ts = span(now, until);
-	local_sleeps = 1; /* a handler that runs before ppoll() does ends it */
-	local_unlock();
-	pthread_cleanup_push(cancelled, w);
-	rc = real.ppoll(p, n, until == LOCAL_NEVER ? NULL : &ts, w->mask);
-	err = errno;
-	pthread_cleanup_pop(0);
-	local_sleeps = 0;
-	if (rc > 0 && p[1].revents)
-		atomic_store(&r->closed, 1);
-	if (!local_lock())
-		return -EIO;
-	run_awake(&local.m, self.ref);
-	if (rc < 0)
-		return err == EINTR ? -EINTR : 1;
-	if (p[0].revents)
-		drain(self.fd);
-	return rc || watch;
+	if (r->home_sleepers && !run_at_home(local_here)) { /* it is theirs */
+		run_hand_over_watch(local_here);
+		return NOTHING;
+	}
+	if (local.engines > 1 && !api_doze(local_here->x)) {
+		awake(w);
+		return AGAIN;
+	}
+	r->watcher = self.ref;
+	w->watching |= bit;
+	w->left &= ~bit;
+	deadline = engine_deadline(api_engine(local_here->x));
+	w->wake_ns = deadline < w->wake_ns ? deadline : w->wake_ns;
+	return NOTHING;
 }
 
-static bool watch_all(struct local_wait *w)
+/* One engine: a turn, and what it has brought. */
+static int look(struct local_wait *w, uint64_t now, bool sleep)
 {
-	for (int i = 0; i < w->items; i++) {
-		struct local_item *it = &w->item[i];
+	struct run *r = local_here->r;
+	bool others;
 
-		it->watch = run_watch_add(local.m.r, it->sock, self.ref, it->want | POLLERR | POLLHUP);
-		if (!it->watch)
+	awake(w);
+	if (w->fresh >> r->number & 1)
+		self.told[r->number] = r->told;
+	w->fresh &= ~(1ull << r->number);
+	local_here->serving = w->epoll;
+	local_turn();
+	local_here->serving = 0;
+	if (ready(w))
+		return FOUND;
+	if (!sleep)
+		return NOTHING;
+	if (!local.sandboxed &&
+	    (xsk_rx_waiting(api_port(local_here->x)) || engine_deadline(api_engine(local_here->x)) <= now))
+		return AGAIN;
+	others = for_others(w, now);
+	if (!local.sandboxed && !others && may_spin(now)) {
+		r->waiter[self.ref - 1].kicked = 0;
+		return SPIN;
+	}
+	return lie_down(w, others);
+}
+
+/* Those of these engines are left to others; fn: at once, or when it turns out that they have to see to it. */
+static bool let_go(struct local_wait *w, uint64_t set, void (*fn)(struct run_member *m))
+{
+	for (; set; set &= set - 1) {
+		if (!local_go(first_of(set)))
 			return false;
+		awake(w);
+		fn(local_here);
 	}
 	return true;
+}
+
+/* All that it depends on; those that are only adopted first, for what they hand over. */
+static int look_at_all(struct local_wait *w, uint64_t now, bool sleep)
+{
+	int most = NOTHING;
+
+	if (!let_go(w, w->asleep & ~(w->engines | w->adopted), run_hand_over_watch))
+		return -EIO;
+	for (int own = w->adopted ? 0 : 1; own < 2; own++)
+		for (uint64_t set = own ? w->engines : w->adopted; set; set &= set - 1) {
+			int rc;
+
+			if (!local_go(first_of(set)))
+				return -EIO;
+			rc = look(w, now, sleep);
+			if (rc == FOUND)
+				return rc;
+			most = rc > most ? rc : most;
+		}
+	return most;
 }
 
 static bool kernel_ready(const struct local_wait *w)
@@ -261,59 +426,158 @@ static bool kernel_ready(const struct local_wait *w)
 	return false;
 }
 
-/* What the turns since were for has somebody else to see to. */
-static bool for_others(uint32_t told, uint64_t now)
+static void fill_poll(const struct local_wait *w, struct pollfd *p)
 {
-	const struct run *r = local.m.r;
+	p[0] = (struct pollfd){ .fd = self.fd, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = local.m[0].rpc_fd }; /* hangs up when the keeper has died */
+	for (uint32_t k = 0; k < local.engines; k++) {
+		struct io_port *port = api_port(at(k)->x);
+		nfds_t i = local.fds_at[k], end = local.fds_at[k + 1];
+		int fds[XTCP_MAX_QUEUES], n = 0;
 
-	return r->told != told && now - self.mine_ns > MINE_NS && now >= r->prompt_ns &&
-	       r->waiting != XTCP_WAIT_LATENCY;
+		if (w->watching >> k & 1) {
+			n = port->ops->fds(port, fds, XTCP_MAX_QUEUES);
+			if (local.engines > 1)
+				p[--end] = (struct pollfd){ .fd = api_wake_fd(at(k)->x), .events = POLLIN };
+		}
+		for (int j = 0; i < end; i++, j++)
+			p[i] = (struct pollfd){ .fd = j < n ? fds[j] : -1, .events = POLLIN };
+	}
+}
+
+static uint64_t items_of(const struct local_wait *w)
+{
+	uint64_t set = 0;
+
+	for (int i = 0; i < w->items; i++)
+		if (w->item[i].watch)
+			set |= 1ull << local_engine(w->item[i].sock);
+	return set;
+}
+
+/* In each engine that it has to do with: nothing is watched any more, and another sleeper watches for all. */
+static bool leave(struct local_wait *w)
+{
+	uint64_t set = local.engines > 1 ? w->asleep | w->left | items_of(w) : 1;
+
+	/* Who is woken to watch in an engine of ours adopts these too. */
+	if (!let_go(w, set & w->adopted, run_leave_watch))
+		return false;
+	for (set &= ~w->adopted; set; set &= set - 1) {
+		uint32_t k = first_of(set);
+
+		if (!local_go(k))
+			return false;
+		for (int i = 0; i < w->items; i++)
+			if (w->item[i].watch && local_engine(w->item[i].sock) == k) {
+				run_watch_remove(local_here, w->item[i].watch);
+				w->item[i].watch = 0;
+			}
+		awake(w);
+		run_leave_watch(local_here);
+	}
+	return local_here || local_go(local_home());
+}
+
+/* In the middle of its sleep. */
+static void cancelled(void *wait)
+{
+	local_sleeps = 0;
+	if (leave(wait))
+		local_unlock();
+}
+
+/* One sleep; no lock is held after it. -EINTR; -EIO; 0. */
+static int sleep_once(struct local_wait *w, uint64_t now)
+{
+	struct pollfd own[LOCAL_WAIT_HEAD], *p = w->kernel ? w->kernel : own;
+	uint64_t until = w->wake_ns < w->until_ns ? w->wake_ns : w->until_ns;
+	struct timespec ts = span(now, until);
+	int rc, err;
+
+	fill_poll(w, p);
+	w->fresh = UINT64_MAX;
+	local_sleeps = 1; /* a handler that runs before ppoll() does ends it */
+	local_unlock();
+	pthread_cleanup_push(cancelled, w);
+	rc = real.ppoll(p, local_wait_head() + w->kernels, until == LOCAL_NEVER ? NULL : &ts, w->mask);
+	err = errno;
+	pthread_cleanup_pop(0);
+	local_sleeps = 0;
+	if (rc < 0)
+		return err == EINTR ? -EINTR : 0;
+	if (rc && p[1].revents)
+		for (uint32_t k = 0; k < local.engines; k++)
+			atomic_store(&at(k)->r->closed, 1);
+	if (rc && p[0].revents)
+		drain(self.fd);
+	for (uint64_t set = local.engines > 1 && rc ? w->watching : 0; set; set &= set - 1)
+		if (p[local.fds_at[first_of(set) + 1] - 1].revents)
+			api_hush(at(first_of(set))->x);
+	return 0;
+}
+
+/* Since the engines were chosen: has the epoll instance come to depend on another? */
+static bool grown(const struct local_wait *w)
+{
+	return local.engines > 1 && w->epoll && epoll_engines(w->epoll) & ~w->engines;
 }
 
 static int wait_loop(struct local_wait *w)
 {
-	uint32_t told = local.m.r->told;
-
 	for (;;) {
 		uint64_t now = clock_now_ns();
-		bool others;
+		bool over = now >= w->until_ns, stop = over || local_interrupted;
 		int rc;
 
-		local_turn();
-		if (ready(w)) {
+		choose(w, now);
+		w->wake_ns = LOCAL_NEVER;
+		rc = look_at_all(w, now, !stop);
+		if (rc == FOUND)
 			self.mine_ns = now;
-			return 1;
-		}
-		if (now >= w->until_ns)
-			return 0;
-		if (local_interrupted)
-			return -EINTR;
-		if (!local.sandboxed &&
-		    (xsk_rx_waiting(api_port(local.m.x)) || engine_deadline(api_engine(local.m.x)) <= now))
+		if (rc < 0 || rc == FOUND)
+			return rc;
+		if (stop)
+			return over ? 0 : -EINTR;
+		if (rc == AGAIN || grown(w))
 			continue;
-		others = for_others(told, now);
-		if (!local.sandboxed && !others && may_spin(now)) {
-			local.m.r->waiter[self.ref - 1].kicked = 0;
+		if (rc == SPIN) {
 			local_unlock();
 			spin(w);
-			if (!local_lock())
-				return -EIO;
 			continue;
 		}
-		rc = sleep_once(w, now, others);
-		told = local.m.r->told;
+		rc = sleep_once(w, now);
 		if (rc < 0)
 			return rc;
 		if (kernel_ready(w))
-			return 1;
+			return FOUND;
 	}
+}
+
+static int watch_all(struct local_wait *w)
+{
+	for (int i = 0; i < w->items; i++) {
+		struct local_item *it = &w->item[i];
+
+		if (!local_go(local_engine(it->sock)))
+			return -EIO;
+		if (local_item_closed(it))
+			return -EBADF;
+		it->watch = run_watch_add(local_here, local_ref(it->sock), self.ref, it->want | POLLERR | POLLHUP);
+		if (!it->watch)
+			return -ENOMEM;
+	}
+	return 0;
 }
 
 int local_wait(struct local_wait *w)
 {
+	uint32_t k = (uint32_t)(local_here - local.m);
 	int rc = -ENOMEM;
 
 	local_interrupted = 0;
+	w->engines = w->adopted = w->asleep = w->watching = w->left = 0;
+	w->fresh = UINT64_MAX;
 	for (int i = 0; i < w->items; i++) {
 		w->item[i].watch = 0;
 		if (!w->item[i].inode)
@@ -321,12 +585,17 @@ int local_wait(struct local_wait *w)
 	}
 	for (nfds_t i = 0; w->kernel && i < w->kernels; i++)
 		w->kernel[local_wait_head() + i].revents = 0;
-	if (local_become_waiter() && watch_all(w))
-		rc = wait_loop(w);
-	if (rc == -EIO)
-		return rc;
-	unwatch(w);
-	run_leave_watch(&local.m);
+	if (local_become_waiter()) {
+		rc = watch_all(w);
+		if (!rc)
+			rc = wait_loop(w);
+	} else if (!local_here) {
+		rc = -EIO;
+	}
+	if (rc == -EIO || !leave(w) || !local_go(k)) {
+		local_unlock();
+		return -EIO;
+	}
 	return closed(w) ? -EBADF : rc;
 }
 
@@ -340,9 +609,9 @@ int local_wait_again(struct local_wait *w)
 	return rc;
 }
 
-int local_wait_one(uint32_t ref, uint32_t want, uint64_t until_ns)
+int local_wait_one(uint32_t name, uint32_t want, uint64_t until_ns)
 {
-	struct local_item it = { .sock = ref, .want = want };
+	struct local_item it = { .sock = name, .want = want };
 	struct local_wait w = { .item = &it, .items = 1, .until_ns = until_ns };
 
 	return local_wait_again(&w);
