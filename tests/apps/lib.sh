@@ -10,6 +10,7 @@
 #	program NAME		what is asserted from here on is about NAME, as tests/apps/list.sh has it
 #	www			files to serve, big and small, in $dir
 #	nginx_conf WORKERS SENDFILE	$LOGS/nginx.conf: $dir on port 80 of B
+#	both_have WHAT LEAST FIELD	each of two engines has so much of it in its status
 #	tls_key			$LOGS/key and $LOGS/cert
 . "$(dirname "${BASH_SOURCE[0]}")/../netns/lib.sh"
 
@@ -68,4 +69,11 @@ CONF
 
 tls_key() {
 	openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=x -keyout "$LOGS/key" -out "$LOGS/cert" 2>/dev/null
+}
+
+both_have() {
+	local c0 c1
+	read -r c0 c1 < <(in_b "$XTCP" status -i vb --json | jq -r ".[0].engines[] | $3" | paste -s -d' ')
+	le "$1: engine 0 has some" "$2" "$c0"
+	le "$1: engine 1 has some" "$2" "$c1"
 }
