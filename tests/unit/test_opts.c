@@ -23,7 +23,7 @@ static const struct opts_use listen_use = { .name = "listen",
 					    .max_args = 1,
 					    .data_on_stdout = true };
 static const struct opts_use echo_use = { .name = "echo",
-					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_QUEUES,
+					  .takes = OPT_ENGINE | OPT_PORT | OPT_ADDR | OPT_QUEUES | OPT_CPUS,
 					  .needs = OPT_INTERFACE | OPT_PORT };
 
 static const struct opts_use bench_use = { .name = "bench",

@@ -405,6 +405,7 @@ void xtcp_destroy(struct xtcp *x)
 	if (x->port && x->ctl && x->engine)
 		abort_all(x);
 	api_wait_close(x);
+	api_relay_close(x);
 	if (x->pcap)
 		pcap_tap_close(x->pcap);
 	if (x->engine)

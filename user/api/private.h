@@ -3,6 +3,7 @@
 #ifndef API_PRIVATE_H
 #define API_PRIVATE_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include "xtcp.h"
 #include "ctl/ctl.h"
@@ -20,6 +21,12 @@ struct xtcp {
 	uint32_t seat;		 /* among them */
 	struct io_port *port;
 	struct pcap_tap *pcap;
+	struct {
+		int from_fd, to_fd; /* if there is any */
+		uint8_t *frame;
+		pthread_t thread;
+		bool serves; /* this process opened the engine, and others run it, too */
+	} relay;
 	struct xsk_info xsk;
 	const char *no_tx_csum; /* why checksums are not left to kernel or device; "": they are */
 	char no_busy_poll[160]; /* why the device is not polled; "": it is */
@@ -61,8 +68,31 @@ void api_addr_put(const struct xtcp_addr *addr, uint16_t port_be, struct sockadd
 
 /* ---- tap.c ---- */
 
+struct tap_time {
+	uint64_t ns;	  /* CLOCK_MONOTONIC */
+	uint64_t wall_ns; /* since the epoch */
+};
+
+struct tap_seg {
+	uint32_t seq, ack, len;
+	uint16_t wnd, flags;
+};
+
 /* Tell the engine whether anyone looks at its frames. */
 void api_tap_update(struct xtcp *x);
+/* One frame, and its segment if it is one. */
+void api_tap_take(struct xtcp *x, const struct tap_time *when, bool out, const struct io_pkt *pkt,
+		  const struct xtcp_addr *laddr, uint16_t lport, const struct xtcp_addr *raddr, uint16_t rport,
+		  const struct tap_seg *seg);
+
+/* ---- relay.c ---- */
+
+/* Who opened the engine: if anyone looks, frames come by a socket from now on, relay.from_fd, from all processes. 0 or -errno with fail(). */
+int api_relay_open(struct xtcp *x);
+/* What is under way has been taken. */
+void api_relay_close(struct xtcp *x);
+/* Frames of this process's turns go there. */
+void api_relay_from(struct xtcp *x, int fd);
 
 /* ---- wait.c ---- */
 

@@ -13,14 +13,19 @@
 
 #define FD_REGION 0
 #define FD_FLOWS 1
-#define FD_PORT 2
+#define FD_TAP 2
+#define FD_PORT 3
 
 int api_share(struct xtcp *x, struct api_share *out, int *fds, int max)
 {
-	int n;
+	int n = api_relay_open(x);
 
+	if (n < 0)
+		return n;
+	out->tapped = x->relay.serves;
 	fds[FD_REGION] = engine_region_fd(x->engine);
 	fds[FD_FLOWS] = ctl_flows_fd(x->ctl);
+	fds[FD_TAP] = out->tapped ? x->relay.from_fd : fds[FD_REGION];
 	n = xsk_share(x->port, &out->xsk, fds + FD_PORT, max - FD_PORT);
 	if (n < 0)
 		return n;
@@ -66,6 +71,10 @@ int api_attach(struct xtcp **out, const struct api_share *share, int *fds, struc
 	if (sisters)
 		engine_set_sisters(x->engine, sisters, x->seat);
 	engine_attach(x->engine, x->port, ops, host);
+	if (share->tapped)
+		api_relay_from(x, fds[FD_TAP]);
+	else
+		close(fds[FD_TAP]);
 	*out = x;
 	return 0;
 out:

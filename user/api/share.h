@@ -16,6 +16,7 @@ struct api_share {
 	struct xsk_desc xsk;
 	uint64_t flow_key;
 	uint32_t seat; /* among the engines of the interface */
+	bool tapped;   /* somebody looks at the frames: --trace, --pcap */
 	int32_t fds;   /* that api_share() gave */
 };
 

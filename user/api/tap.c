@@ -22,17 +22,17 @@ static void find_options(const struct io_pkt *pkt, struct xtcp_trace_seg *t)
 	t->options_len = tcp.doff - 20u;
 }
 
-static void tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_addr *laddr, uint16_t lport,
-		const struct xtcp_addr *raddr, uint16_t rport, const struct tcp_seg *seg)
+void api_tap_take(struct xtcp *x, const struct tap_time *when, bool out, const struct io_pkt *pkt,
+		  const struct xtcp_addr *laddr, uint16_t lport, const struct xtcp_addr *raddr, uint16_t rport,
+		  const struct tap_seg *seg)
 {
-	struct xtcp *x = arg;
 	struct xtcp_trace_seg t;
 
 	if (x->pcap)
-		pcap_tap_frame(x->pcap, pkt, clock_wall_ns());
+		pcap_tap_frame(x->pcap, pkt, when->wall_ns);
 	if (!x->trace || !seg)
 		return;
-	t.ns = clock_now_ns();
+	t.ns = when->ns;
 	t.out = out;
 	api_addr_put(laddr, htons(lport), &t.local);
 	api_addr_put(raddr, htons(rport), &t.remote);
@@ -43,6 +43,17 @@ static void tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp
 	t.len = seg->len;
 	find_options(pkt, &t);
 	x->trace(x->trace_arg, &t);
+}
+
+static void tap(void *arg, bool out, const struct io_pkt *pkt, const struct xtcp_addr *laddr, uint16_t lport,
+		const struct xtcp_addr *raddr, uint16_t rport, const struct tcp_seg *seg)
+{
+	struct tap_time when = { clock_now_ns(), clock_wall_ns() };
+	struct tap_seg s;
+
+	if (seg)
+		s = (struct tap_seg){ seg->seq, seg->ack, seg->len, seg->wnd, seg->flags };
+	api_tap_take(arg, &when, out, pkt, laddr, lport, raddr, rport, seg ? &s : NULL);
 }
 
 void api_tap_update(struct xtcp *x)

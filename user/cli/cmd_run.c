@@ -8,6 +8,7 @@
 #include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <jansson.h>
 #include <libgen.h>
 #include <limits.h>
 #include <signal.h>
@@ -28,8 +29,7 @@
 
 static const struct opts_use use = {
 	.name = "run",
-	/* A trace, a capture and a summary would be of those turns only that this process runs. */
-	.takes = (OPT_ENGINE & ~(OPT_TRACE | OPT_PCAP | OPT_JSON)) | OPT_RULES | OPT_QUEUES,
+	.takes = OPT_ENGINE | OPT_RULES | OPT_QUEUES,
 	.needs = OPT_INTERFACE,
 	.min_args = 1,
 	.max_args = INT_MAX,
@@ -219,6 +219,9 @@ static int keep(struct engines *g, const struct opts *o, const char *library, in
 		keeper_close(k);
 	for (uint32_t i = 0; i < g->n; i++)
 		xtcp_drain(x[i], STOP_MS);
+	if (o->json) /* stdout is the program's */
+		report_json(stderr, json_pack("{s:i, s:o, s:o}", "exit", rc, "counters", engines_counters(g), "engines",
+					      engines_json(g)));
 	return rc;
 }
 

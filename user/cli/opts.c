@@ -600,7 +600,8 @@ static int check(const struct opts *o, const struct opts_use *use)
 	if (o->argc > use->max_args)
 		return opts_bad(use, "too many arguments: '%s'", o->argv[use->max_args]);
 	if (use->data_on_stdout && o->conf.pcap && !strcmp(o->conf.pcap, "-"))
-		return opts_bad(use, "--pcap -: stdout carries the data of the connection; give a file");
+		return opts_bad(use, "--pcap -: stdout %s; give a file",
+				use->command ? "is the program's" : "carries the data of the connection");
 	if (o->cpus && o->cpus != o->engines)
 		return opts_bad(use, "--cpus: %u CPU%s for %u engine%s; give as many as --queues", o->cpus,
 				o->cpus == 1 ? "" : "s", o->engines, o->engines == 1 ? "" : "s");

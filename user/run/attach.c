@@ -76,7 +76,7 @@ static int take(int fd, int *fds)
 	if (!c || c->cmsg_type != SCM_RIGHTS)
 		return fail(EPERM, "xtcp run does not let this process in: it runs as another user");
 	n = (int)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int));
-	if (msg.msg_flags & MSG_CTRUNC || n < RUN_FD_API + 3)
+	if (msg.msg_flags & MSG_CTRUNC || n < RUN_FD_API + 4)
 		return fail(EPROTO, "xtcp run handed over %d descriptors only: ulimit -n may be too low", n);
 	memcpy(fds, CMSG_DATA(c), (size_t)n * sizeof(int));
 	return n;

@@ -363,7 +363,7 @@ extern const struct host_ops run_host_ops;
 #define RUN_ENGINES XTCP_MAX_QUEUES
 /* Of one engine; each has a message of its own. */
 enum { RUN_FD_RUN, RUN_FD_RPC, RUN_FD_KEEPER, RUN_FD_SISTERS, RUN_FD_WAKE, RUN_FD_API };
-#define RUN_FDS_MAX (XTCP_MAX_QUEUES + RUN_FD_API + 4)
+#define RUN_FDS_MAX (XTCP_MAX_QUEUES + RUN_FD_API + 5)
 /*
  * By the name of its socket. m has room for RUN_ENGINES; how many there are is in m[0].r->engines. 0 or -errno with fail(). hide: where
  * descriptors go that the program must not see.
