@@ -2,7 +2,8 @@
 # shellcheck shell=bash
 #
 # Unmodified programs: the server is one on xtcp (`run`), or the same on the kernel (`plain`); its client is one that measures,
-# always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`), ask.c (`ask`). Sourced by run.sh.
+# always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`), ask.c (`ask`). Beside those whose goal is out of reach
+# stands what the same client gets from a server that does nothing but TCP, `xtcp echo --wait latency` (`echo`): its limit. Sourced by run.sh.
 
 # app_command run|plain KIND DEV CPU: the server's command line, in cmd.
 app_command() {
@@ -56,17 +57,20 @@ rows_apps() {
 	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain; then
 		compare 'nginx under wrk, 64 connections, 2 B' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
 	fi
-	if row run-redis 1500 redis 'conns=50' redis:run redis:plain; then
+	if row run-redis 1500 redis 'conns=50' redis:run redis:plain redis:echo; then
 		compare 'redis-benchmark GET, 50 clients' requests/s .rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
+		compare 'xtcp echo under redis-benchmark, 50 clients' requests/s .rate redis:echo 'redis on the kernel' '' redis:plain
 	fi
-	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain; then
+	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain redis:echo; then
 		compare 'redis-benchmark GET, 1 client' us .p50_us redis:run 'redis on the kernel' '<= 0.5' redis:plain
+		compare 'xtcp echo under redis-benchmark, 1 client' us .p50_us redis:echo 'redis on the kernel' '' redis:plain
 	fi
 	if row run-redis-ask 1500 redis 'conns=50 size=3' ask:run ask:plain; then
 		compare 'redis GET, 50 lean clients' requests/s .rate ask:run 'redis on the kernel' '' ask:plain
 	fi
-	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain; then
+	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain ask:echo:kind=echo; then
 		compare 'memcached get, 50 clients' requests/s .rate ask:run 'memcached on the kernel' '>= 1.5' ask:plain
+		compare 'xtcp echo under 50 clients of memcached' requests/s .rate ask:echo:kind=echo 'memcached on the kernel' '' ask:plain
 	fi
 	if row run-iperf 1500 iperf '' iperf:run iperf:plain; then
 		compare 'iperf3 sends to a kernel receiver' Gbit/s .gbps iperf:run 'iperf3 on the kernel' '>= 1' iperf:plain

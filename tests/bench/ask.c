@@ -4,7 +4,7 @@
  * --size bytes under way, and each answer is compared byte by byte. One send, one receive and a share of an epoll_wait for each, no more, so
  * that the server is what is measured as far as a client of the kernel allows.
  *
- *   redis   GET, in RESP         memcached   get, in its text protocol
+ *   redis   GET, in RESP         memcached   get, in its text protocol         echo   the same as memcached, of a server that echoes
  */
 #include "bench.h"
 
@@ -12,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
 
+#define ROLES "redis|memcached|echo"
 #define EVENTS 64
 #define VALUE_MAX 4096
 #define CONNS_MAX 4096
@@ -41,6 +42,9 @@ static void talk_init(struct talk *t, const struct bench *b)
 		strcpy(t->stored, "+OK\r\n");
 		strcpy(t->get, "*2\r\n$3\r\nGET\r\n$3\r\nkey\r\n");
 		snprintf(t->answer, sizeof(t->answer), "$%d\r\n%s\r\n", n, value);
+	} else if (!strcmp(b->role, "echo")) {
+		strcpy(t->get, "get key\r\n");
+		strcpy(t->answer, t->get);
 	} else {
 		snprintf(t->store, sizeof(t->store), "set key 0 0 %d\r\n%s\r\n", n, value);
 		strcpy(t->stored, "STORED\r\n");
@@ -67,6 +71,8 @@ static void put(const struct talk *t, int fd)
 {
 	char got[sizeof(t->stored)];
 
+	if (!t->store_len)
+		return;
 	if (send(fd, t->store, t->store_len, MSG_NOSIGNAL) != (ssize_t)t->store_len ||
 	    recv(fd, got, t->stored_len, MSG_WAITALL) != (ssize_t)t->stored_len ||
 	    memcmp(got, t->stored, t->stored_len) != 0)
@@ -119,9 +125,9 @@ int main(int argc, char **argv)
 	bool over = false;
 	int ep = epoll_create1(EPOLL_CLOEXEC);
 
-	bench_start(&b, argc, argv, "redis|memcached");
-	if (strcmp(b.role, "redis") != 0 && strcmp(b.role, "memcached") != 0)
-		bench_usage("redis|memcached");
+	bench_start(&b, argc, argv, ROLES);
+	if (strcmp(b.role, "redis") != 0 && strcmp(b.role, "memcached") != 0 && strcmp(b.role, "echo") != 0)
+		bench_usage(ROLES);
 	if (b.size > VALUE_MAX)
 		errx(2, "--size %u: %d at most", b.size, VALUE_MAX);
 	if (b.conns > CONNS_MAX)

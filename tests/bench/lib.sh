@@ -125,6 +125,7 @@ command_of() {
 		;;
 	feed:*) cmd=("$BIN/kernel_tcp" feed "${at[@]}") ;;
 	run:* | plain:*) app_command "$who" "$role" "$dev" "$cpu" || return 1 ;;
+	echo:*) cmd=(taskset -c "$cpu" "$XTCP" echo -i "$dev" -p "$port" -a "$addr_b" -v --wait latency) ;;
 	redis:* | iperf:* | ask:*) app_client "$who" "$cpu" "$kind" || return 1 ;;
 	peer:web) cmd=(env "ADDR=$addr_b" "PORT=$port" "DIR=$LOGS/www" taskset -c "$cpu" sh -c "$peer") ;;
 	wrk:*)
@@ -157,7 +158,7 @@ clean_links() {
 is_ready() {
 	case $1 in
 	peer) in_b ss -Hltn "sport = :$port" | grep -q . ;;
-	run | plain) app_ready ;;
+	run | plain | echo) app_ready ;;
 	*) grep -qs '^ready' "$LOGS/srv.out" || { [ "$kind" = web ] && grep -qs 'listening on' "$LOGS/srv.err"; } ;;
 	esac
 }
