@@ -51,6 +51,12 @@ eq "--port of another port, too" "$(XRUN_OPTS="--port 80" x nc -w 2 "$A4" 4001 <
 eq "... so it did" "$(opens_b)" $((before + 2))
 eq "--port of this one does not" "$(XRUN_OPTS="--port 4001" x nc -w 2 "$A4" 4001 </dev/null)" hello
 eq "... so it did not" "$(opens_b)" $((before + 2))
+eq "XTCP_EXCLUDE" "$(XTCP_EXCLUDE="80,$A4/24:4001" x nc -w 2 "$A4" 4001 </dev/null)" hello
+eq "... leaves it to the kernel" "$(opens_b)" $((before + 3))
+eq "XTCP_PORT of one program" "$(x sh -c "XTCP_PORT=80 nc -w 2 $A4 4001; nc -w 2 $A4 4001" </dev/null | paste -s)" $'hello\thello'
+eq "... leaves its own to the kernel, and no other's" "$(opens_b)" $((before + 4))
+match "a bad one" "$(XTCP_PORT=80,x x true 2>&1)" "^xtcp: XTCP_PORT: 'x' is none of PORT, ADDR, ADDR/LEN, ADDR:PORT$"
+match "... that a program has" "$(x env XTCP_EXCLUDE=y true 2>&1)" "^xtcp: this program is left to the kernel: XTCP_EXCLUDE: 'y' is none of"
 for bad in '--port x' '--exclude 10.9.0.1/99' '--exclude ::1:' '--fallback maybe'; do
 	out=$(XRUN_OPTS=$bad x true 2>&1)
 	eq "$bad: usage" $? 2

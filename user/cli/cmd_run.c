@@ -24,6 +24,7 @@
 #include "cli/report.h"
 #include "cli/stop.h"
 #include "run/keeper.h"
+#include "run/rules.h"
 
 #define PRELOAD "libxtcp-preload.so"
 
@@ -181,10 +182,13 @@ static int run_it(struct keeper *k, const struct opts *o, int signals, const sig
 static int prepare(const struct opts *o, char *library, size_t room)
 {
 	char program[PATH_MAX];
+	struct run_rules theirs;
 	int rc = find_preload(library, room);
 
 	if (rc != EXIT_DONE)
 		return rc;
+	if (rules_of_environment(&theirs)) /* each program would have to say so */
+		return report_fail("%s", xtcp_errmsg());
 	find_program(o->argv[0], program, sizeof(program));
 	if (!*program)
 		return report_fail("there is no program %s in PATH", o->argv[0]);
@@ -200,8 +204,7 @@ static int keep(struct engines *g, const struct opts *o, const char *library, in
 		.ifname = o->conf.ifname,
 		.spin_us = o->conf.spin_us ? o->conf.spin_us : 50,
 		.waiting = o->conf.waiting,
-		.rule = o->rule,
-		.rules = o->rules,
+		.rules = &o->rules,
 	};
 	struct xtcp *x[RUN_ENGINES];
 	struct keeper *k = NULL;

@@ -405,21 +405,14 @@ static int set_cpus(struct opts *o, const char *arg)
 	return 0;
 }
 
-static int add_rule(struct opts *o, const char *option, const char *arg, bool exclude)
-{
-	if (o->rules == RUN_RULES)
-		return fail(EINVAL, "%s: %d rules at the most", option, RUN_RULES);
-	return rule_parse(option, arg, exclude, &o->rule[o->rules++]);
-}
-
 static int set_rule_port(struct opts *o, const char *arg)
 {
-	return add_rule(o, "--port", arg, false);
+	return rules_add(&o->rules, "--port", arg, false);
 }
 
 static int set_exclude(struct opts *o, const char *arg)
 {
-	return add_rule(o, "--exclude", arg, true);
+	return rules_add(&o->rules, "--exclude", arg, true);
 }
 
 static int set_fallback(struct opts *o, const char *arg)

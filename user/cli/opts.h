@@ -102,11 +102,10 @@ struct opts {
 	uint32_t md5s;
 	const char *ao[OPTS_MD5_MAX]; /* ADDR[/LEN][,NAME=VALUE]...=FILE, as given */
 	uint32_t aos;
-	uint32_t engines;		 /* --queues: engines, which share the interface's receive queues */
-	uint32_t cpus;			 /* --cpus: how many; 0: any */
-	uint16_t cpu_list[CPUS_MAX];	 /* engine i runs on the i-th */
-	struct run_rule rule[RUN_RULES]; /* --port, --exclude */
-	uint32_t rules;
+	uint32_t engines;	     /* --queues: engines, which share the interface's receive queues */
+	uint32_t cpus;		     /* --cpus: how many; 0: any */
+	uint16_t cpu_list[CPUS_MAX]; /* engine i runs on the i-th */
+	struct run_rules rules;	     /* --port, --exclude */
 	bool fallback_kernel;
 	uint32_t given; /* OPT_* seen */
 	int argc;	/* positional arguments */

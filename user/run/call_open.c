@@ -18,6 +18,7 @@
 #include "run/calls.h"
 #include "run/guard.h"
 #include "run/early.h"
+#include "run/rules.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 #include "lib/addr.h"
@@ -35,22 +36,9 @@ static bool is_tcp(int fd)
 	return !real.getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) && type == SOCK_STREAM;
 }
 
-/* No --port and --exclude speaks against it. */
 static bool allowed(const struct xtcp_addr *addr, uint16_t port)
 {
-	const struct run *r = local.m[0].r;
-	bool named = !r->port_rules;
-
-	for (uint32_t i = 0; i < r->rules; i++) {
-		const struct run_rule *u = &r->rule[i];
-
-		if ((u->port && u->port != port) || !addr_in(addr, &u->addr, u->bits))
-			continue;
-		if (u->exclude)
-			return false;
-		named = true;
-	}
-	return named;
+	return rules_allow(&local.m[0].r->rules, addr, port) && rules_allow(&local.rules, addr, port);
 }
 
 static bool to_addr(const struct sockaddr *sa, socklen_t len, struct xtcp_addr *addr, uint16_t *port)

@@ -105,10 +105,8 @@ static void fill(struct run *r, struct xtcp *x, const struct keeper_conf *c, uin
 	r->index = (uint32_t)ctl_link(api_host(x))->ifindex;
 	for (int v6 = 0; v6 < 2; v6++)
 		r->queue_known[v6] = ctl_queue_known(api_host(x), v6);
-	for (uint32_t i = 0; i < c->rules && i < RUN_RULES; i++) {
-		r->rule[r->rules++] = c->rule[i];
-		r->port_rules += !c->rule[i].exclude;
-	}
+	if (c->rules)
+		r->rules = *c->rules;
 }
 
 static int init_ctl_lock(pthread_mutex_t *lock)

@@ -15,8 +15,7 @@ struct keeper_conf {
 	const char *ifname;
 	uint32_t spin_us;
 	enum xtcp_waiting waiting;
-	const struct run_rule *rule;
-	uint32_t rules;
+	const struct run_rules *rules;
 };
 
 /* Over engines that are open; they stay the caller's. 0 or -errno with fail(). */

@@ -6,6 +6,7 @@
  * whose inode tells what it is after exec and SCM_RIGHTS. The table says so without a system call.
  */
 #include "run/local.h"
+#include "run/rules.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -601,8 +602,10 @@ static int make_tables(void)
 static int join(const char *name)
 {
 	uint32_t size = limit();
-	int err;
+	int err = rules_of_environment(&local.rules);
 
+	if (err)
+		return err;
 	local.tab = table(size * sizeof(*local.tab));
 	local.opts = table(size * sizeof(*local.opts));
 	if (!local.tab || !local.opts)

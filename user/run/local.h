@@ -24,7 +24,8 @@ struct local {
 	nfds_t fds_at[RUN_ENGINES +
 		      1]; /* where the descriptors of each are in what a thread polls; the last: what there are */
 	bool on;
-	bool sandboxed; /* seccomp forbids what turns need: the keeper runs them */
+	struct run_rules rules; /* of this program's environment */
+	bool sandboxed;		/* seccomp forbids what turns need: the keeper runs them */
 	pid_t pid;
 	uint32_t alone; /* the thread that local_alone() was called by */
 	uint32_t size;	/* of tab */

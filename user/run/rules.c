@@ -56,13 +56,11 @@ static bool parse_addr(char *text, struct run_rule *out)
 	return true;
 }
 
-int rule_parse(const char *option, const char *text, bool exclude, struct run_rule *out)
+static int parse(const char *from, const char *text, struct run_rule *out)
 {
 	char copy[96];
 	unsigned long port;
 
-	memset(out, 0, sizeof(*out));
-	out->exclude = exclude;
 	if (number(text, 65535, &port) && port) {
 		out->port = (uint16_t)port;
 		return 0;
@@ -72,5 +70,62 @@ int rule_parse(const char *option, const char *text, bool exclude, struct run_ru
 		if (cut_port(copy, &out->port) && (*copy ? parse_addr(copy, out) : out->port != 0))
 			return 0;
 	}
-	return fail(EINVAL, "%s: '%s' is none of PORT, ADDR, ADDR/LEN, ADDR:PORT", option, text);
+	return fail(EINVAL, "%s: '%s' is none of PORT, ADDR, ADDR/LEN, ADDR:PORT", from, text);
+}
+
+int rules_add(struct run_rules *to, const char *from, const char *text, bool exclude)
+{
+	struct run_rule one = { .exclude = exclude };
+	int err = parse(from, text, &one);
+
+	if (err)
+		return err;
+	if (to->n == RUN_RULES)
+		return fail(EINVAL, "%s: %d rules at the most", from, RUN_RULES);
+	to->rule[to->n++] = one;
+	to->ports += !exclude;
+	return 0;
+}
+
+static int add_list(struct run_rules *to, const char *variable, bool exclude)
+{
+	const char *list = getenv(variable);
+	char *copy, *rest, *word;
+	int err = 0;
+
+	if (!list)
+		return 0;
+	copy = strdup(list);
+	if (!copy)
+		return fail(ENOMEM, "%s: no memory", variable);
+	for (rest = copy; !err && (word = strsep(&rest, ", "));)
+		if (*word)
+			err = rules_add(to, variable, word, exclude);
+	free(copy);
+	return err;
+}
+
+int rules_of_environment(struct run_rules *out)
+{
+	int err;
+
+	*out = (struct run_rules){ .n = 0 };
+	err = add_list(out, "XTCP_PORT", false);
+	return err ? err : add_list(out, "XTCP_EXCLUDE", true);
+}
+
+bool rules_allow(const struct run_rules *r, const struct xtcp_addr *addr, uint16_t port)
+{
+	bool named = !r->ports;
+
+	for (uint32_t i = 0; i < r->n; i++) {
+		const struct run_rule *u = &r->rule[i];
+
+		if ((u->port && u->port != port) || !addr_in(addr, &u->addr, u->bits))
+			continue;
+		if (u->exclude)
+			return false;
+		named = true;
+	}
+	return named;
 }

@@ -159,6 +159,12 @@ struct run_rule { /* a port, or an address prefix and perhaps a port, that is, o
 	uint16_t port; /* 0: any */
 };
 
+struct run_rules { /* see rules.h */
+	struct run_rule rule[RUN_RULES];
+	uint32_t n;
+	uint32_t ports; /* of them that are no exclusions: nothing else is ours */
+};
+
 struct run {
 	uint64_t magic;
 	uint32_t version;
@@ -172,9 +178,7 @@ struct run {
 	int32_t keeper_pid;
 	uint32_t spin_us;
 	uint32_t waiting; /* enum xtcp_waiting */
-	struct run_rule rule[RUN_RULES];
-	uint32_t rules;
-	uint32_t port_rules; /* of which allow ports: no others are ours */
+	struct run_rules rules;
 
 	struct api_share share;
 	pthread_mutex_t lock;
