@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 # tests/apps/list.sh LOGS - the compatibility list: a line for each program, from the logs of tests/apps/test_*.sh in LOGS.
 #
-# What a log says after `# program NAME` is about NAME, until the next one.
+# What a log says after `# program NAME` is about NAME, until the next one or its end.
 logs=$1
 here=$(dirname "$0")
 programs=(curl wget 'ssh, scp, sftp' sshd 'openssl s_server' 'openssl s_client' nginx redis-server memcached iperf3 socat
@@ -18,10 +18,20 @@ absent() {
 	echo "no result: ${last:0:100}"
 }
 
+# All logs; what one begins with is about no program.
+told() {
+	local log
+	for log in "$logs"/apps-*.log; do
+		echo '# program'
+		tr -d '\000' <"$log"
+		echo
+	done 2>/dev/null
+}
+
 echo 'Programs on xtcp run:'
 for p in "${programs[@]}"; do
-	found=$(cat "$logs"/apps-*.log 2>/dev/null | tr -d '\000' | awk -v p="$p" '
-		/^# program / { on = substr($0, 11) == p; next }
+	found=$(told | awk -v p="$p" '
+		/^# program/ { on = substr($0, 11) == p; next }
 		!on { next }
 		/^ok .*# SKIP/ { next }
 		/^ok / { n++ }

@@ -33,7 +33,7 @@ app_client() {
 			--seconds "${want[seconds]}" --warmup "$warmup")
 		return
 		;;
-	redis) cmd=(redis-benchmark -h "$addr_b" -p "$port" -c "${want[conns]}" -n "${want[requests]:-100000}" -t get --csv) ;;
+	redis) cmd=(redis-benchmark -h "$addr_b" -p "$port" -c "${want[conns]}" -n "${want[requests]:-100000}" -t "${want[commands]:-get}" --csv) ;;
 	iperf) cmd=(iperf3 -c "$addr_b" -p "$port" -R -J -t "$(awk -v s="${want[seconds]}" 'BEGIN { printf "%d", s + 0.999 }')") ;;
 	esac
 	command -v "${cmd[0]}" >/dev/null || { reason="${cmd[0]} is not installed: bash tests/deps.sh apps" && return 1; }
@@ -43,7 +43,10 @@ app_client() {
 # What they say, as JSON.
 app_json() {
 	case $1 in
-	redis) awk -F'"' '$2 == "GET" && $4 > 0 { printf "{\"rate\":%s,\"p50_us\":%.3f}\n", $4, 1e6 / $4 }' "$LOGS/cli.out" ;;
+	redis)
+		awk -F'"' '$4 > 0 { rate[$2] = $4 }
+			END { if (rate["GET"]) printf "{\"rate\":%s,\"set_rate\":%s,\"p50_us\":%.3f}\n", rate["GET"], rate["SET"] + 0, 1e6 / rate["GET"] }' "$LOGS/cli.out"
+		;;
 	iperf) jq -c 'select(.end.sum_received) | { gbps: (.end.sum_received.bits_per_second / 1e9) }' "$LOGS/cli.out" 2>/dev/null ;;
 	esac
 }
@@ -57,8 +60,9 @@ rows_apps() {
 	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain; then
 		compare 'nginx under wrk, 64 connections, 2 B' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
 	fi
-	if row run-redis 1500 redis 'conns=50' redis:run redis:plain redis:echo; then
+	if row run-redis 1500 redis 'conns=50 commands=set,get' redis:run redis:plain redis:echo; then
 		compare 'redis-benchmark GET, 50 clients' requests/s .rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
+		compare 'redis-benchmark SET, 50 clients' requests/s .set_rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
 		compare 'xtcp echo under redis-benchmark, 50 clients' requests/s .rate redis:echo 'redis on the kernel' '' redis:plain
 	fi
 	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain redis:echo; then
