@@ -170,6 +170,41 @@ static void cancel(void *(*fn)(void *), void *arg)
 		die("cancel");
 }
 
+/* ---- signals to a thread that is busy: each of them comes, and as it was sent ---- */
+
+#define SIGNALS 300
+static volatile sig_atomic_t came, as_sent;
+
+static void count(int sig, siginfo_t *info, void *context)
+{
+	(void)sig;
+	(void)context;
+	came++;
+	as_sent += info->si_code == SI_TKILL && info->si_pid == getpid();
+}
+
+static void signals(void)
+{
+	struct sigaction a = { .sa_sigaction = count };
+	pthread_t t;
+
+	a.sa_flags = SA_SIGINFO | SA_RESTART;
+	sigaction(SIGRTMIN, &a, NULL);
+	if (pthread_create(&t, NULL, busy, NULL))
+		die("thread");
+	for (int i = 0; i < SIGNALS; i++) {
+		const struct timespec ts = { .tv_nsec = 100000 };
+
+		if (pthread_kill(t, SIGRTMIN))
+			die("pthread_kill");
+		nanosleep(&ts, NULL);
+	}
+	nap(50);
+	pthread_cancel(t);
+	pthread_join(t, NULL);
+	printf("signals: %d came, %d as they were sent\n", (int)came, (int)as_sent);
+}
+
 /* ---- all of it ---- */
 
 static int one(size_t w, long after_ms)
@@ -234,5 +269,6 @@ int main(int argc, char **argv)
 		echo(fd, "cancel");
 	}
 	printf("cancelled\n");
+	signals();
 	return 0;
 }

@@ -11,15 +11,12 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <linux/futex.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 #include "engine/engine.h"
 #include "io/clock.h"
@@ -65,40 +62,20 @@ static uint32_t this_thread(void)
 	return (uint32_t)((uintptr_t)&local_held >> 2) | 1;
 }
 
-/* 0, or: who is about to end the process, and not this thread. */
-static uint32_t ender(void)
+/* Not for good: who ends the process may wait for this thread, as a library's destructor does. */
+static bool stands_aside(void)
 {
-	uint32_t who = __atomic_load_n(&local.alone, __ATOMIC_RELAXED);
+	uint32_t who = local.alone;
 
-	return who == this_thread() ? 0 : who;
-}
-
-/* For a while: that may wait for this one, as a library's destructor does. */
-static void stand_aside(uint32_t who)
-{
-	const struct timespec ts = { .tv_sec = ALONE_S };
-
-	let_handlers_run();
-	real.syscall(SYS_futex, &local.alone, FUTEX_WAIT_PRIVATE, who, &ts, NULL, 0);
-	hold_back();
+	return who && who != this_thread() && clock_now_ns() - local.alone_ns < ALONE_S * 1000000000ull;
 }
 
 static bool enter(uint32_t engine)
 {
-	struct run_member *m = &local.m[engine];
-	bool aside = false;
-
 	hold_back();
-	while (run_lock(m)) {
-		uint32_t who = ender();
-
-		if (!who || aside) {
-			local_here = m;
-			return true;
-		}
-		run_unlock(m);
-		stand_aside(who);
-		aside = true;
+	if (run_lock(&local.m[engine])) {
+		local_here = &local.m[engine];
+		return true;
 	}
 	let_handlers_run();
 	errno = EIO;
@@ -129,17 +106,16 @@ void local_alone(void)
 {
 	if (!local.on || local_held)
 		return;
-	__atomic_store_n(&local.alone, this_thread(), __ATOMIC_RELAXED);
+	local.alone_ns = clock_now_ns();
+	local.alone = this_thread();
 	for (uint32_t k = 0; k < local.engines; k++)
 		run_pass(&local.m[k], ALONE_S);
 }
 
 void local_not_alone(void)
 {
-	if (!local.alone || ender())
-		return;
-	__atomic_store_n(&local.alone, 0, __ATOMIC_RELAXED);
-	real.syscall(SYS_futex, &local.alone, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	if (local.alone == this_thread())
+		local.alone = 0;
 }
 
 void local_unlock(void)
@@ -386,8 +362,6 @@ static void before_fork(void)
 	if (!local.on || local_here)
 		return;
 	hold_back();
-	if (ender())
-		stand_aside(ender());
 	fork_locked = run_lock_all(local.m);
 	if (!fork_locked) {
 		let_handlers_run();
@@ -615,6 +589,9 @@ static int join(const char *name)
 	if (err)
 		return err;
 	local.engines = local.m[0].r->engines;
+	run_stands_aside = stands_aside;
+	for (uint32_t k = 0; k < local.engines; k++)
+		local.m[k].ends = &local.alone;
 	err = make_tables();
 	if (err)
 		return err;

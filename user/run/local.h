@@ -27,9 +27,10 @@ struct local {
 	struct run_rules rules; /* of this program's environment */
 	bool sandboxed;		/* seccomp forbids what turns need: the keeper runs them */
 	pid_t pid;
-	uint32_t alone; /* the thread that local_alone() was called by */
-	uint32_t size;	/* of tab */
-	uint32_t *tab;	/* by descriptor: 0, a socket's name, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
+	_Atomic uint32_t alone; /* the thread that local_alone() was called by */
+	uint64_t alone_ns;	/* since when */
+	uint32_t size;		/* of tab */
+	uint32_t *tab;		/* by descriptor: 0, a socket's name, RUN_EPOLL | epoll instance, LOCAL_HIDDEN */
 	uint32_t *count
 		[RUN_ENGINES]; /* by socket: descriptors of this process; of a listener those of the first engine count */
 	uint32_t *twin

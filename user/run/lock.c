@@ -16,6 +16,8 @@
 #include "engine/engine.h"
 #include "io/clock.h"
 
+bool (*run_stands_aside)(void);
+
 #define MEND_MS 5
 #define MEND_TRIES 400 /* of MEND_MS: the keeper has died too */
 #define EVENTS 64
@@ -54,16 +56,26 @@ static int keepers_lock(struct run_member *m)
 	return err;
 }
 
-/* Whether it was taken. */
+/* Whether it was taken. Who died with it may not have begun yet, or may have been done. */
 static bool taken(struct run_member *m, int err)
 {
 	if (err == EOWNERDEAD) {
-		atomic_store(&m->r->broken, 1);
+		if (atomic_load(&m->r->busy)) {
+			atomic_store(&m->r->broken, 1);
+			run_kick_keeper(m);
+		}
 		pthread_mutex_consistent(&m->r->lock);
-		run_kick_keeper(m);
 		err = 0;
 	}
 	return !err;
+}
+
+/* Of the thread that holds the lock: what it finds is to be changed; it is whole again. Whoever dies in between leaves it half done. */
+static void set_busy(struct run *r, uint32_t busy)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&r->busy, busy, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 static bool take(struct run_member *m)
@@ -89,7 +101,12 @@ int run_lock_once(struct run_member *m)
 		pthread_mutex_unlock(&m->r->lock);
 		return -1;
 	}
+	if (m->ends && atomic_load_explicit(m->ends, memory_order_relaxed) && run_stands_aside()) {
+		pthread_mutex_unlock(&m->r->lock);
+		return 0;
+	}
 	if (!atomic_load(&m->r->broken) || m->slot == RUN_KEEPER) {
+		set_busy(m->r, 1);
 		if (m->r->last != m->slot && !atomic_load(&m->r->broken)) {
 			api_import(m->x, &m->r->xsk);
 			m->r->last = m->slot;
@@ -150,6 +167,7 @@ void run_unlock(struct run_member *m)
 		m->due.n = 0;
 	}
 	api_export(m->x, &m->r->xsk);
+	set_busy(m->r, 0);
 	pthread_mutex_unlock(&m->r->lock);
 	if (due.n)
 		run_async_send(m, &due);

@@ -87,9 +87,18 @@ static int set_kernels(int sig)
 
 /* ---- not in the middle of a call of ours ---- */
 
-#define PUT_OFF 4
+#define PUT_OFF 16
 static __thread siginfo_t put_off[PUT_OFF];
 static __thread volatile sig_atomic_t put_offs;
+
+/* As the kernel has it while a signal is blocked: of one that is no real-time signal a second one is none. */
+static bool is_put_off(int sig)
+{
+	for (int i = 0; sig < SIGRTMIN && i < put_offs; i++)
+		if (put_off[i].si_signo == sig)
+			return true;
+	return false;
+}
 
 /* A handler may call on the socket whose call it interrupts, whose thread has the lock: it runs once that is given back. */
 static bool later(int sig, const siginfo_t *info, int flags)
@@ -98,7 +107,8 @@ static bool later(int sig, const siginfo_t *info, int flags)
 		return false;
 	if (flags & (int)SA_RESETHAND)
 		set_kernels(sig); /* which has been reset by now */
-	put_off[put_offs++] = *info;
+	if (!is_put_off(sig))
+		put_off[put_offs++] = *info;
 	return true;
 }
 

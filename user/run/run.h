@@ -182,7 +182,8 @@ struct run {
 
 	struct api_share share;
 	pthread_mutex_t lock;
-	_Atomic uint32_t broken; /* somebody died under the lock: the keeper mends it */
+	_Atomic uint32_t busy;	 /* under the lock: something is half done */
+	_Atomic uint32_t broken; /* somebody died meanwhile: the keeper mends it */
 	_Atomic uint32_t closed; /* the keeper is gone */
 	uint32_t last;		 /* process (slot + 1) that had the lock last; RUN_KEEPER */
 	uint32_t watcher;	 /* waiter that looks at the AF_XDP sockets for all, asleep */
@@ -252,6 +253,8 @@ struct run_member {
 	uint16_t held_port;	/* under way: the kernel's socket of the program holds this port already */
 	uint32_t serving;	/* under way: a turn of a thread that then looks at this epoll instance itself */
 	bool stuck_said;	/* the keeper: that all wait for a stopped process */
+	const _Atomic uint32_t
+		*ends; /* not 0: this process is about to end; run_stands_aside() says whose turn it is not */
 };
 
 /* The engine in which a process has its own connections, and looks first. */
@@ -267,10 +270,12 @@ static inline bool run_at_home(const struct run_member *m)
 
 /* False: the run has ended, or is beyond repair; nothing is held. */
 bool run_lock(struct run_member *m);
-/* 0: it is about to be mended, and nothing is held; -1: the run has ended. */
+/* 0: it is about to be mended, or the process about to end, and nothing is held; -1: the run has ended. */
 int run_lock_once(struct run_member *m);
 /* Those of all engines; m: of the first. */
 bool run_lock_all(struct run_member *m);
+/* Of local.c: another thread is about to end this process, so none begins anything. */
+extern bool (*run_stands_aside)(void);
 /* Wait until who has the lock gives it back, for so long at most. */
 void run_pass(struct run_member *m, int seconds);
 void run_unlock(struct run_member *m);
