@@ -14,6 +14,6 @@ match "600 processes at a time: those past 512 say that they have nothing of our
 eq "... and all others go on" "$(tail -n 1 <<<"$out")" 'done'
 for wait in balanced power latency; do
 	eq "handlers that call on the socket, --wait $wait" \
-		"$(XRUN_OPTS="--wait $wait" x timeout 30 "$stress" handler "$A4" 7000 5000 2>&1)" 'done'
+		"$(XRUN_OPTS="--wait $wait" x timeout 30 "$stress" handler "$A4" 7000 3000 2>&1)" 'done'
 done
 on_xtcp
