@@ -4,16 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 need nginx wrk python3
 ns_pair
-dir=$LOGS/www
-mkdir -p "$dir"
-chmod 755 "$LOGS" "$dir"
-rand_file "$dir/f" 1000 1
-chmod 644 "$dir"/*
-cat >"$LOGS/nginx.conf" <<CONF
-worker_processes 2; user root; pid $LOGS/nginx.pid; error_log $LOGS/nginx.log warn; daemon off;
-events { worker_connections 4096; }
-http { access_log off; keepalive_requests 1000000; server { listen $B4:80; root $dir; } }
-CONF
+www
+nginx_conf 2 on
 
 # --- two processes, one is killed: its peer gets RST, the other's does not ---
 cat >"$LOGS/two.py" <<'PY'
@@ -59,7 +51,7 @@ wait_exit two 10
 # --- killed in the middle of a turn ---
 xrun nginx nginx -c "$LOGS/nginx.conf"
 wait_open "$B4" 80 20
-spawn wrk in_a wrk -t1 -c64 -d20 "http://$B4/f"
+spawn wrk in_a wrk -t1 -c64 -d20 "http://$B4/small"
 for i in $(seq 40); do
 	sleep 0.3
 	worker=$(pgrep -P "$(cat "$LOGS/nginx.pid")" | head -n 1)
@@ -67,8 +59,8 @@ for i in $(seq 40); do
 	! grep -q 'starts anew' "$LOGS/nginx.err" || break
 done
 match "a worker was killed in the middle of a turn ($i tries)" "$(cat "$LOGS/nginx.err")" 'starts anew'
-wait_for "in_a curl -sS -m 2 -o $LOGS/got http://$B4/f" 10
-same "... and nginx serves on" "$LOGS/got" "$dir/f"
+wait_for "in_a curl -sS -m 2 -o $LOGS/got http://$B4/small" 10
+same "... and nginx serves on" "$LOGS/got" "$dir/small"
 no_match "... without falling to the kernel" "$(cat "$LOGS/nginx.err")" 'cannot start|has ended'
 stop wrk
 kill -TERM "$(pid_of nginx)"

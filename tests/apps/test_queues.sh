@@ -4,17 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 need nginx ab curl python3 jq
 QUEUES=2 ns_pair
-dir=$LOGS/www
-mkdir -p "$dir"
-chmod 755 "$LOGS" "$dir"
-rand_file "$dir/f" 3000000 1
-rand_file "$dir/small" 1000 2
-chmod 644 "$dir"/*
-cat >"$LOGS/nginx.conf" <<CONF
-worker_processes 2; user root; pid $LOGS/nginx.pid; error_log $LOGS/nginx.log warn; daemon off;
-events { worker_connections 4096; }
-http { access_log off; keepalive_requests 1000000; server { listen $B4:80; root $dir; } }
-CONF
+www
+nginx_conf 2 on
 cat >"$LOGS/two.py" <<'PY'
 import os, socket, sys
 l = socket.socket(); l.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1); l.bind((sys.argv[1], 81)); l.listen()
@@ -55,8 +46,8 @@ wait_open "$B4" 80 20
 eq "ab, keep-alive, nothing fails" "$(in_a timeout 30 ab -q -k -c 32 -n 20000 "http://$B4/small" 2>&1 | awk '/^Failed/ { print $3 }')" 0
 eq "ab, a connection each" "$(in_a timeout 30 ab -q -c 32 -n 2000 "http://$B4/small" 2>&1 | awk '/^Failed/ { print $3 }')" 0
 for i in 1 2 3 4 5 6; do
-	in_a timeout 10 curl -s "http://$B4/f" -o "$LOGS/got$i"
-	cmp -s "$LOGS/got$i" "$dir/f" || fail "file $i is whole"
+	in_a timeout 10 curl -s "http://$B4/big" -o "$LOGS/got$i"
+	cmp -s "$LOGS/got$i" "$dir/big" || fail "file $i is whole"
 done
 both_have "connections over both queues" 200 .counters.passive_opens
 stop nginx TERM

@@ -5,11 +5,8 @@
 . "$(dirname "$0")/lib.sh"
 need curl iperf3 socat python3 jq
 QUEUES=2 ns_pair
-dir=$LOGS/www
-mkdir -p "$dir"
-chmod 755 "$LOGS" "$dir"
-rand_file "$dir/f" 3000000 1
-rand_file "$dir/small" 1000 2
+www
+
 for mode in native generic; do
 	XRUN_OPTS="--queues 2 --mode $mode"
 
@@ -17,8 +14,8 @@ for mode in native generic; do
 	xrun py python3 -m http.server --bind "$B4" --directory "$dir" 8000
 	wait_open "$B4" 8000 20
 	for i in 1 2 3 4 5 6 7 8 9 10 11 12; do
-		in_a timeout 10 curl -s "http://$B4:8000/f" -o "$LOGS/got$i"
-		cmp -s "$LOGS/got$i" "$dir/f" || fail "$mode: one process: file $i is whole"
+		in_a timeout 10 curl -s "http://$B4:8000/big" -o "$LOGS/got$i"
+		cmp -s "$LOGS/got$i" "$dir/big" || fail "$mode: one process: file $i is whole"
 	done
 	# Generic XDP on veth sees every frame of a peer with two queues on queue 0.
 	[ $mode = generic ] || both_have "$mode: one process" 1 .counters.passive_opens
@@ -28,8 +25,8 @@ for mode in native generic; do
 	spawn out in_a python3 -m http.server --bind "$A4" --directory "$dir" 8001
 	wait_for "in_b nc -z -w 1 $A4 8001" 10
 	for i in 1 2 3 4; do
-		x timeout 10 curl -s "http://$A4:8001/f" -o "$LOGS/got$i"
-		cmp -s "$LOGS/got$i" "$dir/f" && pass "$mode: curl from inside, $i" || fail "$mode: curl from inside, $i"
+		x timeout 10 curl -s "http://$A4:8001/big" -o "$LOGS/got$i"
+		cmp -s "$LOGS/got$i" "$dir/big" && pass "$mode: curl from inside, $i" || fail "$mode: curl from inside, $i"
 	done
 	stop out KILL
 

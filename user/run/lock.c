@@ -118,18 +118,6 @@ int run_lock_once(struct run_member *m)
 	return 0;
 }
 
-bool run_lock(struct run_member *m)
-{
-	for (int tries = 0; tries <= MEND_TRIES; tries++) {
-		int rc = run_lock_once(m);
-
-		if (rc)
-			return rc > 0;
-		nap();
-	}
-	return false;
-}
-
 static int lock_each(struct run_member *m)
 {
 	for (uint32_t k = 0; k < m->r->engines; k++) {
@@ -144,17 +132,28 @@ static int lock_each(struct run_member *m)
 	return 1;
 }
 
-/* Not with some of them held while another is being mended: the keeper may wait for one of those. */
-bool run_lock_all(struct run_member *m)
+/* Until it has been mended. */
+static bool persist(struct run_member *m, int (*once)(struct run_member *))
 {
 	for (int tries = 0; tries <= MEND_TRIES; tries++) {
-		int rc = lock_each(m);
+		int rc = once(m);
 
 		if (rc)
 			return rc > 0;
 		nap();
 	}
 	return false;
+}
+
+bool run_lock(struct run_member *m)
+{
+	return persist(m, run_lock_once);
+}
+
+/* Not with some of them held while another is being mended: the keeper may wait for one of those. */
+bool run_lock_all(struct run_member *m)
+{
+	return persist(m, lock_each);
 }
 
 void run_unlock(struct run_member *m)

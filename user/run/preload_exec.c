@@ -11,48 +11,41 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+static void begin(void)
 {
-	int rc;
-
 	real_init();
 	local_alone();
-	rc = real.execve(path, argv, envp);
+}
+
+/* It did not come to that. */
+static int failed(int rc)
+{
 	local_not_alone();
 	return rc;
+}
+
+EXPORT int execve(const char *path, char *const argv[], char *const envp[])
+{
+	begin();
+	return failed(real.execve(path, argv, envp));
 }
 
 EXPORT int execvpe(const char *file, char *const argv[], char *const envp[])
 {
-	int rc;
-
-	real_init();
-	local_alone();
-	rc = real.execvpe(file, argv, envp);
-	local_not_alone();
-	return rc;
+	begin();
+	return failed(real.execvpe(file, argv, envp));
 }
 
 EXPORT int fexecve(int fd, char *const argv[], char *const envp[])
 {
-	int rc;
-
-	real_init();
-	local_alone();
-	rc = real.fexecve(fd, argv, envp);
-	local_not_alone();
-	return rc;
+	begin();
+	return failed(real.fexecve(fd, argv, envp));
 }
 
 EXPORT int execveat(int dir, const char *path, char *const argv[], char *const envp[], int flags)
 {
-	int rc;
-
-	real_init();
-	local_alone();
-	rc = real.execveat(dir, path, argv, envp, flags);
-	local_not_alone();
-	return rc;
+	begin();
+	return failed(real.execveat(dir, path, argv, envp, flags));
 }
 
 EXPORT int execv(const char *path, char *const argv[])
