@@ -6,9 +6,12 @@
  *					none of them closes; then there must be room for one more, and the connection be as good as new
  *	stress many ADDR PORT N		N children at a time; the connection is as good as new for who has it still
  *	stress handler ADDR PORT N	N echoes, while a signal handler calls on the same socket again and again
+ *	stress race ADDR PORT N		N sockets that a thread closes just when another listens, or connects; the next one that gets the
+ *					number must be a fresh one
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -135,6 +138,57 @@ static int handlers(int n)
 	return 0;
 }
 
+/* ---- closed meanwhile ---- */
+
+static pthread_barrier_t both;
+static int racing;
+
+static void *closer(void *arg)
+{
+	int n = *(int *)arg;
+
+	for (int i = 0; i < n; i++) {
+		pthread_barrier_wait(&both);
+		for (volatile int k = 0; k < i * 37 % 4000; k++)
+			;
+		close(racing);
+		pthread_barrier_wait(&both);
+	}
+	return NULL;
+}
+
+static int race(int n, const struct sockaddr_in *peer)
+{
+	struct sockaddr_in own;
+	socklen_t len = sizeof(own);
+	pthread_t t;
+	int on = 1;
+
+	if (getsockname(fd, (struct sockaddr *)&own, &len))
+		die("getsockname");
+	own.sin_port = htons(7200);
+	if (pthread_barrier_init(&both, NULL, 2) || pthread_create(&t, NULL, closer, &n))
+		die("a thread");
+	for (int i = 0; i < n; i++) {
+		struct sockaddr_in a = own;
+
+		a.sin_port = i % 2 ? a.sin_port : 0;
+		racing = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		setsockopt(racing, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+		if (bind(racing, (struct sockaddr *)&a, sizeof(a)))
+			die("a fresh socket");
+		pthread_barrier_wait(&both);
+		if (i % 2)
+			listen(racing, 8);
+		else
+			connect(racing, (const struct sockaddr *)peer, sizeof(*peer));
+		pthread_barrier_wait(&both);
+	}
+	pthread_join(t, NULL);
+	echo();
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET };
@@ -149,6 +203,7 @@ int main(int argc, char **argv)
 		die("connect");
 	rc = !strcmp(argv[1], "epolls") ? epolls(atoi(argv[4]))
 	     : !strcmp(argv[1], "many") ? many(atoi(argv[4]))
+	     : !strcmp(argv[1], "race") ? race(atoi(argv[4]), &a)
 					: handlers(atoi(argv[4]));
 	if (!rc)
 		puts("done");

@@ -70,11 +70,15 @@ void call_async_copy(struct run_sock *to, const struct run_sock *from)
 /* A listener is in each engine. */
 static void copy_to_twins(uint32_t name)
 {
+	const struct run_sock from = *local_at(name);
+
 	for (uint32_t k = 1; k < local.engines; k++) {
-		if (!local_go(k))
+		uint32_t twin;
+
+		if (!local_go_twin(name, from.inode, k, &twin))
 			return;
-		if (local_ref(local_twin(name, k)))
-			call_async_copy(local_at(local_twin(name, k)), local_at(name));
+		if (twin)
+			call_async_copy(local_at(twin), &from);
 	}
 }
 

@@ -390,10 +390,11 @@ static int ctl_ours(int epfd, int op, uint32_t sock, int fd, const struct epoll_
 	int err = adds ? instance(epfd) : 0;
 
 	for (uint32_t k = each ? 0 : local_engine(sock); !err; k++) {
-		uint32_t name = each ? local_twin(sock, k) : sock;
+		uint32_t name;
 
 		if (!local_go(k))
 			return -EIO;
+		name = each ? local_twin(sock, k) : sock;
 		ep = epoll_of(epfd);
 		if (local_sock(fd) != sock || (adds && !ep)) /* another thread has closed it meanwhile */
 			err = -EBADF;

@@ -39,14 +39,28 @@ static void linger(int fd)
 			return;
 }
 
+/* Another thread may be about to connect it, or to listen. */
+static int close_fresh(int fd)
+{
+	int rc = 1;
+
+	local_becoming();
+	if (!local_entry(fd))
+		rc = real.close(fd);
+	local_became();
+	return rc > 0 ? call_close(fd) : rc;
+}
+
 int call_close(int fd)
 {
+	/* In this order: it stands for a socket of ours before it is fresh no more. */
+	uint16_t opts = (uint32_t)fd < local.size ? __atomic_load_n(&local.opts[fd], __ATOMIC_ACQUIRE) : 0;
 	uint32_t e = local_entry(fd);
 
 	if (!e) {
-		if ((uint32_t)fd < local.size && local.opts[fd])
+		if (opts)
 			early_closed(fd);
-		return real.close(fd);
+		return opts & EARLY_FRESH ? close_fresh(fd) : real.close(fd);
 	}
 	if (e == LOCAL_HIDDEN)
 		return call_error(EBADF);
@@ -62,8 +76,9 @@ int call_close(int fd)
 		if (local_here && engine_deadline(api_engine(local_here->x)) == 0)
 			local_turn();
 		local_unlock();
+	} else {
+		local.tab[fd] = 0;
 	}
-	local.tab[fd] = 0;
 	return real.close(fd);
 }
 

@@ -79,6 +79,22 @@ static bool other_device(int fd)
 	       (uint32_t)index != local.m[0].r->index;
 }
 
+/* It is held: fd stands for it from now on, unless another thread has closed fd, or was faster. */
+static int become(int fd, uint32_t name)
+{
+	uint64_t inode = local_at(name)->inode; /* 0: it was closed already when that was asked for */
+	bool is;
+
+	local_becoming();
+	is = inode && !local_entry(fd) && inode_of(fd) == inode;
+	if (is)
+		local.tab[fd] = name;
+	local_became();
+	if (!is)
+		local_drop(name);
+	return is ? 0 : -EBADF;
+}
+
 /* ---- listen ---- */
 
 static int bound_to(int fd, struct sockaddr_storage *ss, struct xtcp_addr *addr, uint16_t *port)
@@ -150,14 +166,17 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	s->backlog = backlog <= 0 ? 1 : backlog > 65535 ? 65535 : (uint32_t)backlog;
 	call_take_options(fd, ref);
 	err = run_listen(local_here, ref);
-	local_enter(fd, ref);
+	local_hold(ref);
 	if (!err && local.engines > 1)
 		err = make_twins(ref);
 	if (err) {
 		if (err != -EIO)
-			local_forget(fd);
+			local_drop(ref);
 		return err;
 	}
+	err = become(fd, ref);
+	if (err)
+		return err;
 	if (s->kernel_too) /* so that accept() never waits in the kernel */
 		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
 	early_ours(fd, ref);
@@ -183,7 +202,7 @@ int call_listen(int fd, int backlog)
 
 	if (local_sock(fd))
 		return listen_again(fd, backlog);
-	if (!local.on || local_entry(fd) || !is_tcp(fd))
+	if (!local.on || local_entry(fd) || (uint32_t)fd >= local.size || !is_tcp(fd))
 		return real.listen(fd, backlog);
 	if (bound_to(fd, &ss, &addr, &port) || (!addr_is_any(&addr) && addr_is_loopback(&addr)))
 		return real.listen(fd, backlog);
@@ -197,6 +216,10 @@ int call_listen(int fd, int backlog)
 		return real.listen(fd, backlog);
 	if (!local_lock(0))
 		return -1;
+	if (local_entry(fd)) { /* another thread was here */
+		local_unlock();
+		return call_listen(fd, backlog);
+	}
 	if (!addr_is_any(&addr) && !own_address(&addr)) {
 		local_unlock();
 		return real.listen(fd, backlog);
@@ -321,7 +344,7 @@ static int accept_here(uint32_t lref, uint32_t twin, struct sockaddr *addr, sock
 }
 
 /* From the home engine first. Those of another are for who is at home there, as long as any of these watches, unless this thread was told. */
-static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int flags)
+static int accept_ours(uint32_t lref, uint64_t inode, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	int at = -EAGAIN;
 
@@ -332,8 +355,10 @@ static int accept_ours(uint32_t lref, struct sockaddr *addr, socklen_t *len, int
 			continue;
 		if (i && __atomic_load_n(&local_at(twin)->home_watches, __ATOMIC_RELAXED) && !(local_told >> k & 1))
 			continue;
-		if (!local_go(k))
+		if (!local_go_twin(lref, inode, k, &twin))
 			return -EIO;
+		if (!twin)
+			return -EINVAL;
 		local_turn();
 		at = accept_here(lref, twin, addr, len, flags);
 		if (at == -EAGAIN)
@@ -353,11 +378,11 @@ static int accept_kernel(int fd, const struct run_sock *l, struct sockaddr *addr
 	return at < 0 ? -errno : at;
 }
 
-static int wait_accept(int fd, uint32_t ref, uint64_t limit)
+static int wait_accept(int fd, uint32_t ref, uint64_t inode, uint64_t limit)
 {
 	struct pollfd p[LOCAL_WAIT_HEAD + 1];
 	struct local_item it[RUN_ENGINES];
-	struct local_wait w = { .item = it, .items = local_items(ref, POLLIN, it), .until_ns = limit };
+	struct local_wait w = { .item = it, .items = local_items(ref, inode, POLLIN, it), .until_ns = limit };
 	int rc;
 
 	if (local_at(ref)->kernel_too) {
@@ -372,7 +397,7 @@ static int wait_accept(int fd, uint32_t ref, uint64_t limit)
 int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
 	uint32_t ref = local_sock(fd);
-	uint64_t limit;
+	uint64_t limit, inode;
 	int at;
 
 	if (!ref)
@@ -381,20 +406,21 @@ int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 		return call_error(EINVAL);
 	if (!local_lock(local_name(local_home(), 0)))
 		return -1;
-	if (local_sock(fd) != ref) {
+	inode = local_inode(fd, ref);
+	if (!inode) {
 		local_unlock();
 		return call_error(EBADF);
 	}
 	limit = local_until(local_at(ref)->rcvtimeo_ns);
 	for (;;) {
-		at = accept_ours(ref, addr, len, flags);
+		at = accept_ours(ref, inode, addr, len, flags);
 		if (at == -EAGAIN)
 			at = accept_kernel(fd, local_at(ref), addr, len, flags);
 		if (at == -EIO)
 			return call_error(EIO);
 		if (at != -EAGAIN || local_at(ref)->nonblock)
 			break;
-		at = wait_accept(fd, ref, limit);
+		at = wait_accept(fd, ref, inode, limit);
 		if (at == -EIO)
 			return call_error(EIO);
 		if (at)
@@ -478,11 +504,14 @@ static int connect_ours(int fd, const struct sockaddr *addr, uint32_t *out)
 				   : NULL,
 			   (void *)(uintptr_t)local_ref(ref), &s->handle);
 	local_here->held_port = 0;
-	local_enter(fd, ref);
+	local_hold(ref);
 	if (err) {
-		local_forget(fd);
+		local_drop(ref);
 		return err == -ENFILE ? err : -EHOSTUNREACH; /* the kernel may know better */
 	}
+	err = become(fd, ref);
+	if (err)
+		return err;
 	note_nonblock(fd, s);
 	s->connecting = 1;
 	call_take_options(fd, ref);
@@ -519,11 +548,15 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 	uint32_t ref = local_sock(fd);
 	int err;
 
-	if (!local.on || len > sizeof(struct sockaddr_storage) || !guard_read(addr, len) ||
-	    (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
+	if (!local.on || (uint32_t)fd >= local.size || len > sizeof(struct sockaddr_storage) ||
+	    !guard_read(addr, len) || (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
 		return CALL_KERNELS;
 	if (ref ? !local_lock_on(fd, ref) : !local_lock(local_name(local_home(), 0)))
 		return -1;
+	if (!ref && local_entry(fd)) { /* another thread was here */
+		local_unlock();
+		return call_connect_ours(fd, addr, len);
+	}
 	if (ref) {
 		err = connect_again(fd, ref);
 	} else {
@@ -554,19 +587,21 @@ int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 /* SHUT_RD ends listening, in each engine. */
 static int shut_listener(int fd, uint32_t ref, int how)
 {
+	uint64_t inode = local_at(ref)->inode;
+
 	if (how == SHUT_WR || !local_at(ref)->handle)
 		return -ENOTCONN;
 	if (local_at(ref)->kernel_too)
 		real.shutdown(fd, how);
 	for (uint32_t k = 0; k < local.engines; k++) {
-		uint32_t at = local_ref(local_twin(ref, k));
+		uint32_t twin;
 
-		if (!at)
-			continue;
-		if (!local_go(k))
+		if (!local_go_twin(ref, inode, k, &twin))
 			return -EIO;
-		run_listen_end(local_here, at);
-		run_notify(local_here, at, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
+		if (!twin)
+			continue;
+		run_listen_end(local_here, local_ref(twin));
+		run_notify(local_here, local_ref(twin), POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP);
 	}
 	return 0;
 }

@@ -42,12 +42,13 @@ struct polling {
 static void watch_one(struct polling *p, nfds_t i, uint32_t name)
 {
 	uint32_t want = (uint16_t)p->fds[i].events;
+	uint64_t inode = local_at(name)->inode;
 	int n = 1;
 
 	if (p->room - (nfds_t)p->items >= local.engines + (p->n - i - 1))
-		n = local_items(name, want, &p->item[p->items]);
+		n = local_items(name, inode, want, &p->item[p->items]);
 	else
-		p->item[p->items] = (struct local_item){ .sock = name, .want = want };
+		p->item[p->items] = (struct local_item){ .sock = name, .want = want, .inode = inode };
 	for (; n > 0; n--)
 		p->item[p->items++].place = (uint32_t)i;
 }

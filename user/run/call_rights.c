@@ -34,17 +34,20 @@ static void each(const struct msghdr *msg, void (*fn)(int fd))
 /* What a descriptor stands for, in each engine that has it: one, or all for a listener. */
 static void in_each(uint32_t name, void (*fn)(uint32_t ref))
 {
-	bool each = local_at(name)->kind == RUN_LISTENER;
+	uint64_t inode = local_at(name)->inode;
 
-	for (uint32_t k = each ? 0 : local_engine(name); k < local.engines; k++) {
-		uint32_t ref = local_ref(each ? local_twin(name, k) : name);
+	if (local_at(name)->kind != RUN_LISTENER) {
+		if (local_go(local_engine(name)))
+			fn(local_ref(name));
+		return;
+	}
+	for (uint32_t k = 0; k < local.engines; k++) {
+		uint32_t twin;
 
-		if (!local_go(k))
+		if (!local_go_twin(name, inode, k, &twin))
 			return;
-		if (ref)
-			fn(ref);
-		if (!each)
-			return;
+		if (twin)
+			fn(local_ref(twin));
 	}
 }
 

@@ -124,12 +124,42 @@ void local_unlock(void)
 	let_handlers_run();
 }
 
+static pthread_mutex_t becoming = PTHREAD_MUTEX_INITIALIZER; /* within an engine's lock, or without any */
+
+void local_becoming(void)
+{
+	hold_back();
+	pthread_mutex_lock(&becoming);
+}
+
+void local_became(void)
+{
+	pthread_mutex_unlock(&becoming);
+	if (!local_here)
+		let_handlers_run();
+}
+
 bool local_go(uint32_t engine)
 {
 	if (local_here == &local.m[engine])
 		return true;
 	leave();
 	return enter(engine);
+}
+
+bool local_go_twin(uint32_t name, uint64_t inode, uint32_t engine, uint32_t *twin)
+{
+	const struct run_sock *s;
+
+	if (!local_go(engine))
+		return false;
+	*twin = local_twin(name, engine);
+	if (!local_ref(*twin))
+		*twin = 0;
+	s = *twin ? local_at(*twin) : NULL;
+	if (s && (s->kind != RUN_LISTENER || s->inode != inode))
+		*twin = 0;
+	return true;
 }
 
 bool local_lock_on(int fd, uint32_t name)
@@ -233,6 +263,12 @@ static bool enter_twins(uint32_t name)
 	return true;
 }
 
+void local_hold(uint32_t name)
+{
+	local.count[local_engine(name)][local_ref(name)] = 1;
+	run_sock_hold(local_here, local_here->slot, local_ref(name));
+}
+
 void local_enter(int fd, uint32_t name)
 {
 	uint32_t k = local_engine(name);
@@ -240,9 +276,11 @@ void local_enter(int fd, uint32_t name)
 	if ((uint32_t)fd >= local.size)
 		return;
 	local.tab[fd] = name;
-	if (local.count[k][local_ref(name)]++)
+	if (local.count[k][local_ref(name)]) {
+		local.count[k][local_ref(name)]++;
 		return;
-	run_sock_hold(local_here, local_here->slot, local_ref(name));
+	}
+	local_hold(name);
 	if (local_at(name)->kind == RUN_LISTENER && local.engines > 1 && enter_twins(name))
 		local_go(k);
 }
@@ -282,16 +320,22 @@ static void drop_twins(uint32_t name)
 
 void local_forget(int fd)
 {
-	uint32_t name = local_sock(fd), e = local_entry(fd), k = local_engine(name), here;
+	uint32_t name = local_sock(fd), e = local_entry(fd);
 
 	if (e & RUN_EPOLL)
 		forget_epoll(fd, e & ~RUN_EPOLL);
 	if (!name)
 		return;
 	local.tab[fd] = 0;
+	local_drop(name);
+}
+
+void local_drop(uint32_t name)
+{
+	uint32_t k = local_engine(name), here = (uint32_t)(local_here - local.m);
+
 	if (--local.count[k][local_ref(name)])
 		return;
-	here = (uint32_t)(local_here - local.m);
 	if (local_at(name)->kind == RUN_LISTENER)
 		drop_twins(name);
 	if (!local_go(k))
@@ -368,6 +412,7 @@ static void before_fork(void)
 		return;
 	}
 	local_here = &local.m[0];
+	local_becoming();
 	child_slot = run_proc_new(local.m[0].r, 0, RUN_PROC_BORN, clock_now_ns());
 	for (uint32_t k = 0; k < local.engines && child_slot != RUN_PROCS; k++)
 		copy_holdings(local.m[k].r, local.m[0].slot, child_slot);
@@ -377,6 +422,7 @@ static void in_parent(void)
 {
 	if (!fork_locked)
 		return;
+	local_became();
 	unlock_all();
 	run_kick_keeper(&local.m[0]);
 }
@@ -386,6 +432,8 @@ static void in_child(void)
 	static const char full[] =
 		"xtcp: a forked process has lost its connections: a run has room for 512 at a time\n";
 
+	if (fork_locked)
+		pthread_mutex_unlock(&becoming);
 	local_here = NULL;
 	if (!local.on)
 		return;
@@ -536,6 +584,11 @@ static bool take_slot(void)
 		local_unlock();
 	if (had && !run_epoll_leave_all(local.m, slot)) /* nothing tells them apart after exec */
 		return false;
+	for (uint32_t k = local.engines; had && k-- > 0;) { /* exec ended its threads, in a wait perhaps */
+		if (!local_go(k))
+			return false;
+		run_waiters_drop(local_here, local.pid);
+	}
 	for (uint32_t k = 0; k < local.engines; k++) {
 		if (!local_go(k))
 			return false;

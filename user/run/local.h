@@ -93,6 +93,14 @@ static inline uint32_t local_twin(uint32_t name, uint32_t engine)
 	return engine ? local_name(engine, local.twin[engine][name]) : name;
 }
 
+/* Of what fd stands for; 0: not for this any more. It tells whether name is still that, later. */
+static inline uint64_t local_inode(int fd, uint32_t name)
+{
+	uint64_t inode = local_at(name)->inode;
+
+	return local_sock(fd) == name ? inode : 0;
+}
+
 /* Where this process makes its connections, and looks first. */
 static inline uint32_t local_home(void)
 {
@@ -117,6 +125,12 @@ int local_hide(int fd);
 /* Under the socket's lock, for a listener any: fd stands for the socket from now on; fd does not stand for anything of ours any more. */
 void local_enter(int fd, uint32_t ref);
 void local_forget(int fd);
+/* A socket is held before fd stands for it; given back by local_forget(), or if it never comes to that by local_drop(). */
+void local_hold(uint32_t name);
+void local_drop(uint32_t name);
+/* Around what makes a descriptor stand for a socket that it did not stand for, and its close() meanwhile: one comes first. */
+void local_becoming(void);
+void local_became(void);
 /* fd is a copy of a descriptor of ours. */
 void local_copy(int from, int to);
 
@@ -172,8 +186,8 @@ int local_wait_again(struct local_wait *w);
 uint64_t local_until(uint64_t timeout_ns);
 /* POLL* of those wanted that hold for a socket of this engine, for this process. */
 uint32_t local_poll(uint32_t name, uint32_t want);
-/* What a descriptor's socket is to be waited for with; how many. room: for as many as there are engines. */
-int local_items(uint32_t name, uint32_t want, struct local_item *room);
+/* What a socket is to be waited for with; how many. inode: as local_inode() gave it. room: for as many as there are engines. */
+int local_items(uint32_t name, uint64_t inode, uint32_t want, struct local_item *room);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
 /* A call that does not block has found nothing at the socket: look whether something has come meanwhile. */
@@ -195,6 +209,8 @@ bool local_lock(uint32_t name);
 void local_unlock(void);
 /* From one engine's lock to another's; no handler runs in between. False: the run has ended, and nothing is held. */
 bool local_go(uint32_t engine);
+/* To that of a listener's twin. *twin 0: it is not in this engine, or has been closed by another thread. */
+bool local_go_twin(uint32_t name, uint64_t inode, uint32_t engine, uint32_t *twin);
 /* The engines, home first: for (i = 0; i < local.engines; i++) local_nth(i). */
 static inline uint32_t local_nth(uint32_t i)
 {

@@ -318,6 +318,8 @@ void run_watch_remove(struct run_member *m, uint32_t ref);
 void run_watches_of_sock(struct run_member *m, uint32_t sock);
 uint32_t run_waiter_new(struct run *r, pid_t pid);
 void run_waiter_free(struct run *r, uint32_t ref);
+/* Those of a process whose threads have ended; of the registry last. */
+void run_waiters_drop(struct run_member *m, pid_t pid);
 uint32_t run_epoll_new(struct run *r, uint32_t slot);
 /* The process has no descriptor of it any more; the last one ends it. Of the registry. */
 void run_epoll_drop(struct run_member *m, uint32_t slot, uint32_t ref);

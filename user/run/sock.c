@@ -227,8 +227,8 @@ uint32_t run_proc_new(struct run *r, pid_t pid, enum run_proc_state state, uint6
 	return RUN_PROCS;
 }
 
-/* Its threads may have been killed in a wait: what they watched is watched no more. Their numbers are given back by the registry. */
-static void drop_waiters(struct run_member *m, pid_t pid)
+/* What they watched is watched no more. Their numbers are given back by the registry. */
+void run_waiters_drop(struct run_member *m, pid_t pid)
 {
 	struct run *r = m->r;
 	const struct run_waiter *known = m->reg->waiter;
@@ -256,5 +256,5 @@ void run_proc_drop(struct run_member *m, uint32_t slot, bool reset)
 	for (uint32_t i = 0; i < (r->sock_fresh + 63) / 64; i++)
 		while (bits[i])
 			run_sock_drop(m, slot, i * 64 + (uint32_t)__builtin_ctzll(bits[i]) + 1, reset);
-	drop_waiters(m, m->reg->proc[slot].pid);
+	run_waiters_drop(m, m->reg->proc[slot].pid); /* its threads may have been killed in a wait */
 }

@@ -158,17 +158,17 @@ uint32_t local_poll(uint32_t name, uint32_t want)
 	return bits;
 }
 
-int local_items(uint32_t name, uint32_t want, struct local_item *room)
+int local_items(uint32_t name, uint64_t inode, uint32_t want, struct local_item *room)
 {
 	int n = 0;
 
 	if (local.engines == 1 || local_at(name)->kind != RUN_LISTENER) {
-		*room = (struct local_item){ .sock = name, .want = want };
+		*room = (struct local_item){ .sock = name, .want = want, .inode = inode };
 		return 1;
 	}
 	for (uint32_t k = 0; k < local.engines; k++)
 		if (local_ref(local_twin(name, k)))
-			room[n++] = (struct local_item){ .sock = local_twin(name, k), .want = want };
+			room[n++] = (struct local_item){ .sock = local_twin(name, k), .want = want, .inode = inode };
 	return n;
 }
 
