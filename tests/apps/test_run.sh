@@ -57,6 +57,11 @@ eq "XTCP_PORT of one program" "$(x sh -c "XTCP_PORT=80 nc -w 2 $A4 4001; nc -w 2
 eq "... leaves its own to the kernel, and no other's" "$(opens_b)" $((before + 4))
 match "a bad one" "$(XTCP_PORT=80,x x true 2>&1)" "^xtcp: XTCP_PORT: 'x' is none of PORT, ADDR, ADDR/LEN, ADDR:PORT$"
 match "... that a program has" "$(x env XTCP_EXCLUDE=y true 2>&1)" "^xtcp: this program is left to the kernel: XTCP_EXCLUDE: 'y' is none of"
+names() {
+	nm -D --defined-only "$1" | awk '{ sub("@.*", "", $3); print $3 }' | sort -u
+}
+libc=$(ldd "$BUILD/libxtcp-preload.so" | awk '/libc\.so/ { print $3 }')
+eq "the library shadows names of the C library, and no others" "$(comm -23 <(names "$BUILD/libxtcp-preload.so") <(names "$libc"))" ''
 for bad in '--port x' '--exclude 10.9.0.1/99' '--exclude ::1:' '--fallback maybe'; do
 	out=$(XRUN_OPTS=$bad x true 2>&1)
 	eq "$bad: usage" $? 2
