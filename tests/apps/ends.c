@@ -214,6 +214,8 @@ static int one(size_t w, long after_ms)
 
 	fflush(stdout);
 	pid = fork();
+	if (pid < 0)
+		die("fork");
 	if (!pid) {
 		pthread_t t;
 

@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EVERY_US 200
+#define EVERY_US 40
 
 static int fd;
 

@@ -10,13 +10,16 @@ nginx_conf 2 on
 # Bytes of payload in a ladder: all, and without those that were sent again.
 cat >"$LOGS/sum.py" <<'PY'
 import re, sys
-total, streams = 0, {}
+total, streams, born = 0, {}, {}
 for line in open(sys.argv[1]):
+    m = re.search(r'(\S+) <-- (\S+)  \[SYN\]', line)
+    if m: # its ports may have been another connection's
+        born[m.group(1, 2)] = born.get(m.group(1, 2), 0) + 1
     m = re.search(r'(\S+) (-->|<--) (\S+)  \[.*\] SEQ: (\d+),.* LEN: (\d+)$', line.rstrip())
     if m:
         seq, n = int(m[4]), int(m[5])
         total += n
-        streams.setdefault(m.group(1, 2, 3), []).append((seq, seq + n))
+        streams.setdefault(m.group(1, 2, 3) + (born.get(m.group(1, 3)),), []).append((seq, seq + n))
 once = 0
 for ranges in streams.values():
     end = 0

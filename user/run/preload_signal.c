@@ -7,6 +7,8 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -87,15 +89,16 @@ static int set_kernels(int sig)
 
 /* ---- not in the middle of a call of ours ---- */
 
-#define PUT_OFF 16
+/* A ring of each thread: later() puts in, in a handler, and resume() takes out, when none can run. */
+#define PUT_OFF 16u
 static __thread siginfo_t put_off[PUT_OFF];
-static __thread volatile sig_atomic_t put_offs;
+static __thread volatile uint32_t put, taken;
 
 /* As the kernel has it while a signal is blocked: of one that is no real-time signal a second one is none. */
 static bool is_put_off(int sig)
 {
-	for (int i = 0; sig < SIGRTMIN && i < put_offs; i++)
-		if (put_off[i].si_signo == sig)
+	for (uint32_t i = taken; sig < SIGRTMIN && i != put; i++)
+		if (put_off[i % PUT_OFF].si_signo == sig)
 			return true;
 	return false;
 }
@@ -103,26 +106,46 @@ static bool is_put_off(int sig)
 /* A handler may call on the socket whose call it interrupts, whose thread has the lock: it runs once that is given back. */
 static bool later(int sig, const siginfo_t *info, int flags)
 {
-	if (!local_held || put_offs == PUT_OFF || is_sync(sig))
+	if (!local_held || put - taken == PUT_OFF || is_sync(sig))
 		return false;
 	if (flags & (int)SA_RESETHAND)
 		set_kernels(sig); /* which has been reset by now */
-	if (!is_put_off(sig))
-		put_off[put_offs++] = *info;
+	if (!is_put_off(sig)) {
+		put_off[put % PUT_OFF] = *info;
+		atomic_signal_fence(memory_order_seq_cst);
+		put++;
+	}
 	return true;
 }
 
-/* Sent once more to this thread: it comes at once, and as it was. */
+/* The oldest. Handlers that come meanwhile are put off, too: what they call on ends in resume() itself. */
+static bool take(siginfo_t *out)
+{
+	bool is;
+
+	local_held = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	is = put != taken;
+	if (is) {
+		*out = put_off[taken % PUT_OFF];
+		taken++;
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	local_held = 0;
+	atomic_signal_fence(memory_order_seq_cst);
+	return is;
+}
+
+/* Sent once more to this thread: each comes at once, and as it was. */
 static void resume(void)
 {
 	int err = errno;
+	siginfo_t info;
 
-	while (put_offs) {
-		siginfo_t info = put_off[--put_offs];
-
-		real.syscall(SYS_rt_tgsigqueueinfo, (long)getpid(), real.syscall(SYS_gettid), (long)info.si_signo,
-			     (long)(uintptr_t)&info);
-	}
+	while (put != taken)
+		if (take(&info))
+			real.syscall(SYS_rt_tgsigqueueinfo, (long)getpid(), real.syscall(SYS_gettid),
+				     (long)info.si_signo, (long)(uintptr_t)&info);
 	errno = err;
 }
 
