@@ -26,10 +26,10 @@
 #define ADD_OFF 1000 /* beside EPOLL_CTL_*: added, and EPOLLONESHOT has fired */
 
 /* When this thread last asked the kernel's instance. */
-static __thread uint64_t asked_ns;
+static LOCAL_TLS uint64_t asked_ns;
 
 /* In which engine events are looked for first, after a round that has filled up all there was room for. */
-static __thread uint32_t begin_at;
+static LOCAL_TLS uint32_t begin_at;
 
 /* As the engine has it whose lock is held. */
 static struct run_epoll *at(uint32_t ref)

@@ -403,8 +403,8 @@ static ssize_t recv_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 			turned = true;
 			if (blocks(s, flags))
 				local_turn();
-			else
-				local_look(ref);
+			else if (!local_look(ref))
+				return done ? (ssize_t)done : -EAGAIN;
 			continue;
 		}
 		if (!blocks(s, flags))

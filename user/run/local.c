@@ -29,15 +29,15 @@ _Static_assert(RUN_PROCS == 512, "what in_child() says");
 #define HIDE_BELOW 192 /* of the limit of descriptors: enough for sockets of threads */
 
 struct local local;
-__thread struct run_member *local_here __attribute__((tls_model("initial-exec")));
-__thread uint64_t local_told;
+LOCAL_TLS struct run_member *local_here;
+LOCAL_TLS uint64_t local_told;
 
 /* ---- the lock, as this process has it ---- */
 
-__thread volatile sig_atomic_t local_held;
+LOCAL_TLS volatile sig_atomic_t local_held;
 void (*local_resume_handlers)(void);
 
-static __thread int cancel_state; /* what a turn calls on would be a cancellation point */
+static LOCAL_TLS int cancel_state; /* what a turn calls on would be a cancellation point */
 
 static void hold_back(void)
 {
@@ -179,38 +179,44 @@ static void note_home(uint64_t now)
 		local_here->r->home_ns = now;
 }
 
-void local_turn(void)
+static bool turn_at(uint64_t now)
 {
-	uint64_t now = clock_now_ns();
 	struct engine *e = api_engine(local_here->x);
 
 	note_home(now);
 	if (!xsk_rx_waiting(api_port(local_here->x)) && engine_deadline(e) > now && !engine_frames(e)->in_tx)
-		return;
+		return false;
 	if (local.sandboxed)
 		run_kick_keeper(local_here);
 	else
 		run_turn(local_here, now);
+	return true;
+}
+
+void local_turn(void)
+{
+	turn_at(clock_now_ns());
 }
 
 /*
  * An event loop that reads each of its sockets until there is nothing shares one doorbell for what it sends meanwhile, as long as it
  * goes from socket to socket. One that asks the same again is not going to wait: a turn.
  */
-void local_look(uint32_t name)
+bool local_look(uint32_t name)
 {
-	static __thread uint32_t asked;
+	static LOCAL_TLS uint32_t asked;
 	uint64_t now = clock_now_ns();
 
 	if (name == asked || local.sandboxed || now - local_here->r->turn_ns > BATCH_NS) {
 		asked = 0;
-		local_turn();
-		return;
+		return turn_at(now);
 	}
 	asked = name;
 	note_home(now);
-	if (xsk_rx_waiting(api_port(local_here->x)))
-		run_take_in(local_here, now);
+	if (!xsk_rx_waiting(api_port(local_here->x)))
+		return false;
+	run_take_in(local_here, now);
+	return true;
 }
 
 /* ---- the table ---- */

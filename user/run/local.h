@@ -40,16 +40,18 @@ struct local {
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
 };
 extern struct local local;
+/* A thread's own, found without a call: the library is there from the start. Handlers need it to be so, and every call counts. */
+#define LOCAL_TLS __thread __attribute__((tls_model("initial-exec")))
 /* The engine whose lock this thread holds; NULL: none. */
-extern __thread struct run_member *local_here __attribute__((tls_model("initial-exec")));
+extern LOCAL_TLS struct run_member *local_here;
 /* Handlers that have run in this thread since it last began to wait: 1 one with SA_RESTART, 2 one without. */
-extern __thread volatile sig_atomic_t local_interrupted;
+extern LOCAL_TLS volatile sig_atomic_t local_interrupted;
 
 /* Engines in which this thread was told of a connection that waits though it is not at home there: its epoll instance came from a process that is. */
-extern __thread uint64_t local_told;
+extern LOCAL_TLS uint64_t local_told;
 
 /* This thread has a lock, or waits for one: no handler may run. It waits without: a handler that runs now has to end that (local_poke). */
-extern __thread volatile sig_atomic_t local_held, local_sleeps;
+extern LOCAL_TLS volatile sig_atomic_t local_held, local_sleeps;
 void local_poke(void);
 /* Of preload_signal.c: handlers that were put off run now. */
 extern void (*local_resume_handlers)(void);
@@ -190,8 +192,8 @@ uint32_t local_poll(uint32_t name, uint32_t want);
 int local_items(uint32_t name, uint64_t inode, uint32_t want, struct local_item *room);
 /* A turn, if there is anything for it to do. */
 void local_turn(void);
-/* A call that does not block has found nothing at the socket: look whether something has come meanwhile. */
-void local_look(uint32_t name);
+/* A call that does not block has found nothing at the socket: false, nothing has come meanwhile, for any. */
+bool local_look(uint32_t name);
 
 /* Around posix_spawn(): the child is of the run before it is born. pid 0: it was not. */
 uint32_t local_before_spawn(void);

@@ -92,7 +92,7 @@ static int set_kernels(int sig)
 /* A ring of each thread: later() puts in, in a handler, and resume() takes out, when none can run. */
 #define PUT_OFF 16u
 static __thread siginfo_t put_off[PUT_OFF];
-static __thread volatile uint32_t put, taken;
+static LOCAL_TLS volatile uint32_t put, taken;
 
 /* As the kernel has it while a signal is blocked: of one that is no real-time signal a second one is none. */
 static bool is_put_off(int sig)

@@ -28,17 +28,19 @@
 #define SPINS 32
 #define WAKE_NS 30000 /* what it takes to sleep and be woken, about */
 #define LATENCY_NS 1000000000ull
+#define LATE_SPINS \
+	4 /* the next frame is near, by the mean: a late one is spun for so many times as long, for to sleep delays it more */
 #define HOME_NS 5000000 /* an engine whose own process has looked since is looked after */
 #define MINE_NS 1000000 /* nothing for this thread for so long: what comes is for others */
 
-static __thread struct {
+static LOCAL_TLS struct {
 	uint32_t ref;
 	int fd;
 	pid_t pid;
 	uint64_t mine_ns;	    /* when something was ready last */
 	uint32_t told[RUN_ENGINES]; /* run.told of each engine when this thread began to wait, or slept last */
 } self;
-__thread volatile sig_atomic_t local_interrupted, local_sleeps;
+LOCAL_TLS volatile sig_atomic_t local_interrupted, local_sleeps;
 static pthread_key_t gone_key;
 static pthread_once_t gone_once = PTHREAD_ONCE_INIT;
 
@@ -272,7 +274,9 @@ static bool may_spin(uint64_t now)
 	switch (r->waiting) {
 	case XTCP_WAIT_POWER: return false;
 	case XTCP_WAIT_LATENCY: return now - r->busy_ns < LATENCY_NS;
-	default: return now - r->busy_ns < r->spin_us * 1000ull && r->gap_ns < r->spin_us * 1000ll + WAKE_NS;
+	default:
+		return now - r->busy_ns < LATE_SPINS * r->spin_us * 1000ull &&
+		       r->gap_ns < r->spin_us * 1000ll + WAKE_NS;
 	}
 }
 
