@@ -3,7 +3,8 @@
 #
 # Unmodified programs: the server is one on xtcp (`run`), or the same on the kernel (`plain`); its client is one that measures,
 # always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`), ask.c (`ask`). Beside those whose goal is out of reach
-# stands what the same client gets from a server that does nothing but TCP, `xtcp echo --wait latency` (`echo`): its limit. Sourced by run.sh.
+# stands what the same client gets from the raw AF_XDP loop, which turns each segment round and knows no connections (`raw`, raw_tcp.h):
+# no server on AF_XDP can be faster. Sourced by run.sh.
 
 # app_command run|plain KIND DEV CPU: the server's command line, in cmd.
 app_command() {
@@ -12,7 +13,8 @@ app_command() {
 		cat >"$LOGS/bench-nginx.conf" <<-CONF
 			worker_processes 1; user root; pid $LOGS/bench-nginx.pid; error_log $LOGS/bench-nginx.log warn; daemon off;
 			events { worker_connections 4096; }
-			http { access_log off; keepalive_requests 100000000; server { listen $addr_b:$port; root $LOGS/www; } }
+			http { access_log off; keepalive_requests 100000000; ${want[cache]:+open_file_cache max=16;}
+				server { listen $addr_b:$port; root $LOGS/www; } }
 		CONF
 		cmd=(nginx -c "$LOGS/bench-nginx.conf")
 		;;
@@ -57,24 +59,28 @@ app_ready() {
 }
 
 rows_apps() {
-	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain; then
+	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain wrk:raw; then
 		compare 'nginx under wrk, 64 connections, 2 B' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
+		compare 'raw AF_XDP under wrk, 64 connections' requests/s .rate wrk:raw 'nginx on the kernel' '' wrk:plain
 	fi
-	if row run-redis 1500 redis 'conns=50 commands=set,get' redis:run redis:plain redis:echo; then
+	if row run-nginx-cache 1500 nginx 'conns=64 cache=1' wrk:run wrk:plain; then
+		compare 'the same, open_file_cache' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
+	fi
+	if row run-redis 1500 redis 'conns=50 commands=set,get' redis:run redis:plain redis:raw; then
 		compare 'redis-benchmark GET, 50 clients' requests/s .rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
 		compare 'redis-benchmark SET, 50 clients' requests/s .set_rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
-		compare 'xtcp echo under redis-benchmark, 50 clients' requests/s .rate redis:echo 'redis on the kernel' '' redis:plain
+		compare 'raw AF_XDP under redis-benchmark, 50 clients' requests/s .rate redis:raw 'redis on the kernel' '' redis:plain
 	fi
-	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain redis:echo; then
+	if row run-redis-1 1500 redis 'conns=1 requests=20000' redis:run redis:plain redis:raw; then
 		compare 'redis-benchmark GET, 1 client' us .p50_us redis:run 'redis on the kernel' '<= 0.5' redis:plain
-		compare 'xtcp echo under redis-benchmark, 1 client' us .p50_us redis:echo 'redis on the kernel' '' redis:plain
+		compare 'raw AF_XDP under redis-benchmark, 1 client' us .p50_us redis:raw 'redis on the kernel' '' redis:plain
 	fi
 	if row run-redis-ask 1500 redis 'conns=50 size=3' ask:run ask:plain; then
 		compare 'redis GET, 50 lean clients' requests/s .rate ask:run 'redis on the kernel' '' ask:plain
 	fi
-	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain ask:echo:kind=echo; then
+	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain ask:raw:kind=echo; then
 		compare 'memcached get, 50 clients' requests/s .rate ask:run 'memcached on the kernel' '>= 1.5' ask:plain
-		compare 'xtcp echo under 50 clients of memcached' requests/s .rate ask:echo:kind=echo 'memcached on the kernel' '' ask:plain
+		compare 'raw AF_XDP under 50 clients of memcached' requests/s .rate ask:raw:kind=echo 'memcached on the kernel' '' ask:plain
 	fi
 	if row run-iperf 1500 iperf '' iperf:run iperf:plain; then
 		compare 'iperf3 sends to a kernel receiver' Gbit/s .gbps iperf:run 'iperf3 on the kernel' '>= 1' iperf:plain

@@ -110,8 +110,10 @@ command_of() {
 	raw:serve)
 		role='echo'
 		[ "$kind" != crr ] || role=answer
+		[ "$kind" != echo ] || role=tcp
 		cmd=("$BIN/raw_xsk" "$role" --iface "$dev" --mode "$mode" "${at[@]}")
 		;;
+	raw:nginx | raw:redis) cmd=("$BIN/raw_xsk" tcp --iface "$dev" --mode "$mode" "${at[@]}") ;;
 	raw:rr) cmd=("$BIN/raw_xsk" ping --iface "$dev" --mode "$mode" "${at[@]}") ;;
 	raw:*) cmd=("$BIN/raw_xsk" "$role" --iface "$dev" --mode "$mode" "${at[@]}") ;;
 	kernel*:web) cmd=("$BIN/kernel_http" serve "${spin[@]}" "${at[@]}") ;;
@@ -125,7 +127,6 @@ command_of() {
 		;;
 	feed:*) cmd=("$BIN/kernel_tcp" feed "${at[@]}") ;;
 	run:* | plain:*) app_command "$who" "$role" "$dev" "$cpu" || return 1 ;;
-	echo:*) cmd=(taskset -c "$cpu" "$XTCP" echo -i "$dev" -p "$port" -a "$addr_b" -v --wait latency) ;;
 	redis:* | iperf:* | ask:*) app_client "$who" "$cpu" "$kind" || return 1 ;;
 	peer:web) cmd=(env "ADDR=$addr_b" "PORT=$port" "DIR=$LOGS/www" taskset -c "$cpu" sh -c "$peer") ;;
 	wrk:*)
@@ -158,7 +159,7 @@ clean_links() {
 is_ready() {
 	case $1 in
 	peer) in_b ss -Hltn "sport = :$port" | grep -q . ;;
-	run | plain | echo) app_ready ;;
+	run | plain) app_ready ;;
 	*) grep -qs '^ready' "$LOGS/srv.out" || { [ "$kind" = web ] && grep -qs 'listening on' "$LOGS/srv.err"; } ;;
 	esac
 }

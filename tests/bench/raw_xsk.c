@@ -9,6 +9,7 @@
  *   sink     measures frames received          source  sends as fast as the ring takes them
  *   answer   the other end of crr              crr     --conns exchanges at once: connect, request, answer, close
  *   drain    sink of the kernel's own frames: IP instead of our ethertype (kernel_tcp feed)
+ *   tcp      echo of the kernel's TCP over IPv4, without connections (raw_tcp.h): the limit of any server's on AF_XDP
  *
  * An exchange of crr is the seven frames that TCP cannot do without, with SYN, data and FIN in frames of the length
  * that xtcp would send: SYN, SYN-ACK, request (and ACK), answer, FIN, FIN, ACK.
@@ -26,6 +27,7 @@
 #include <sys/mman.h>
 #include <xdp/xsk.h>
 #include "io/xdp_uapi.h"
+#include "raw_tcp.h"
 
 #ifndef BPF_F_XDP_HAS_FRAGS
 #define BPF_F_XDP_HAS_FRAGS (1u << 5)
@@ -174,7 +176,7 @@ static void refill(struct raw *r);
 static void open_raw(struct raw *r, const struct bench *b)
 {
 	int ifindex, map, queue = 0, fd;
-	bool ip = b->addr.ss_family == AF_INET;
+	bool ip = b->addr.ss_family == AF_INET, kernels = !strcmp(b->role, "drain") || !strcmp(b->role, "tcp");
 
 	if (!b->ifname)
 		errx(2, "--iface is missing");
@@ -193,7 +195,7 @@ static void open_raw(struct raw *r, const struct bench *b)
 	if (map < 0 || bpf_map_update_elem(map, &queue, &fd, BPF_ANY))
 		err(1, "XSK map");
 	refill(r);
-	attach(b, load_program(map, strcmp(b->role, "drain") ? ETHERTYPE : ip ? ETH_P_IP : ETH_P_IPV6), ifindex);
+	attach(b, load_program(map, !kernels ? ETHERTYPE : ip ? ETH_P_IP : ETH_P_IPV6), ifindex);
 }
 
 /* --- Rings --- */
@@ -310,7 +312,6 @@ static void put_back(struct raw *r, uint64_t addr)
 
 /* --- Roles --- */
 
-/* Frames go out again from the chunks in which they came. */
 /* Every frame is answered in its own chunk, until told to stop; answer: true if it put one into the ring. */
 static int run_answering(struct raw *r, bool (*answer)(struct raw *r, const struct got *got))
 {
@@ -335,6 +336,17 @@ static bool echo(struct raw *r, const struct got *got)
 {
 	tx_desc(r, got->addr, got->len, got->contd ? XDP_PKT_CONTD : 0);
 	return true;
+}
+
+static bool turn_tcp(struct raw *r, const struct got *got)
+{
+	uint32_t len = got->contd ? 0 : raw_tcp_turn(r->area + got->addr, got->len);
+
+	if (len)
+		tx_desc(r, got->addr, len, 0);
+	else
+		put_back(r, got->addr);
+	return len;
 }
 
 static void send_many(struct raw *r, uint32_t frames, uint32_t len)
@@ -558,7 +570,7 @@ static int run_source(struct raw *r)
 
 int main(int argc, char **argv)
 {
-	static const char *const roles = "echo|ping|answer|crr|sink|source|drain";
+	static const char *const roles = "echo|ping|answer|crr|sink|source|drain|tcp";
 	static struct raw r;
 	struct bench b;
 
@@ -575,6 +587,8 @@ int main(int argc, char **argv)
 		return run_crr(&r);
 	if (!strcmp(b.role, "sink") || !strcmp(b.role, "drain"))
 		return run_sink(&r);
+	if (!strcmp(b.role, "tcp"))
+		return run_answering(&r, turn_tcp);
 	if (!strcmp(b.role, "source"))
 		return run_source(&r);
 	bench_usage(roles);
