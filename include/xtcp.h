@@ -2,9 +2,8 @@
 /*
  * xtcp.h - TCP in user space, fed by XDP. The public interface of libxtcp.
  *
- * An engine (struct xtcp) serves one network interface, or some of its receive queues (xtcp_join).
- * It owns the TCP ports that were opened through it, and nothing else: all other traffic stays with
- * the kernel.
+ * An engine (struct xtcp) serves one network interface, or some of its receive queues (xtcp_join). It owns the TCP ports
+ * that were opened through it, and nothing else: all other traffic stays with the kernel.
  *
  * How a program uses it:
  *
@@ -22,16 +21,14 @@
  *     }
  *
  * Rules for every call, unless its comment says otherwise:
- *   - Threads: an engine belongs to one thread at a time; the caller serialises. Different
- *     engines are independent. xtcp_wake() and xtcp_errmsg() may be called from any thread.
+ *   - Threads: an engine belongs to one thread at a time; the caller serialises. Different engines are independent.
+ *     xtcp_wake() and xtcp_errmsg() may be called from any thread.
  *   - Blocking: no call blocks but xtcp_wait(), xtcp_drain() and xtcp_open(); the others return -EAGAIN.
- *   - Return: 0 or a count on success, a negative errno value on failure. xtcp_errmsg() then
- *     tells the last failure of this thread in a sentence.
- *   - Handles: connections and listeners are 64-bit numbers, never 0, never reused while
- *     anyone could still hold them (a generation is part of the number). A stale or foreign
- *     handle gives -EBADF and harms nothing.
- *   - Nothing is sent inside a call: segments leave in the next turn (xtcp_turn, xtcp_wait),
- *     so that many small sends share one doorbell (RFC 9293 3.7.4 and MUST-58).
+ *   - Return: 0 or a count, or a negative errno value. xtcp_errmsg() then tells this thread's last failure in a sentence.
+ *   - Handles: connections and listeners are 64-bit numbers, never 0, never reused while anyone could still hold them (a
+ *     generation is part of the number). A stale or foreign handle gives -EBADF and harms nothing.
+ *   - Nothing is sent inside a call: segments leave in the next turn (xtcp_turn, xtcp_wait), so that many small sends
+ *     share one doorbell (RFC 9293 3.7.4 and MUST-58).
  *
  * RFC numbers in the comments name where the behaviour is specified.
  */
@@ -216,8 +213,8 @@ int xtcp_join(struct xtcp **out, struct xtcp *first, const struct xtcp_conf *con
 #define XTCP_QUEUE_ANY UINT32_MAX
 
 /*
- * Close an engine. Connections still open are aborted (RST, RFC 9293 3.10.5); call xtcp_drain() first
- * for an orderly end. Gives every port back; the last engine of the interface detaches and unpins. NULL is allowed.
+ * Close an engine. Connections still open are aborted (RST, RFC 9293 3.10.5); call xtcp_drain() first for an orderly end.
+ * Gives every port back; the last engine of the interface detaches and unpins. NULL is allowed.
  */
 void xtcp_destroy(struct xtcp *x);
 
@@ -288,9 +285,8 @@ struct xtcp_event {
 };
 
 /*
- * One turn without waiting: receive a burst, run input, timers, output, transmit. Returns the number
- * of events now ready, or -ENODEV when the interface has been removed. A link that is
- * down is no error: it is waited for.
+ * One turn without waiting: receive a burst, run input, timers, output, transmit. Returns the number of events now ready,
+ * or -ENODEV when the interface has been removed. A link that is down is no error: it is waited for.
  *
  * An acknowledgement with nothing else to send, of text or a FIN that an event has just told of, waits until the next turn, so that
  * the answer can carry it: who takes long over his events delays it by as much. Holes, every second full segment, and the
@@ -317,8 +313,8 @@ int xtcp_wait_until(struct xtcp *x, struct xtcp_event *ev, int max, uint64_t ns)
 /*
  * A descriptor that polls readable when xtcp_turn() has work: for poll, epoll and event loops of others. Before
  * sleeping on it call xtcp_arm(), which sets its timer to the next deadline and returns 1 if it is safe to sleep, 0 if
- * there is work already, or conf.waiting says to spin: then run another turn. From the first xtcp_fd() on each frame also runs the wake-up of this descriptor: programs that
- * only use xtcp_wait() do not call it. A descriptor, or -errno of epoll_ctl(2).
+ * there is work already, or conf.waiting says to spin: then run another turn. From the first xtcp_fd() on each frame also
+ * runs the wake-up of this descriptor: programs that only use xtcp_wait() do not call it. A descriptor, or -errno of epoll_ctl(2).
  */
 int xtcp_fd(struct xtcp *x);
 int xtcp_arm(struct xtcp *x);
@@ -346,6 +342,8 @@ struct xtcp_listen_opts {
 			       (6.1): for requests that may be repeated only. Default 0: off; ..65,536 */
 	uint32_t maxseg;    /* as XTCP_MAXSEG on each connection, and announced in its SYN; default 0: by MTU */
 	uint32_t v6only;    /* 1: on a wildcard address of IPv6, no connections by IPv4 (IPV6_V6ONLY); default 0 */
+	uint32_t defer_ms; /* > 0: a connection can be accepted when its first data or FIN is there, or when so long has
+			       passed since the handshake; until then it takes a place of syn_queue. Default 0: at once */
 };
 int xtcp_listen(struct xtcp *x, const struct sockaddr *addr, uint16_t port, const struct xtcp_listen_opts *opts,
 		xtcp_listener *out);
@@ -530,6 +528,8 @@ enum xtcp_opt {
 				  Default 0; not to be taken back. xtcp_getopt: 1 if it was set */
 	XTCP_PACING, /* 1: data is spread over the round trip: at twice cwnd for each while it doubles, later at 1.2 times; not
 			with "bbr", which has a rate of its own; default conf.pacing. XTCP_MAX_PACING_RATE implies it */
+	XTCP_SYN_RETRIES, /* > 0: give up after so many retransmissions of the SYN, not by conf.syn_r2_ms; 0 (default)..255 */
+	XTCP_FIN_WAIT2_MS, /* > 0: how long to wait for a FIN after xtcp_close, ms; 0 (default): conf.fin_wait2_ms */
 };
 int xtcp_setopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int value); /* -EINVAL out of range, -ENOPROTOOPT */
 int xtcp_getopt(struct xtcp *x, xtcp_conn c, enum xtcp_opt opt, int *value);

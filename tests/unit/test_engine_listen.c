@@ -373,6 +373,82 @@ static void test_listen_no_slot_or_route_for_a_syn_leaves_nothing(void **state)
 	assert_int_equal(eng(1)->r->port_refs, 64 + 2);
 }
 
+/* ---- deferred until there is data ---- */
+
+static void data(uint16_t sport)
+{
+	struct kit_seg s = { .sport = sport, .flags = TCP_ACK | TCP_PSH, .seq = 101, .len = 10 };
+
+	s.ack = kit_sent(1, 0)->tcp.seq + 1;
+	kit_give(1, frame, kit_tcp(frame, 1, &s), NULL);
+}
+
+static void test_listen_deferred_is_accepted_with_its_data(void **state)
+{
+	struct engine_event ev[4];
+	uint64_t l = open_on("::", 80), s;
+
+	kp->cut = true; /* the other side knows of nothing, and would say so */
+	assert_int_equal(engine_listen_defer(eng(1), l, 5000), 0);
+	syn(1);
+	last_ack(1);
+	assert_int_equal(engine_accept_queue(eng(1), l), 0);
+	assert_int_equal(engine_accept(eng(1), l, &s), -EAGAIN);
+	assert_int_equal(engine_events(eng(1), ev, 4), 0);
+	assert_int_equal(at(l)->half_open.count, 1);
+	check_engines();
+	data(1);
+	assert_int_equal(engine_events(eng(1), ev, 4), 1);
+	assert_int_equal(engine_accept(eng(1), l, &s), 0);
+	assert_int_equal(engine_conn(eng(1), s)->rcvq.len, 10);
+	assert_int_equal(engine_conn(eng(1), s)->misc_deadline, TCP_NEVER);
+	pair_sleep(kp, 10 * SECOND);
+	assert_int_equal(engine_conn(eng(1), s)->state, TCP_ESTABLISHED);
+	check_engines();
+}
+
+static void test_listen_deferred_is_accepted_silent_after_its_time(void **state)
+{
+	uint64_t l = open_on("::", 80), s;
+
+	kp->cut = true; /* the other side knows of nothing, and would say so */
+	assert_int_equal(engine_listen_defer(eng(1), l, 5000), 0);
+	syn(1);
+	last_ack(1);
+	pair_sleep(kp, 49 * (SECOND / 10));
+	assert_int_equal(engine_accept_queue(eng(1), l), 0);
+	pair_sleep(kp, 2 * (SECOND / 10));
+	assert_int_equal(engine_accept(eng(1), l, &s), 0);
+	assert_int_equal(engine_conn(eng(1), s)->state, TCP_ESTABLISHED);
+	check_engines();
+}
+
+static void test_listen_deferred_ends_by_fin_reset_and_close(void **state)
+{
+	uint64_t l = open_on("::", 80), s;
+	uint32_t ack;
+
+	assert_int_equal(engine_listen_defer(eng(1), l, 5000), 0);
+	syn(1);
+	ack = kit_sent(1, 0)->tcp.seq + 1;
+	last_ack(1);
+	give(0, 1, TCP_ACK | TCP_FIN, 101, ack);
+	assert_int_equal(engine_accept(eng(1), l, &s), 0);
+	assert_int_equal(engine_conn(eng(1), s)->state, TCP_CLOSE_WAIT);
+	syn(2);
+	last_ack(2);
+	give(0, 2, TCP_RST, 101, 0);
+	assert_int_equal(at(l)->half_open.count, 0);
+	assert_int_equal(engine_accept(eng(1), l, &s), -EAGAIN); /* as if it had never been */
+	syn(3);
+	last_ack(3);
+	engine_listen_close(eng(1), l);
+	kit_turn(1);
+	assert_true(kit_sent(1, 0)->tcp.flags & TCP_RST);
+	assert_int_equal(eng(1)->r->conns.used, 1);
+	check_engines();
+}
+
 /* ---- segments ---- */
 
 static void test_listen_answers_ack_with_rst_and_nothing_else(void **state)
@@ -526,6 +602,9 @@ int main(void)
 		TEST(test_listen_half_open_may_complete_past_the_backlog),
 		TEST(test_listen_largest_backlog_is_no_fault),
 		TEST(test_listen_no_slot_or_route_for_a_syn_leaves_nothing),
+		TEST(test_listen_deferred_is_accepted_with_its_data),
+		TEST(test_listen_deferred_is_accepted_silent_after_its_time),
+		TEST(test_listen_deferred_ends_by_fin_reset_and_close),
 		TEST(test_listen_answers_ack_with_rst_and_nothing_else),
 		TEST(test_listen_event_comes_once_and_only_when_someone_waits),
 		TEST(test_listen_events_of_several_come_in_order),

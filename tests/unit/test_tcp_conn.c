@@ -331,6 +331,21 @@ static void test_conn_old_data_after_close_is_only_acknowledged(void **state)
 	state_is(TCP_FIN_WAIT_1);
 }
 
+/* XTCP_FIN_WAIT2_MS */
+static void test_conn_orphan_in_fin_wait_2_has_a_time_of_its_own(void **state)
+{
+	th_active();
+	tcp_set_fin_wait2(th.c, 5000);
+	tcp_close(&th.env, th.c, th.now);
+	out("F.", 1, 1, 0);
+	in(".", 1, 2, 0);
+	state_is(TCP_FIN_WAIT_2);
+	advance(4999);
+	state_is(TCP_FIN_WAIT_2);
+	advance(1);
+	state_is(TCP_CLOSED);
+}
+
 static void test_conn_orphan_in_fin_wait_2_times_out(void **state)
 {
 	th_active();
@@ -617,6 +632,7 @@ int main(void)
 		TEST(test_conn_close_with_unread_data_out_of_order_resets),
 		TEST(test_conn_data_after_close_resets),
 		TEST(test_conn_old_data_after_close_is_only_acknowledged),
+		TEST(test_conn_orphan_in_fin_wait_2_has_a_time_of_its_own),
 		TEST(test_conn_orphan_in_fin_wait_2_times_out),
 		TEST(test_conn_close_after_half_close_limits_fin_wait_2),
 		TEST(test_conn_abort_sends_rst_where_the_rfc_says),

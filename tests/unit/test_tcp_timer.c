@@ -25,6 +25,34 @@ static void test_timer_syn_is_retried_and_given_up_after_180_s(void **state)
 	assert_int_equal(th.env.mem->used, 0);
 }
 
+/* XTCP_SYN_RETRIES: n go unanswered, and the timer runs out once more. */
+static void test_timer_syn_is_given_up_after_so_many_retries(void **state)
+{
+	th_connect();
+	tcp_set_syn_retries(th.c, 2);
+	advance(6999);
+	for (int i = 0; i < 3; i++) /* after 0, 1, 3 s */
+		out("S", 0, 0, 0);
+	no_out();
+	state_is(TCP_SYN_SENT);
+	advance(1);
+	state_is(TCP_CLOSED);
+	assert_int_equal(th.c->error, ETIMEDOUT);
+}
+
+static void test_timer_more_retries_of_a_syn_than_180_s_hold(void **state)
+{
+	th_connect();
+	tcp_set_syn_retries(th.c, 8);
+	advance(366999); /* 127 s until the eighth, then 120 s at most */
+	state_is(TCP_SYN_SENT);
+	assert_in_range(th.made_count, 9, 9);
+	th_drain();
+	advance(1);
+	state_is(TCP_CLOSED);
+	no_out();
+}
+
 /* RFC 9293: MUST-22, MUST-23 */
 static void test_timer_syn_ack_is_given_up_after_180_s(void **state)
 {
@@ -381,6 +409,8 @@ int main(void)
 		TEST(test_timer_user_timeout_bounds_the_syn_and_keepalive),
 		TEST(test_timer_keepalive_octet_is_one_of_garbage_left_of_the_window),
 		TEST(test_timer_syn_is_retried_and_given_up_after_180_s),
+		TEST(test_timer_syn_is_given_up_after_so_many_retries),
+		TEST(test_timer_more_retries_of_a_syn_than_180_s_hold),
 		TEST(test_timer_syn_ack_is_given_up_after_180_s),
 		TEST(test_timer_data_unanswered_ends_after_r2),
 		TEST(test_timer_user_timeout_is_kept_exactly),

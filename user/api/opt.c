@@ -38,6 +38,8 @@ static const struct {
 	[XTCP_KEEPOCTET] = { "KEEPOCTET", 0, 1 },
 	[XTCP_USER_TIMEOUT_OPT] = { "USER_TIMEOUT_OPT", 0, 1 },
 	[XTCP_FASTOPEN_CONNECT] = { "FASTOPEN_CONNECT", 1, 1 },
+	[XTCP_SYN_RETRIES] = { "SYN_RETRIES", 0, 255 },
+	[XTCP_FIN_WAIT2_MS] = { "FIN_WAIT2_MS", 0, INT_MAX },
 	[XTCP_PACING] = { "PACING", 0, 1 },
 };
 
@@ -77,6 +79,8 @@ static void apply(struct tcp_env *env, struct tcp_conn *c, enum xtcp_opt opt, in
 	case XTCP_USER_TIMEOUT_OPT: tcp_set_uto(c, v); break;
 	case XTCP_KEEPOCTET: set_tune(c, TCP_TUNE_KEEP_OCTET, v); break;
 	case XTCP_FASTOPEN_CONNECT: break; /* the engine's */
+	case XTCP_SYN_RETRIES: tcp_set_syn_retries(c, (uint8_t)v); break;
+	case XTCP_FIN_WAIT2_MS: tcp_set_fin_wait2(c, (uint32_t)v); break;
 	case XTCP_PACING: tcp_set_pacing(c, v); break;
 	}
 }
@@ -124,6 +128,8 @@ static int current(const struct tcp_conn *c, enum xtcp_opt opt)
 	case XTCP_USER_TIMEOUT_OPT: return !!(c->tune & TCP_TUNE_UTO);
 	case XTCP_KEEPOCTET: return !!(c->tune & TCP_TUNE_KEEP_OCTET);
 	case XTCP_FASTOPEN_CONNECT: return !!(c->fastopen & TCP_FO_ACTIVE);
+	case XTCP_SYN_RETRIES: return tcp_cold_peek(c)->syn_retries;
+	case XTCP_FIN_WAIT2_MS: return (int)tcp_cold_peek(c)->fin_wait2_ms;
 	case XTCP_PACING: return !!(c->tune & TCP_TUNE_PACING);
 	}
 	return 0;

@@ -26,7 +26,7 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 		xtcp_listener *out)
 {
 	struct xtcp_addr addr = { 0 };
-	uint32_t backlog = 1024, syn_queue = 0, fastopen = 0, maxseg = 0, v6only = 0;
+	uint32_t backlog = 1024, syn_queue = 0, fastopen = 0, maxseg = 0, v6only = 0, defer_ms = 0;
 	uint16_t in_addr = 0;
 	int err;
 
@@ -43,6 +43,8 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 	if (opts && opts->size >= offsetof(struct xtcp_listen_opts, v6only))
 		maxseg = opts->maxseg;
 	if (opts && opts->size >= sizeof(*opts))
+		defer_ms = opts->defer_ms;
+	if (opts && opts->size >= offsetof(struct xtcp_listen_opts, defer_ms))
 		v6only = opts->v6only && addr_is_any(&addr) && !addr_is_v4(&addr);
 	if (maxseg && (maxseg < TCP_MSS_FLOOR || maxseg > 65495))
 		return fail(EINVAL, "maxseg is %d to 65495, not %u", TCP_MSS_FLOOR, maxseg);
@@ -53,6 +55,8 @@ int xtcp_listen(struct xtcp *x, const struct sockaddr *sa, uint16_t port, const 
 		     : engine_listen(x->engine, &addr, port, backlog, syn_queue, out);
 	if (!err && fastopen)
 		engine_listen_fastopen(x->engine, *out, fastopen);
+	if (!err && defer_ms)
+		engine_listen_defer(x->engine, *out, defer_ms);
 	if (!err && maxseg)
 		engine_listen_maxseg(x->engine, *out, (uint16_t)maxseg);
 	return err;

@@ -20,17 +20,18 @@
 
 enum { /* conn->life */
        CONN_USED = 1u << 0,
-       CONN_HASHED = 1u << 1,  /* in the demux hash, holds a reference to its port */
-       CONN_APP = 1u << 2,     /* the application holds the handle */
-       CONN_HALF = 1u << 3,    /* in its listener's half-open list */
-       CONN_QUEUED = 1u << 4,  /* in its listener's accept queue */
-       CONN_READY = 1u << 5,   /* in the ready list */
-       CONN_DIRTY = 1u << 6,   /* in the dirty list */
-       CONN_FLOW = 1u << 7,    /* in the XDP half's flow table */
-       CONN_GONE = 1u << 8,    /* closed by the application: freed when the core is done */
-       CONN_FAST = 1u << 9,    /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
-       CONN_WAITED = 1u << 10, /* its ACK has waited a turn for what the application does (output.c) */
-       CONN_APART = 1u << 11,  /* what it has in flight left the way of super-segments (output.c) */
+       CONN_HASHED = 1u << 1,	 /* in the demux hash, holds a reference to its port */
+       CONN_APP = 1u << 2,	 /* the application holds the handle */
+       CONN_HALF = 1u << 3,	 /* in its listener's half-open list */
+       CONN_QUEUED = 1u << 4,	 /* in its listener's accept queue */
+       CONN_READY = 1u << 5,	 /* in the ready list */
+       CONN_DIRTY = 1u << 6,	 /* in the dirty list */
+       CONN_FLOW = 1u << 7,	 /* in the XDP half's flow table */
+       CONN_GONE = 1u << 8,	 /* closed by the application: freed when the core is done */
+       CONN_FAST = 1u << 9,	 /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
+       CONN_WAITED = 1u << 10,	 /* its ACK has waited a turn for what the application does (output.c) */
+       CONN_DEFERRED = 1u << 12, /* established, and half-open for its listener until data comes (listen.c) */
+       CONN_APART = 1u << 11,	 /* what it has in flight left the way of super-segments (output.c) */
 };
 
 struct conn {
@@ -71,12 +72,13 @@ struct listener {
 	struct xtcp_addr addr; /* LISTEN_EXACT */
 	uint64_t covers;       /* address indices whose port it holds */
 	uint64_t user;
-	struct list half_open;	/* of connections in SYN-RECEIVED */
+	struct list half_open;	/* of connections in SYN-RECEIVED, or deferred */
 	struct list accept;	/* of connections that wait to be accepted */
 	uint64_t fast_since_ns; /* when the newer of fast_resets began */
 	uint64_t fast_key[2];	/* Fast Open: its own key; with fast_keyed */
 	uint32_t backlog;
 	uint32_t syn_queue;
+	uint32_t defer_ms;	 /* how long to wait for data before a connection can be accepted; 0: not */
 	uint32_t fast_max;	 /* Fast Open: most that may be pending; 0: off */
 	uint32_t fast_pending;	 /* CONN_FAST connections */
 	uint32_t fast_resets[2]; /* pending ones that were reset: in this minute, in the one before */

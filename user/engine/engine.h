@@ -141,6 +141,8 @@ const struct ao_conn *engine_ao_conn(struct engine *e, uint64_t handle);
  * for one. 0 or -EBADF, -EISCONN.
  */
 int engine_listen_fastopen(struct engine *e, uint64_t l, uint32_t pending);
+/* Connections can be accepted when their first data is there, or after so long; 0: at once. */
+int engine_listen_defer(struct engine *e, uint64_t l, uint32_t ms);
 int engine_connect_fastopen(struct engine *e, uint64_t handle);
 /*
  * The listener's cookies are those of Linux under this key: SipHash-2-4 of both addresses, which does not age. So hosts that share

@@ -241,7 +241,7 @@ static void handshake_over(struct engine *e, uint32_t ref)
 {
 	if (conn_at(e, ref)->life & CONN_FAST)
 		fastopen_settled(e, ref);
-	else
+	else if (!listener_defers(e, ref))
 		listener_promote(e, ref);
 }
 

@@ -15,6 +15,8 @@
 #include <errno.h>
 #include "lib/fail.h"
 
+#define NS_PER_MS 1000000ull
+
 static uint32_t listener_ref(const struct engine *e, const struct listener *l)
 {
 	return (uint32_t)(l - (const struct listener *)pool_at(e->r, &e->r->listeners, 1)) + 1;
@@ -212,6 +214,40 @@ void listener_promote(struct engine *e, uint32_t ref)
 	list_push(e, &l->accept, ref);
 	conn_flow_add(e, ref);
 	ready(e, l);
+}
+
+/*
+ * Established, and its listener waits for what the peer says first. Nobody has corked it yet, nor closed it: its deadline for that is free
+ * to end the waiting.
+ */
+bool listener_defers(struct engine *e, uint32_t ref)
+{
+	struct conn *c = conn_at(e, ref);
+	const struct listener *l = listener_at(e, c->listener);
+
+	if (!(c->life & CONN_DEFERRED)) {
+		if (!l->defer_ms || c->tcp.state != TCP_ESTABLISHED || c->tcp.rcvq.len)
+			return false;
+		c->life |= CONN_DEFERRED;
+		c->tcp.misc_deadline = e->r->now_ns + l->defer_ms * NS_PER_MS;
+		return true;
+	}
+	if (c->tcp.state == TCP_ESTABLISHED && !c->tcp.rcvq.len && c->tcp.misc_deadline != TCP_NEVER)
+		return true;
+	c->life &= ~(uint32_t)CONN_DEFERRED;
+	if (c->tcp.state != TCP_CLOSED)
+		c->tcp.misc_deadline = TCP_NEVER;
+	return false;
+}
+
+int engine_listen_defer(struct engine *e, uint64_t handle, uint32_t ms)
+{
+	struct listener *l = listener_of_handle(e, handle);
+
+	if (!l)
+		return -EBADF;
+	l->defer_ms = ms;
+	return 0;
 }
 
 /* ---- opening ---- */

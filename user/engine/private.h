@@ -237,6 +237,8 @@ struct listener *listener_find(struct engine *e, const struct xtcp_addr *addr, u
 bool listener_input(struct engine *e, struct listener *l, const struct rx_item *it, const struct tcp_seg *seg);
 /* Its half-open connection reached ESTABLISHED. */
 void listener_promote(struct engine *e, uint32_t ref);
+/* Established, and not to be promoted yet. */
+bool listener_defers(struct engine *e, uint32_t ref);
 /* Out of the half-open list or the accept queue. */
 void listener_forget(struct engine *e, uint32_t ref);
 void listener_addr(struct engine *e, uint32_t index, bool added);

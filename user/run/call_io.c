@@ -160,6 +160,20 @@ static ssize_t send_all(uint32_t ref, const struct iovec *iov, int n, int flags)
 	return done ? (ssize_t)done : rc;
 }
 
+/* Without a cookie the SYN asks for one. */
+void call_send_first(uint32_t ref, struct call_first *first)
+{
+	struct run_sock *s = local_at(ref);
+	const struct tcp_conn *c;
+	ssize_t n;
+
+	if (xtcp_setopt(local_here->x, s->handle, XTCP_FASTOPEN_CONNECT, 1))
+		return;
+	c = engine_conn(api_engine(local_here->x), s->handle);
+	n = c->fastopen & TCP_FO_HOLD ? send_some(s, first->iov, first->n, 0, first->flags) : 0;
+	first->taken = n > 0 ? (size_t)n : 0;
+}
+
 static int tell(ssize_t rc, int flags)
 {
 	if (rc == -EPIPE && !(flags & MSG_NOSIGNAL))

@@ -130,6 +130,8 @@ static int make_twins(uint32_t ref)
 		s->port = first->port;
 		s->addr = first->addr;
 		s->backlog = first->backlog;
+		s->fastopen = first->fastopen;
+		s->defer_s = first->defer_s;
 		call_async_copy(s, first);
 		err = run_listen(local_here, twin);
 		if (err)
@@ -543,7 +545,7 @@ static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
 	return rc;
 }
 
-int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
+int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct call_first *first)
 {
 	uint32_t ref = local_sock(fd);
 	int err;
@@ -555,7 +557,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 		return -1;
 	if (!ref && local_entry(fd)) { /* another thread was here */
 		local_unlock();
-		return call_connect_ours(fd, addr, len);
+		return call_connect_ours(fd, addr, len, first);
 	}
 	if (ref) {
 		err = connect_again(fd, ref);
@@ -566,6 +568,8 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 			return CALL_KERNELS;
 		}
 		if (!err) {
+			if (first)
+				call_send_first(ref, first);
 			local_turn();
 			local_at(ref)->asked = local_at(ref)->nonblock;
 			err = wait_connected(ref);
@@ -579,7 +583,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len)
 
 int call_connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-	int rc = call_connect_ours(fd, addr, len);
+	int rc = call_connect_ours(fd, addr, len, NULL);
 
 	return rc == CALL_KERNELS ? kernel_connect(fd, addr, len) : rc;
 }

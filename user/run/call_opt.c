@@ -36,8 +36,12 @@ static const struct {
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, XTCP_TTL, 1, 255 },
 	{ SOL_SOCKET, SO_SNDBUF, XTCP_SNDBUF, 4096, 1 << 30 },
 	{ SOL_SOCKET, SO_RCVBUF, XTCP_RCVBUF, 4096, 1 << 30 },
+	{ IPPROTO_TCP, TCP_SYNCNT, XTCP_SYN_RETRIES, 1, 255 },
+	{ IPPROTO_TCP, TCP_LINGER2, XTCP_FIN_WAIT2_MS, -1, 120 }, /* seconds; negative: at once */
+	{ IPPROTO_TCP, TCP_WINDOW_CLAMP, XTCP_RCVBUF, 4096, 1 << 30 },
 	{ SOL_SOCKET, SO_MAX_PACING_RATE, XTCP_MAX_PACING_RATE, 0, 2147483647 }, /* ~0, no limit: -1 here */
 };
+#define DEFER_MOST_S 120 /* TCP_DEFER_ACCEPT */
 #define TABLE (sizeof(table) / sizeof(table[0]))
 _Static_assert(TABLE <= RUN_OPTS, "struct run_sock has room for each");
 
@@ -47,8 +51,10 @@ static void to_engine(struct run_sock *s, uint32_t i, int v)
 		v = table[i].lo;
 	if (v > table[i].hi)
 		v = table[i].hi;
-	if (table[i].name == SO_SNDBUF && table[i].level == SOL_SOCKET)
+	if (table[i].opt == XTCP_SNDBUF)
 		v *= v < (1 << 29) ? 2 : 1; /* as the kernel counts */
+	if (table[i].opt == XTCP_FIN_WAIT2_MS)
+		v = v < 0 ? 1 : v * 1000;
 	xtcp_setopt(local_here->x, s->handle, table[i].opt, v);
 }
 
@@ -71,6 +77,28 @@ static void set_cork(struct run_sock *s, int on)
 		api_uncork(local_here->x, s->handle);
 }
 
+static void set_listener(struct run_sock *s, int name, int v)
+{
+	if (name == TCP_FASTOPEN)
+		s->fastopen = v > 0 ? (uint32_t)v : 0;
+	if (name == TCP_DEFER_ACCEPT)
+		s->defer_s = v < 0 ? 0 : v < DEFER_MOST_S ? (uint32_t)v : DEFER_MOST_S;
+}
+
+/* It listens already, in each engine. */
+static void set_listening(uint32_t ref)
+{
+	uint64_t inode = local_at(ref)->inode;
+	uint32_t fastopen = local_at(ref)->fastopen, defer_s = local_at(ref)->defer_s, twin;
+
+	for (uint32_t k = 0; k < local.engines; k++) {
+		if (!local_go_twin(ref, inode, k, &twin))
+			return;
+		if (twin)
+			run_listen_as(local_here, local_ref(twin), fastopen, defer_s);
+	}
+}
+
 static void set_own(struct run_sock *s, int level, int name, const void *value, socklen_t len, int v)
 {
 	struct linger l;
@@ -81,6 +109,8 @@ static void set_own(struct run_sock *s, int level, int name, const void *value, 
 	}
 	if (level == IPPROTO_TCP && name == TCP_INQ)
 		s->inq = v != 0;
+	if (level == IPPROTO_TCP)
+		set_listener(s, name, v);
 	if (level != SOL_SOCKET)
 		return;
 	switch (name) {
@@ -166,6 +196,11 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 	if (!local_lock_on(fd, ref))
 		return -1;
 	note(local_at(ref), level, name, value, len);
+	if (level == IPPROTO_TCP && (name == TCP_FASTOPEN || name == TCP_DEFER_ACCEPT) &&
+	    local_at(ref)->kind == RUN_LISTENER)
+		set_listening(ref);
+	if (!local_here)
+		return call_error(EIO);
 	local_turn();
 	local_unlock();
 	return 0;
@@ -207,13 +242,25 @@ static void read_all(int fd, struct run_sock *s)
 	static const struct {
 		int level, name, plain;
 	} asked[] = {
-		{ IPPROTO_TCP, TCP_NODELAY, 0 },     { SOL_SOCKET, SO_KEEPALIVE, 0 },
-		{ IPPROTO_TCP, TCP_KEEPIDLE, 7200 }, { IPPROTO_TCP, TCP_KEEPINTVL, 75 },
-		{ IPPROTO_TCP, TCP_KEEPCNT, 9 },     { IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
-		{ IPPROTO_IP, IP_TOS, 0 },	     { IPPROTO_TCP, TCP_CORK, 0 },
-		{ SOL_SOCKET, SO_OOBINLINE, 0 },     { SOL_SOCKET, SO_ZEROCOPY, 0 },
-		{ SOL_SOCKET, SO_TIMESTAMP, 0 },     { SOL_SOCKET, SO_TIMESTAMPNS, 0 },
-		{ IPPROTO_TCP, TCP_INQ, 0 },	     { SOL_SOCKET, SO_MAX_PACING_RATE, -1 },
+		{ IPPROTO_TCP, TCP_NODELAY, 0 },
+		{ SOL_SOCKET, SO_KEEPALIVE, 0 },
+		{ IPPROTO_TCP, TCP_KEEPIDLE, 7200 },
+		{ IPPROTO_TCP, TCP_KEEPINTVL, 75 },
+		{ IPPROTO_TCP, TCP_KEEPCNT, 9 },
+		{ IPPROTO_TCP, TCP_USER_TIMEOUT, 0 },
+		{ IPPROTO_IP, IP_TOS, 0 },
+		{ IPPROTO_TCP, TCP_CORK, 0 },
+		{ SOL_SOCKET, SO_OOBINLINE, 0 },
+		{ SOL_SOCKET, SO_ZEROCOPY, 0 },
+		{ SOL_SOCKET, SO_TIMESTAMP, 0 },
+		{ SOL_SOCKET, SO_TIMESTAMPNS, 0 },
+		{ IPPROTO_TCP, TCP_INQ, 0 },
+		{ SOL_SOCKET, SO_MAX_PACING_RATE, -1 },
+		{ IPPROTO_TCP, TCP_SYNCNT, 6 },
+		{ IPPROTO_TCP, TCP_LINGER2, 60 },
+		{ IPPROTO_TCP, TCP_FASTOPEN, 0 },
+		{ IPPROTO_TCP, TCP_WINDOW_CLAMP, 0 },
+		{ IPPROTO_TCP, TCP_DEFER_ACCEPT, 0 },
 	};
 
 	for (uint32_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {

@@ -16,7 +16,12 @@ int call_listen(int fd, int backlog);
 int call_accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags);
 int call_connect(int fd, const struct sockaddr *addr, socklen_t len);
 /* The same without the kernel's stack: CALL_KERNELS if it is for that. */
-int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len);
+struct call_first { /* data for the SYN to carry, if there is a cookie for it (RFC 7413) */
+	const struct iovec *iov;
+	int n, flags;
+	size_t taken; /* bytes of it that the connection has */
+};
+int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct call_first *first);
 #define CALL_KERNELS 1
 int call_shutdown(int fd, int how);
 int call_getsockname(int fd, struct sockaddr *addr, socklen_t *len);
@@ -36,6 +41,7 @@ ssize_t call_send_rights(int fd, const struct msghdr *msg, int flags);
 ssize_t call_recv_rights(int fd, struct msghdr *msg, int flags);
 
 /* call_io.c: data. flags as of send(2) and recv(2). */
+void call_send_first(uint32_t ref, struct call_first *first); /* right after xtcp_connect() */
 ssize_t call_send(int fd, const struct iovec *iov, int n, int flags);
 ssize_t call_recv(int fd, const struct iovec *iov, int n, int flags);
 ssize_t call_readv(int fd, const struct iovec *iov, int n); /* of ours */

@@ -30,7 +30,7 @@
 #define RUN_PROCS 512	 /* processes at a time */
 #define RUN_WAITERS 2048 /* threads that have ever waited, at a time */
 #define RUN_EPOLLS 2048	 /* epoll instances with connections of ours in them */
-#define RUN_OPTS 16	 /* options that are the engine's */
+#define RUN_OPTS 20	 /* options that are the engine's */
 #define RUN_RULES 32	 /* --port and --exclude */
 
 enum run_sock_kind {
@@ -60,6 +60,8 @@ struct run_sock {
 	uint8_t asked; /* connect() answered EINPROGRESS: the next one tells how it went */
 	uint16_t port; /* of a listener, host order */
 	uint32_t backlog;
+	uint32_t fastopen;     /* of a listener: TCP_FASTOPEN, how many at once; 0: none */
+	uint32_t defer_s;      /* of a listener: TCP_DEFER_ACCEPT */
 	uint32_t home_watches; /* of a listener: by processes that are at home in this engine */
 	uint32_t sibling;      /* listeners that share one of the engine's: the next, in a ring; 0: none */
 	struct xtcp_addr addr; /* of a listener */
@@ -182,15 +184,16 @@ struct run {
 
 	struct api_share share;
 	pthread_mutex_t lock;
-	_Atomic uint32_t busy;	 /* under the lock: something is half done */
-	_Atomic uint32_t broken; /* somebody died meanwhile: the keeper mends it */
-	_Atomic uint32_t closed; /* the keeper is gone */
-	uint32_t last;		 /* process (slot + 1) that had the lock last; RUN_KEEPER */
-	uint32_t watcher;	 /* waiter that looks at the AF_XDP sockets for all, asleep */
-	uint32_t sleepers;	 /* threads asleep, the watcher too */
-	uint32_t home_sleepers;	 /* of processes that are at home here */
-	uint64_t home_ns;	 /* when one of those last looked */
-	uint32_t said_uring;	 /* of io_uring, to the user; the registry's */
+	_Atomic uint32_t busy;	  /* under the lock: something is half done */
+	_Atomic uint32_t broken;  /* somebody died meanwhile: the keeper mends it */
+	_Atomic uint32_t closed;  /* the keeper is gone */
+	uint32_t last;		  /* process (slot + 1) that had the lock last; RUN_KEEPER */
+	uint32_t watcher;	  /* waiter that looks at the AF_XDP sockets for all, asleep */
+	uint32_t sleepers;	  /* threads asleep, the watcher too */
+	uint32_t home_sleepers;	  /* of processes that are at home here */
+	uint64_t home_ns;	  /* when one of those last looked */
+	uint8_t fastopen_key[16]; /* of all engines' listeners; the registry's */
+	uint32_t said_uring;	  /* of io_uring, to the user; the registry's */
 	uint32_t eager; /* the keeper looks at the AF_XDP sockets for all: somebody waits by means that are not ours */
 	uint64_t turn_ns; /* when the last turn was */
 	uint64_t busy_ns; /* when frames last came or went */
@@ -298,6 +301,8 @@ void run_sock_delivered(struct run_member *m, uint32_t ref);
 void run_sock_hash(struct run *r, uint32_t ref);
 /* A listener whose address, port and backlog are set begins to listen; beside another, if that has the same. 0 or -errno. */
 int run_listen(struct run_member *m, uint32_t ref);
+/* Its TCP_FASTOPEN and TCP_DEFER_ACCEPT; also of one that listens already. */
+void run_listen_as(struct run_member *m, uint32_t ref, uint32_t fastopen, uint32_t defer_s);
 /* It does not listen any more; others at its port do. */
 void run_listen_end(struct run_member *m, uint32_t ref);
 /* All that a process held in this engine; reset: it was killed. */

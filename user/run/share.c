@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include "lib/fail.h"
 
@@ -54,6 +55,8 @@ int run_create(struct run **out, int *fd, uint32_t socks)
 	head.magic = RUN_MAGIC;
 	head.version = RUN_VERSION;
 	head.header_bytes = sizeof(head);
+	if (getrandom(head.fastopen_key, sizeof(head.fastopen_key), 0) != (ssize_t)sizeof(head.fastopen_key))
+		return fail(errno, "getrandom: %s", strerror(errno));
 	*fd = memfd_create("xtcp-run", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (*fd < 0)
 		return fail(errno, "memfd_create: %s", strerror(errno));

@@ -108,9 +108,27 @@ int run_listen(struct run_member *m, uint32_t ref)
 	err = xtcp_listen(m->x, s->v6 && addr_is_any(&s->addr) ? NULL : (struct sockaddr *)&ss, s->port, &lo,
 			  &s->handle);
 	m->held_port = 0;
-	if (!err)
-		xtcp_set_user(m->x, s->handle, (void *)(uintptr_t)ref);
-	return err;
+	if (err)
+		return err;
+	xtcp_set_user(m->x, s->handle, (void *)(uintptr_t)ref);
+	run_listen_as(m, ref, s->fastopen, s->defer_s);
+	return 0;
+}
+
+/* A SYN with a cookie may come to another engine than the one that gave it: they have a key in common. */
+void run_listen_as(struct run_member *m, uint32_t ref, uint32_t fastopen, uint32_t defer_s)
+{
+	struct run_sock *s = run_sock_at(m->r, ref);
+	struct engine *e = api_engine(m->x);
+
+	s->fastopen = fastopen;
+	s->defer_s = defer_s;
+	if (!s->handle)
+		return;
+	engine_listen_fastopen(e, s->handle, fastopen);
+	if (fastopen && m->r->engines > 1)
+		engine_listen_fastopen_key(e, s->handle, m->reg->fastopen_key);
+	engine_listen_defer(e, s->handle, defer_s * 1000);
 }
 
 /* True: others listen on, and one of them is told of the engine's events from now on. */

@@ -133,6 +133,8 @@ struct tcp_cold {
 	bool fast_hole;		/* ... and the path seems to lose all that followed it */
 	uint32_t notsent_lowat; /* bytes; valid with TCP_TUNE_LOWAT */
 	uint32_t ack_step;	/* without SACK: bytes by which snd_una moved last */
+	uint32_t fin_wait2_ms;	/* how long an orphan of it waits for the peer's FIN; 0: by conf */
+	uint8_t syn_retries;	/* of a SYN, then R2 is over; 0: by time */
 	bool uto_owed;		/* our user timeout is to be told */
 } __attribute__((aligned(TCP_COLD_ALIGN)));
 

@@ -288,7 +288,7 @@ static void fin_acked(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	case TCP_FIN_WAIT_1:
 		c->state = TCP_FIN_WAIT_2;
 		if (c->flags & TCP_F_ORPHAN)
-			c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
+			timer_fin_wait2_arm(env, c, now_ns);
 		break;
 	case TCP_CLOSING: conn_time_wait(env, c, now_ns); break;
 	case TCP_LAST_ACK: conn_done(env, c, 0); break;

@@ -649,6 +649,7 @@ void account_acked(struct tcp_conn *c, uint64_t now_ns);
 void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void timer_rtx_restart(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
 void timer_persist_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns);
+void timer_fin_wait2_arm(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns); /* of an orphan */
 
 /* ---- isn.c ---- */
 

@@ -508,6 +508,8 @@ uint32_t tcp_send_limit(const struct tcp_conn *c);	    /* bytes that the send bu
 void tcp_set_sndbuf(struct tcp_conn *c, uint32_t bytes);    /* from now on exactly this */
 void tcp_set_rcvbuf(struct tcp_conn *c, uint32_t bytes);    /* the same; smaller only before the SYN */
 void tcp_set_user_timeout(struct tcp_conn *c, uint32_t ms); /* R2 of this connection; 0: by conf or the peer's option */
+void tcp_set_syn_retries(struct tcp_conn *c, uint8_t n);    /* R2 of its SYN, by count; 0: by conf's time */
+void tcp_set_fin_wait2(struct tcp_conn *c, uint32_t ms);    /* once it is an orphan; 0: by conf */
 void tcp_set_uto(struct tcp_conn *c, bool on);		    /* the user timeout option (RFC 5482) */
 void tcp_set_notsent_lowat(struct tcp_conn *c, uint32_t bytes); /* 0: none */
 uint32_t tcp_notsent_lowat(const struct tcp_conn *c);

@@ -20,9 +20,10 @@
 
 #define NS_PER_MS 1000000ull
 #define NS_PER_S 1000000000ull
-#define RR_THRESH 4u	  /* segments: rrthresh of RFC 7765 */
-#define RTO_LEFT_US 1000u /* what is left of the timer at least */
-#define HOLE_TIMEOUTS 3	  /* in a row, until a path is suspected that dislikes Fast Open */
+#define COUNTED_NS (UINT64_MAX / 4) /* not by time */
+#define RR_THRESH 4u		    /* segments: rrthresh of RFC 7765 */
+#define RTO_LEFT_US 1000u	    /* what is left of the timer at least */
+#define HOLE_TIMEOUTS 3		    /* in a row, until a path is suspected that dislikes Fast Open */
 
 void timer_rtx_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 {
@@ -56,6 +57,23 @@ void timer_persist_arm(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	c->rtx_deadline = now_ns + min_u64(wait, env->conf.rto_max_ns);
 }
 
+void tcp_set_syn_retries(struct tcp_conn *c, uint8_t n)
+{
+	tcp_cold(c)->syn_retries = n;
+}
+
+void tcp_set_fin_wait2(struct tcp_conn *c, uint32_t ms)
+{
+	tcp_cold(c)->fin_wait2_ms = ms;
+}
+
+void timer_fin_wait2_arm(const struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
+{
+	uint32_t ms = tcp_cold_peek(c)->fin_wait2_ms;
+
+	c->misc_deadline = now_ns + (ms ? ms * NS_PER_MS : env->conf.fin_wait2_ns);
+}
+
 uint64_t tcp_deadline(const struct tcp_conn *c)
 {
 	uint64_t sending = min_u64(c->rtx_deadline, c->probe_deadline);
@@ -65,9 +83,17 @@ uint64_t tcp_deadline(const struct tcp_conn *c)
 	return min_u64(min_u64(sending, c->delack_deadline), min_u64(c->idle_deadline, c->misc_deadline));
 }
 
+/* The SYN's retransmissions are counted in place of their time. 0: they are not. */
+static uint8_t syn_retries(const struct tcp_conn *c)
+{
+	return !c->user_timeout_ms && c->state == TCP_SYN_SENT ? tcp_cold_peek(c)->syn_retries : 0;
+}
+
 /* R2 (RFC 9293 3.8.3): how long unanswered retransmission may go on. */
 static uint64_t patience_ns(const struct tcp_env *env, const struct tcp_conn *c)
 {
+	if (syn_retries(c))
+		return COUNTED_NS;
 	if (!c->user_timeout_ms && (c->state == TCP_SYN_SENT || c->state == TCP_SYN_RECEIVED))
 		return env->conf.syn_timeout_ns;
 	return c->user_timeout_ms ? c->user_timeout_ms * NS_PER_MS : env->conf.r2_ns;
@@ -82,7 +108,7 @@ static bool give_up(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 		if (c->recs.count && (c->snd_wnd || !(c->flags & TCP_F_SYN_ACKED)) && now_ns > last)
 			c->retrans_start -= last;
 	}
-	if (now_ns - c->retrans_start < patience_ns(env, c))
+	if (syn_retries(c) ? c->backoff < syn_retries(c) : now_ns - c->retrans_start < patience_ns(env, c))
 		return false;
 	tcp_count(env, conn_timeouts);
 	fastopen_timeout(env, c);

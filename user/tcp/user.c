@@ -222,7 +222,7 @@ void tcp_close(struct tcp_env *env, struct tcp_conn *c, uint64_t now_ns)
 	tcp_shutdown(env, c, now_ns);
 	c->misc_deadline = TCP_NEVER;
 	if (c->state == TCP_FIN_WAIT_2) /* all of ours is acknowledged: nothing left to linger for */
-		c->misc_deadline = now_ns + env->conf.fin_wait2_ns;
+		timer_fin_wait2_arm(env, c, now_ns);
 	else if (c->linger_ms > 0)
 		c->misc_deadline = now_ns + (uint64_t)c->linger_ms * 1000000ull;
 }
