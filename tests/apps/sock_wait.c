@@ -94,6 +94,51 @@ static void early_exclusive(void)
 	early(EPOLLEXCLUSIVE);
 }
 
+/* A connect() that fails, and one that does not: the instance is not told anew. */
+static void early_again(uint32_t flags, bool taken)
+{
+	int ep = epoll_create1(0), fd = non_blocking(), err = 0;
+	struct sockaddr_in shut = peer;
+	socklen_t len = sizeof(err);
+
+	shut.sin_port = htons(1);
+	watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | flags, 7);
+	show(connect(fd, (struct sockaddr *)&shut, sizeof(shut)));
+	nap(20);
+	ask(ep, 1000);
+	if (taken) {
+		show(getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &len));
+		printf(" error %d", err);
+	}
+	show(connect(fd, (struct sockaddr *)&peer, sizeof(peer)));
+	start_connect(fd);
+	ask(ep, 1000);
+	tell('s', 5);
+	nap(10);
+	ask(ep, 0);
+	watch(ep, EPOLL_CTL_MOD, fd, EPOLLIN | flags, 8);
+	ask(ep, 0);
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	show(epoll_ctl(ep, EPOLL_CTL_DEL, fd, NULL));
+	close(fd);
+	close(ep);
+}
+
+static void early_refused(void)
+{
+	early_again(0, false);
+}
+
+static void early_refused_taken(void)
+{
+	early_again(0, true);
+}
+
+static void early_refused_edge(void)
+{
+	early_again(EPOLLET, true);
+}
+
 /* Changed, removed and added again before it connects; in two instances. */
 static void early_changes(void)
 {
@@ -508,6 +553,9 @@ static const struct peer_case cases[] = {
 	{ "early-exclusive", early_exclusive },
 	{ "early-changes", early_changes },
 	{ "early-disarmed", early_disarmed },
+	{ "early-refused", early_refused },
+	{ "early-refused-taken", early_refused_taken },
+	{ "early-refused-edge", early_refused_edge },
 	{ "early-listen", early_listen },
 	{ "early-wildcard", early_wildcard },
 	{ "early-closed", early_closed },

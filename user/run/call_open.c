@@ -465,7 +465,7 @@ static int wait_connected(uint32_t ref)
 }
 
 /* A connect of a socket that has been connected, or is being, or has failed. */
-static int connect_again(int fd, uint32_t ref)
+static int connect_again(int fd, uint32_t ref, struct early_watch *kept, uint32_t *n)
 {
 	struct run_sock *s = local_at(ref);
 	int err;
@@ -480,6 +480,7 @@ static int connect_again(int fd, uint32_t ref)
 		return err;
 	}
 	err = s->error ? s->error : ECONNABORTED;
+	*n = early_watches(fd, ref, kept);
 	local_forget(fd); /* it is as it was before, and may try again */
 	return -err;
 }
@@ -547,7 +548,8 @@ static int kernel_connect(int fd, const struct sockaddr *addr, socklen_t len)
 
 int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct call_first *first)
 {
-	uint32_t ref = local_sock(fd);
+	struct early_watch kept[EARLY_KEPT];
+	uint32_t ref = local_sock(fd), n = 0;
 	int err;
 
 	if (!local.on || (uint32_t)fd >= local.size || len > sizeof(struct sockaddr_storage) ||
@@ -560,7 +562,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct
 		return call_connect_ours(fd, addr, len, first);
 	}
 	if (ref) {
-		err = connect_again(fd, ref);
+		err = connect_again(fd, ref, kept, &n);
 	} else {
 		err = connect_ours(fd, addr, &ref);
 		if (err == -EHOSTUNREACH) {
@@ -578,6 +580,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct
 	if (err == -EIO)
 		return call_error(EIO);
 	local_unlock();
+	early_again(fd, kept, n);
 	return err ? call_error(-err) : 0;
 }
 

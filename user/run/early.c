@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * early.c - what programs do to a socket before connect() or listen() makes it ours. It is the kernel's until then, and what they watch by
- * epoll is an idle kernel's socket; once it is ours, each registration moves over. Descriptors that were copied meanwhile come along.
+ * epoll is an idle kernel's socket; once it is ours, each registration moves over. Descriptors that were copied meanwhile come along. After a
+ * connect() that failed it is the kernel's again, until the next.
  *
  * A table for each process, a few entries of sockets that are nothing yet, under the lock of the first engine; a forked child has a copy.
  */
@@ -191,4 +192,37 @@ void early_ours(int fd, uint32_t ref)
 		bring_copies(fd, ref);
 	if (local_here)
 		local_go(k);
+}
+
+uint32_t early_watches(int fd, uint32_t ref, struct early_watch kept[EARLY_KEPT])
+{
+	struct run *r = local_here->r;
+	uint32_t n = 0;
+
+	for (uint32_t w = local_at(ref)->watches; w && n < EARLY_KEPT; w = run_watch_at(r, w)->next_sock) {
+		const struct run_watch *at = run_watch_at(r, w);
+
+		if (!(at->target & RUN_EPOLL) || at->fd != fd)
+			continue;
+		kept[n].epoll = at->target;
+		kept[n].ev.events = at->events;
+		kept[n++].ev.data.u64 = at->data;
+	}
+	return n;
+}
+
+void early_again(int fd, const struct early_watch *kept, uint32_t n)
+{
+	if (!n || (uint32_t)fd >= local.size)
+		return;
+	local.opts[fd] |= EARLY_FRESH;
+	for (uint32_t i = 0; i < n; i++)
+		for (uint32_t ep = 0; ep < local.size; ep++) {
+			struct epoll_event ev = kept[i].ev;
+
+			if (local_entry((int)ep) == kept[i].epoll && !real.epoll_ctl((int)ep, EPOLL_CTL_ADD, fd, &ev)) {
+				early_ctl((int)ep, EPOLL_CTL_ADD, fd, &ev);
+				break;
+			}
+		}
 }

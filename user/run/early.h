@@ -24,6 +24,15 @@ void early_kernels(int fd);
 /* Under its lock, and the same after it, unless the run has ended: it has become ours. */
 void early_ours(int fd, uint32_t ref);
 
+/* Its connect() has failed, and it is the kernel's socket again: who watched it, under its lock; and then, without, watches it as before. */
+struct early_watch {
+	uint32_t epoll;
+	struct epoll_event ev;
+};
+#define EARLY_KEPT 16
+uint32_t early_watches(int fd, uint32_t ref, struct early_watch kept[EARLY_KEPT]);
+void early_again(int fd, const struct early_watch *kept, uint32_t n);
+
 /* Of call_epoll.c, under the lock: what an instance of the kernel's has of fd is ours from now on; off: EPOLLONESHOT has fired. 0 or -errno. */
 int call_epoll_move(int epfd, uint32_t sock, int fd, const struct epoll_event *ev, bool off);
 
