@@ -13,18 +13,6 @@
 
 #include "peer_socks.h"
 
-static int non_blocking(void)
-{
-	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-}
-
-static void watch(int ep, int op, int fd, uint32_t events, uint64_t data)
-{
-	struct epoll_event ev = { .events = events, .data.u64 = data };
-
-	show(epoll_ctl(ep, op, fd, &ev));
-}
-
 /* ---- limits of time, and masks ---- */
 
 static volatile sig_atomic_t signals, signal_fd, signal_band;

@@ -17,38 +17,6 @@
 
 #include "peer_socks.h"
 
-static int non_blocking(void)
-{
-	return socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-}
-
-static void watch(int ep, int op, int fd, uint32_t events, uint64_t data)
-{
-	struct epoll_event ev = { .events = events, .data.u64 = data };
-
-	show(epoll_ctl(ep, op, fd, &ev));
-}
-
-/* What an instance says, in order of the data. */
-static void ask(int ep, int ms)
-{
-	struct epoll_event ev[8];
-	int n = epoll_wait(ep, ev, 8, ms);
-
-	show(n);
-	for (uint64_t d = 0; d < 100; d++)
-		for (int i = 0; i < n; i++)
-			if (ev[i].data.u64 == d)
-				printf(" %d:%#x", (int)d, ev[i].events);
-}
-
-static void start_connect(int fd)
-{
-	show(connect(fd, (struct sockaddr *)&peer, sizeof(peer)));
-	tell('a', 0);
-	nap(10);
-}
-
 /* ---- epoll before the socket is anything ---- */
 
 static void early(uint32_t flags)

@@ -30,6 +30,7 @@ compare() { # PROGRAM LEAST KERNELS: cases, and connections that are the kernel'
 	[ "$(differ "$1")" = 0 ] || diff "$LOGS/$1-kernel.txt" "$LOGS/$1-xtcp.txt" | head -n 80
 }
 compare sock_wait 26 0
+compare sock_shared 5 0
 compare sock_async 14 0
 compare sock_more 16 0
 compare sock_opts 11 1

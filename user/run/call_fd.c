@@ -55,8 +55,11 @@ int call_close(int fd)
 {
 	/* In this order: it stands for a socket of ours before it is fresh no more. */
 	uint16_t opts = (uint32_t)fd < local.size ? __atomic_load_n(&local.opts[fd], __ATOMIC_ACQUIRE) : 0;
-	uint32_t e = local_entry(fd);
+	uint32_t e;
 
+	if (opts & LOCAL_SHARED)
+		local_adopt(fd);
+	e = local_entry(fd);
 	if (!e) {
 		if (opts)
 			early_closed(fd);

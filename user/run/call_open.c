@@ -19,6 +19,7 @@
 #include "run/guard.h"
 #include "run/early.h"
 #include "run/rules.h"
+#include "run/shared.h"
 #include "engine/engine.h"
 #include "io/clock.h"
 #include "lib/addr.h"
@@ -199,6 +200,7 @@ int call_listen(int fd, int backlog)
 {
 	struct sockaddr_storage ss;
 	struct xtcp_addr addr;
+	struct shared with;
 	uint16_t port;
 	int err = 0;
 
@@ -216,6 +218,7 @@ int call_listen(int fd, int backlog)
 	}
 	if (!allowed(&addr, port) || other_device(fd))
 		return real.listen(fd, backlog);
+	shared_find(fd, &with);
 	if (!local_lock(0))
 		return -1;
 	if (local_entry(fd)) { /* another thread was here */
@@ -231,6 +234,8 @@ int call_listen(int fd, int backlog)
 		err = make_listener(fd, &ss, &addr, port, backlog);
 		if (err && addr_is_any(&addr)) /* not half of it */
 			real.shutdown(fd, SHUT_RD);
+		if (!err)
+			shared_hold(local_entry(fd), &with);
 		if (local_here)
 			local_turn();
 	}
@@ -550,11 +555,13 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct
 {
 	struct early_watch kept[EARLY_KEPT];
 	uint32_t ref = local_sock(fd), n = 0;
+	struct shared with;
 	int err;
 
 	if (!local.on || (uint32_t)fd >= local.size || len > sizeof(struct sockaddr_storage) ||
 	    !guard_read(addr, len) || (!ref && (local_entry(fd) || plainly_kernels(fd, addr, len))))
 		return CALL_KERNELS;
+	shared_find(fd, &with);
 	if (ref ? !local_lock_on(fd, ref) : !local_lock(local_name(local_home(), 0)))
 		return -1;
 	if (!ref && local_entry(fd)) { /* another thread was here */
@@ -570,6 +577,7 @@ int call_connect_ours(int fd, const struct sockaddr *addr, socklen_t len, struct
 			return CALL_KERNELS;
 		}
 		if (!err) {
+			shared_hold(ref, &with);
 			if (first)
 				call_send_first(ref, first);
 			local_turn();

@@ -11,6 +11,7 @@
 
 #include "run/calls.h"
 #include "run/guard.h"
+#include "run/shared.h"
 
 /* Call fn for each descriptor that a message carries. */
 static void each(const struct msghdr *msg, void (*fn)(int fd))
@@ -65,6 +66,8 @@ static void carry(int fd)
 {
 	if (local_sock(fd))
 		in_each(local_sock(fd), carry_one);
+	else
+		shared_sent(fd);
 }
 
 static void give_up(int fd)
@@ -87,8 +90,10 @@ static void take(int fd)
 		if (ref)
 			ref = local_name(k, ref);
 	}
-	if (!ref)
+	if (!ref) {
+		shared_came(fd);
 		return;
+	}
 	local_enter(fd, ref);
 	in_each(ref, deliver_one);
 }

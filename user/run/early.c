@@ -29,6 +29,8 @@ void early_socket(int fd, int domain, int type)
 	if (fd < 0 || (uint32_t)fd >= local.size)
 		return;
 	local.opts[fd] = (domain == AF_INET || domain == AF_INET6) && (type & 0xf) == SOCK_STREAM ? EARLY_FRESH : 0;
+	if (local.opts[fd] && local.fresh <= (uint32_t)fd)
+		local.fresh = (uint32_t)fd + 1;
 }
 
 void early_copied(int from, int to)

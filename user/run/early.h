@@ -5,7 +5,7 @@
 
 #include "run/calls.h"
 
-/* In local.opts, beside those of call_opt.c (1, 2, 4 and 8). */
+/* In local.opts, beside those of call_opt.c (1, 2, 4 and 256) and local.h (8 and 512). */
 enum {
 	EARLY_FRESH = 16,     /* a TCP socket of socket(), neither connected nor listening */
 	EARLY_COPIED = 32,    /* it has been copied meanwhile */

@@ -7,6 +7,7 @@
  */
 #include "run/local.h"
 #include "run/rules.h"
+#include "run/shared.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -364,15 +365,7 @@ void local_copy(int from, int to)
 	}
 }
 
-/* ---- forks and sandboxes ---- */
-
-void local_prepare_sandbox(void)
-{
-	if (!local.on || !local_lock(0))
-		return;
-	local_become_waiter();
-	local_unlock();
-}
+/* ---- forks ---- */
 
 static __thread uint32_t child_slot; /* RUN_PROCS: none was left */
 static __thread bool fork_locked;
@@ -411,6 +404,7 @@ static void before_fork(void)
 	fork_locked = false;
 	if (!local.on || local_here)
 		return;
+	shared_fork();
 	hold_back();
 	fork_locked = run_lock_all(local.m);
 	if (!fork_locked) {

@@ -11,7 +11,8 @@
 
 #define LOCAL_HIDDEN 0x7fffffffu /* in the table: ours, and none of the program's business */
 #define LOCAL_NEVER UINT64_MAX
-#define LOCAL_OWNER 8 /* of opts: F_SETOWN, F_SETSIG */
+#define LOCAL_OWNER 8	 /* of opts: F_SETOWN, F_SETSIG */
+#define LOCAL_SHARED 512 /* of opts: another process may have made it ours meanwhile */
 
 /* A socket is named by its engine and its reference there; a listener, which is in each engine, by that in the first. */
 #define LOCAL_ENGINE_SHIFT 25
@@ -35,6 +36,7 @@ struct local {
 		[RUN_ENGINES]; /* by socket: descriptors of this process; of a listener those of the first engine count */
 	uint32_t *twin
 		[RUN_ENGINES]; /* by listener of the first engine: the same in the others, while this process has it */
+	uint32_t fresh;	       /* no descriptor from here on was ever a fresh socket (early.h) */
 	uint16_t *opts;	       /* by descriptor: which options were set while it was the kernel's (call_opt.c) */
 	int bell[RUN_EPOLLS + 1];	/* by epoll instance: see call_epoll.c */
 	uint32_t bells[RUN_EPOLLS + 1]; /* descriptors of it in this process */
@@ -61,11 +63,16 @@ static inline uint32_t local_entry(int fd)
 	return (uint32_t)fd < local.size ? __atomic_load_n(&local.tab[fd], __ATOMIC_RELAXED) : 0;
 }
 
+/* Of shared.c: what local_sock() is to say of a descriptor that is marked. */
+uint32_t local_adopt(int fd);
+
 /* The socket of a descriptor, 0: it is the kernel's. */
 static inline uint32_t local_sock(int fd)
 {
 	uint32_t e = local_entry(fd);
 
+	if (!e && (uint32_t)fd < local.size && local.opts[fd] & LOCAL_SHARED)
+		return local_adopt(fd);
 	return e < LOCAL_HIDDEN ? e : 0;
 }
 

@@ -115,6 +115,14 @@ bool local_become_waiter(void)
 	return local_go(k) && good;
 }
 
+void local_prepare_sandbox(void)
+{
+	if (!local.on || !local_lock(0))
+		return;
+	local_become_waiter();
+	local_unlock();
+}
+
 static void drain(int fd)
 {
 	char byte;
