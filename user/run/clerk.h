@@ -32,6 +32,8 @@ struct keeper {
 	pthread_t clerk;
 	bool clerk_runs;
 	int pidfd[RUN_PROCS];
+	uint32_t pidfds; /* none from here on */
+	int child_fd;	 /* pidfd of the program that was started; -1: none, or it has ended */
 };
 
 extern const struct host_ops keeper_host_ops; /* over a struct keeper_engine * */

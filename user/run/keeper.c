@@ -129,7 +129,7 @@ static struct keeper *make(struct xtcp *const *x, uint32_t engines)
 	if (!k)
 		return NULL;
 	k->engines = engines;
-	k->door_fd = k->stop_fd = -1;
+	k->door_fd = k->stop_fd = k->child_fd = -1;
 	for (int i = 0; i < RUN_PROCS; i++)
 		k->pidfd[i] = -1;
 	for (uint32_t i = 0; i < engines; i++) {
@@ -209,10 +209,13 @@ static uint32_t watch_processes(struct keeper *k, uint32_t *gone)
 		if (p->state < RUN_PROC_LIVE || k->pidfd[i] >= 0)
 			continue;
 		k->pidfd[i] = pidfd_of(p->pid);
-		if (k->pidfd[i] >= 0)
-			p->watched = 1;
-		else
+		if (k->pidfd[i] < 0) {
 			gone[n++] = i;
+			continue;
+		}
+		p->watched = 1;
+		if (k->pidfds <= i)
+			k->pidfds = i + 1;
 	}
 	return n;
 }
@@ -243,7 +246,7 @@ static bool still_gone(const struct keeper *k, uint32_t slot)
 
 static bool anybody(const struct keeper *k)
 {
-	for (int i = 0; i < RUN_PROCS; i++)
+	for (uint32_t i = 0; i < k->pidfds; i++)
 		if (k->pidfd[i] >= 0)
 			return true;
 	return false;
@@ -251,12 +254,12 @@ static bool anybody(const struct keeper *k)
 
 /* ---- the loop ---- */
 
-#define POLL_FIXED 2
+#define POLL_FIXED 3
 #define POLL_FRAMES (XTCP_MAX_QUEUES * 2)
 #define POLL_MOST (POLL_FIXED + RUN_ENGINES + RUN_PROCS + POLL_FRAMES)
 
 /* While somebody waits by means that are not ours (run.eager), for frames, too. How many there are now. */
-static nfds_t fill_frames(const struct keeper *k, struct pollfd *p, nfds_t n)
+static nfds_t fill_frames(const struct keeper *k, struct pollfd *p, uint32_t *slot, nfds_t n)
 {
 	nfds_t most = n + POLL_FRAMES;
 
@@ -264,28 +267,30 @@ static nfds_t fill_frames(const struct keeper *k, struct pollfd *p, nfds_t n)
 		struct io_port *port = api_port(k->m[i].x);
 		int fds[XTCP_MAX_QUEUES], have = k->e[i].eager ? port->ops->fds(port, fds, XTCP_MAX_QUEUES) : 0;
 
-		for (int j = 0; j < have && n < most; j++)
+		for (int j = 0; j < have && n < most; j++) {
+			slot[n] = RUN_PROCS;
 			p[n++] = (struct pollfd){ .fd = fds[j], .events = POLLIN };
+		}
 	}
 	return n;
 }
 
+/* Each tick: no more is touched than there is. */
 static nfds_t fill_poll(struct keeper *k, struct pollfd *p, uint32_t *slot, int stop_fd)
 {
 	nfds_t n = POLL_FIXED;
 
 	p[0] = (struct pollfd){ .fd = stop_fd, .events = POLLIN };
 	p[1] = (struct pollfd){ .fd = k->m[0].keeper_fd, .events = POLLIN };
+	p[2] = (struct pollfd){ .fd = k->child_fd, .events = POLLIN };
 	for (uint32_t i = 0; i < k->engines; i++)
 		p[n++] = (struct pollfd){ .fd = api_ctl_fd(k->m[i].x), .events = POLLIN };
-	for (uint32_t i = 0; i < RUN_PROCS; i++)
+	for (uint32_t i = 0; i < k->pidfds; i++)
 		if (k->pidfd[i] >= 0) {
 			slot[n] = i;
 			p[n++] = (struct pollfd){ .fd = k->pidfd[i], .events = POLLIN };
 		}
-	for (nfds_t i = n; i < n + POLL_FRAMES; i++)
-		slot[i] = RUN_PROCS;
-	return fill_frames(k, p, n);
+	return fill_frames(k, p, slot, n);
 }
 
 /* How long until somebody has to look at an engine. */
@@ -493,6 +498,17 @@ static bool look(struct keeper *k, const struct pollfd *p, const uint32_t *slot,
 	return true;
 }
 
+/* The program that was started has ended, and its status is here. */
+static bool reap(struct keeper *k, pid_t child, int *status, bool told)
+{
+	if ((k->child_fd >= 0 && !told) || waitpid(child, status, WNOHANG) != child)
+		return false;
+	if (k->child_fd >= 0)
+		close(k->child_fd);
+	k->child_fd = -1;
+	return true;
+}
+
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 {
 	struct pollfd p[POLL_MOST];
@@ -501,6 +517,7 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 	int status = -1;
 	bool reaped = false;
 
+	k->child_fd = child ? pidfd_of(child) : -1;
 	for (;;) {
 		uint64_t wait_ns = shortest(k);
 		struct timespec ts = { .tv_sec = (time_t)(wait_ns / 1000000000ull),
@@ -514,7 +531,7 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 			return -1;
 		if (!look(k, p, slot, n))
 			return -1;
-		if (!reaped && (child ? waitpid(child, &status, WNOHANG) == child : anybody(k)))
+		if (!reaped && (child ? reap(k, child, &status, p[2].revents) : anybody(k)))
 			reaped = true;
 		if (reaped && !anybody(k))
 			return status;
@@ -542,5 +559,7 @@ void keeper_close(struct keeper *k)
 	for (int i = 0; i < RUN_PROCS; i++)
 		if (k->pidfd[i] >= 0)
 			close(k->pidfd[i]);
+	if (k->child_fd >= 0)
+		close(k->child_fd);
 	free(k);
 }
