@@ -149,16 +149,19 @@ static struct frame *heap_pop(void)
 	return top;
 }
 
-static void complete_checksum(struct virtio_net_hdr *vh, uint8_t *eth, uint32_t len)
+/* False: the whole checksum is the partial one by chance, one in 65,536. Nobody could tell, and damage would be believed. */
+static int complete_checksum(struct virtio_net_hdr *vh, uint8_t *eth, uint32_t len)
 {
+	uint8_t was[2];
 	uint32_t at = vh->csum_start, field = at + vh->csum_offset;
 	uint64_t sum = 0;
 
 	if (!(vh->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-		return;
+		return 1;
 	vh->flags = 0;
 	if (field + 2 > len)
-		return;
+		return 1;
+	memcpy(was, eth + field, 2);
 	for (; at + 1 < len; at += 2)
 		sum += (uint32_t)(eth[at] << 8 | eth[at + 1]);
 	if (at < len)
@@ -167,6 +170,7 @@ static void complete_checksum(struct virtio_net_hdr *vh, uint8_t *eth, uint32_t 
 		sum = (sum & 0xffff) + (sum >> 16);
 	eth[field] = (uint8_t)(~sum >> 8);
 	eth[field + 1] = (uint8_t)~sum;
+	return memcmp(was, eth + field, 2) != 0;
 }
 
 /* One bit flips, past the Ethernet header, in IP only: ARP has no checksum and would poison a neighbour table. */
@@ -182,7 +186,8 @@ static int corrupt(struct dir *d, struct frame *f)
 	type = (uint16_t)(eth[12] << 8 | eth[13]);
 	if (type != ETH_P_IP && type != ETH_P_IPV6)
 		return 0;
-	complete_checksum(vh, eth, len);
+	if (!complete_checksum(vh, eth, len))
+		return 0;
 	bit = (uint32_t)(draw(d) % ((len - ETH_HLEN) * 8));
 	eth[ETH_HLEN + bit / 8] ^= (uint8_t)(1u << bit % 8);
 	return 1;

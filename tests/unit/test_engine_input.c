@@ -561,6 +561,44 @@ static void test_input_partial_checksum_needs_flag_and_permission(void **state)
 	assert_int_equal(added(in_csum, kit_give(1, frame, len, &meta)), 1); /* not so */
 }
 
+/* Text of c as a virtual link brings it, which may be anything. */
+static uint32_t partial_seg(uint64_t c, uint32_t at)
+{
+	uint32_t len = next_seg(c, 0, at, 10);
+	struct wire_ip ip = { 0 };
+	uint16_t sum;
+
+	assert_int_equal(wire_parse_ip(frame, frame + len, len, &ip), WIRE_OK);
+	sum = (uint16_t)wire_pseudo_sum(&ip);
+	memcpy(frame + 34 + 16, &sum, 2);
+	return len;
+}
+
+static uint64_t received(uint64_t s)
+{
+	return tcp_cold_peek(engine_conn(eng(1), s))->account.bytes_received;
+}
+
+static void test_input_partial_checksum_after_whole_ones_is_doubted_once(void **state)
+{
+	struct xtcp_meta meta = { .magic = XTCP_META_MAGIC, .flags = XTCP_META_F_TCP_PARTIAL };
+	uint64_t c, s, l = kit_listen(80);
+
+	kit_join(0, 80, l, &c, &s);
+	eng(1)->r->conf.partial_csum_ok = true;
+	kit_give(1, frame, next_seg(c, 0, 0, 0), NULL); /* an ACK without text tells nothing */
+	kit_give(1, frame, partial_seg(c, 0), &meta);
+	assert_int_equal(received(s), 10);
+	give(next_seg(c, 0, 10, 10)); /* a whole one */
+	assert_int_equal(received(s), 20);
+	assert_int_equal(added(in_csum, kit_give(1, frame, partial_seg(c, 20), &meta)), 1);
+	assert_int_equal(received(s), 20);
+	assert_int_equal(added(in_csum, kit_give(1, frame, partial_seg(c, 20), &meta)), 0);
+	assert_int_equal(received(s), 30);
+	assert_int_equal(added(in_csum, kit_give(1, frame, partial_seg(c, 30), &meta)), 0);
+	assert_int_equal(received(s), 40);
+}
+
 /* ---- bursts, room, the tap ---- */
 
 static void test_input_burst_keeps_order_across_stages(void **state)
@@ -668,6 +706,7 @@ int main(void)
 		TEST(test_input_checksum_flag_of_the_xdp_half_is_believed),
 		TEST(test_input_sane_flag_saves_no_check),
 		TEST(test_input_partial_checksum_needs_flag_and_permission),
+		TEST(test_input_partial_checksum_after_whole_ones_is_doubted_once),
 		TEST(test_input_burst_keeps_order_across_stages),
 		TEST(test_input_reply_without_room_is_given_up),
 		TEST(test_input_rst_to_nothing_is_not_answered),

@@ -23,6 +23,7 @@ struct rx_item {
 	uint32_t hash;
 	uint32_t ref; /* demux reference, first by hint; 0: to be looked up, later: none */
 	bool good;    /* parsed and checked: to be given to a connection */
+	bool partial; /* its checksum is taken for a partial one, so nothing says that its text is right */
 };
 
 struct engine {
