@@ -22,6 +22,22 @@ kill -TERM "$(pid_of t)"
 wait_exit t 10
 eq "SIGTERM goes on to the program" "$? $(tail -n 1 "$LOGS/t.out")" '3 got'
 
+# A daemon: its parent, the program, has ended.
+xrun d sh -c '(trap "echo got; exit 0" TERM; echo up; while :; do sleep 0.1; done) & sleep 0.2; exit 5'
+wait_line "$LOGS/d.out" up 10
+wait_for "! ps -o comm= --ppid $(pid_of d) | grep -qx sh" 5
+sleep 0.1
+ok "xtcp run stays as long as anything of the run is left" kill -0 "$(pid_of d)"
+kill -TERM "$(pid_of d)"
+wait_exit d 10
+eq "... which SIGTERM goes on to then, and the status is still the program's" "$? $(tail -n 1 "$LOGS/d.out")" '5 got'
+xrun d sh -c '(trap "" HUP; echo up; sleep 0.7) & exit 6'
+wait_line "$LOGS/d.out" up 10
+sleep 0.2
+kill -HUP "$(pid_of d)"
+wait_exit d 10
+eq "... and it ends with the last of them, a signal or not" $? 6
+
 # --- what goes where ---
 cat >"$LOGS/where.py" <<'PY'
 import socket, sys

@@ -148,11 +148,11 @@ static int take_signals(sigset_t *old)
 	return fd < 0 ? -report_fail("signalfd: %s", strerror(errno)) : fd;
 }
 
-/* A terminal's signals have reached the program already: it is in our group. */
-static void forward(pid_t child, const struct signalfd_siginfo *si)
+/* A terminal's signals have reached the program already: it is in our group, as what it has left running seldom is. */
+static void forward(struct keeper *k, const struct signalfd_siginfo *si)
 {
-	if (si->ssi_code <= 0)
-		kill(child, (int)si->ssi_signo);
+	if (si->ssi_code <= 0 || keeper_outlives(k))
+		keeper_signal(k, (int)si->ssi_signo);
 }
 
 static int serve(struct keeper *k, pid_t child, int signals)
@@ -163,7 +163,7 @@ static int serve(struct keeper *k, pid_t child, int signals)
 	while ((status = keeper_serve(k, child, signals)) == -1) {
 		if (read(signals, &si, sizeof(si)) != (ssize_t)sizeof(si))
 			return report_fail("the run has ended: %s", xtcp_errmsg());
-		forward(child, &si);
+		forward(k, &si);
 	}
 	return status_of(status);
 }

@@ -34,6 +34,9 @@ struct keeper {
 	int pidfd[RUN_PROCS];
 	uint32_t pidfds; /* none from here on */
 	int child_fd;	 /* pidfd of the program that was started; -1: none, or it has ended */
+	bool begun;	 /* it has been waited for; without one, somebody has joined */
+	bool reaped;
+	int status; /* of it */
 };
 
 extern const struct host_ops keeper_host_ops; /* over a struct keeper_engine * */

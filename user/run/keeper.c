@@ -499,9 +499,9 @@ static bool look(struct keeper *k, const struct pollfd *p, const uint32_t *slot,
 }
 
 /* The program that was started has ended, and its status is here. */
-static bool reap(struct keeper *k, pid_t child, int *status, bool told)
+static bool reap(struct keeper *k, pid_t child, bool told)
 {
-	if ((k->child_fd >= 0 && !told) || waitpid(child, status, WNOHANG) != child)
+	if ((k->child_fd >= 0 && !told) || waitpid(child, &k->status, WNOHANG) != child)
 		return false;
 	if (k->child_fd >= 0)
 		close(k->child_fd);
@@ -509,15 +509,22 @@ static bool reap(struct keeper *k, pid_t child, int *status, bool told)
 	return true;
 }
 
+static void begin(struct keeper *k, pid_t child)
+{
+	if (k->begun)
+		return;
+	k->begun = true;
+	k->status = -1;
+	k->child_fd = child ? pidfd_of(child) : -1;
+}
+
 int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 {
 	struct pollfd p[POLL_MOST];
 	uint32_t slot[POLL_MOST];
 	uint64_t began = clock_now_ns();
-	int status = -1;
-	bool reaped = false;
 
-	k->child_fd = child ? pidfd_of(child) : -1;
+	begin(k, child);
 	for (;;) {
 		uint64_t wait_ns = shortest(k);
 		struct timespec ts = { .tv_sec = (time_t)(wait_ns / 1000000000ull),
@@ -531,13 +538,53 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 			return -1;
 		if (!look(k, p, slot, n))
 			return -1;
-		if (!reaped && (child ? reap(k, child, &status, p[2].revents) : anybody(k)))
-			reaped = true;
-		if (reaped && !anybody(k))
-			return status;
-		if (!child && !reaped && clock_now_ns() - began > JOIN_NS)
-			return status;
+		if (!k->reaped && (child ? reap(k, child, p[2].revents) : anybody(k)))
+			k->reaped = true;
+		if (k->reaped && !anybody(k))
+			return k->status;
+		if (!child && !k->reaped && clock_now_ns() - began > JOIN_NS)
+			return k->status;
 	}
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[32], line[128];
+	pid_t parent = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	f = fopen(path, "re");
+	while (f && !parent && fgets(line, sizeof(line), f))
+		if (sscanf(line, "PPid: %d", &parent) != 1)
+			parent = 0;
+	if (f)
+		fclose(f);
+	return parent;
+}
+
+static bool is_ours(const struct keeper *k, pid_t pid)
+{
+	for (uint32_t i = 0; i < k->pidfds; i++)
+		if (k->pidfd[i] >= 0 && k->m[0].r->proc[i].pid == pid)
+			return true;
+	return false;
+}
+
+bool keeper_outlives(const struct keeper *k)
+{
+	return k->reaped;
+}
+
+void keeper_signal(struct keeper *k, int sig)
+{
+	if (k->child_fd >= 0) {
+		syscall(SYS_pidfd_send_signal, k->child_fd, sig, NULL, 0);
+		return;
+	}
+	for (uint32_t i = 0; i < k->pidfds; i++)
+		if (k->pidfd[i] >= 0 && !is_ours(k, parent_of(k->m[0].r->proc[i].pid)))
+			syscall(SYS_pidfd_send_signal, k->pidfd[i], sig, NULL, 0);
 }
 
 void keeper_close(struct keeper *k)
