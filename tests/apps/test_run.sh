@@ -38,6 +38,21 @@ kill -HUP "$(pid_of d)"
 wait_exit d 10
 eq "... and it ends with the last of them, a signal or not" $? 6
 
+# Daemons whose parents end at once, heard of or not.
+spawn ear in_a socat -u TCP-LISTEN:4100,bind="$A4",reuseaddr,fork OPEN:"$LOGS/heard",creat,append
+wait_listen in_a 4100
+for i in 1 2 3 4 5 6; do
+	x taskset -c 0 chrt --idle 0 python3 -c "
+import os, socket, time
+if os.fork():
+    os._exit(0)
+time.sleep(0.1)
+socket.create_connection(('$A4', 4100)).sendall(b'x')"
+done
+wait_for "[ \$(wc -c <\$LOGS/heard) = 6 ]" 5
+eq "a run lasts as long as daemons that had only been forked when the program ended" "$(cat "$LOGS/heard")" xxxxxx
+stop ear
+
 # --- what goes where ---
 cat >"$LOGS/where.py" <<'PY'
 import socket, sys
@@ -147,5 +162,27 @@ wait_line "$LOGS/last.out" up 10
 kill -KILL "$(pid_of last)"
 wait_line "$LOGS/last.out" ended 5
 match "kill -9 of xtcp run: its programs are told" "$(cat "$LOGS/last.out")" 'ended 5'
+cat >"$LOGS/again.py" <<'PY'
+import select, socket, sys, time
+e = select.epoll(); s = socket.create_connection((sys.argv[1], 4100)); e.register(s, select.EPOLLIN)
+print('up', flush=True)
+told = 0
+until = time.monotonic() + 10
+while time.monotonic() < until:
+    try:
+        e.poll(10)
+    except OSError:
+        until = until if told else time.monotonic() + 0.5
+        told += 1
+print('told', told)
+PY
+spawn ear in_a socat -u TCP-LISTEN:4100,bind="$A4",reuseaddr OPEN:/dev/null
+wait_listen in_a 4100
+xrun again python3 "$LOGS/again.py" "$A4"
+wait_line "$LOGS/again.out" up 10
+kill -KILL "$(pid_of again)"
+wait_line "$LOGS/again.out" told 12
+le "... one that asks again and again is told" 2 "$(sed -n "s/told //p" "$LOGS/again.out")"
+le "... and does not fill its processor with that" "$(sed -n "s/told //p" "$LOGS/again.out")" 60
 wait_for '! in_b ip link show vb | grep -q prog/xdp' 5
 no_xdp vb

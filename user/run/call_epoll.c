@@ -647,10 +647,9 @@ int call_epoll_wait(int epfd, struct epoll_event *ev, int max, const struct time
 		return call_error(EINVAL);
 	if (!ev)
 		return call_error(EFAULT);
-	if (!local_lock(local_name(local_home(), 0)))
-		return -1;
-	n = wait_ours(epfd, ep, ev, max, limit, mask);
-	if (n != -EIO)
-		local_unlock();
+	n = local_lock(local_name(local_home(), 0)) ? wait_ours(epfd, ep, ev, max, limit, mask) : -EIO;
+	if (n == -EIO)
+		return local_wait_ended();
+	local_unlock();
 	return n < 0 ? call_error(-n) : n;
 }

@@ -161,11 +161,12 @@ static int poll_ours(struct pollfd *fds, nfds_t n, const struct timespec *limit,
 	p.kernel = (struct pollfd *)(p.where + n);
 	p.item = (struct local_item *)(p.kernel + local_wait_head() + n);
 	if (!local_lock(local_name(local_home(), 0)))
-		return -1;
+		return local_wait_ended();
 	sort_out(&p);
 	rc = poll_locked(&p, limit, mask);
-	if (rc != -EIO)
-		local_unlock();
+	if (rc == -EIO)
+		return local_wait_ended();
+	local_unlock();
 	if (!rc && mask && !limit->tv_sec &&
 	    !limit->tv_nsec) /* a signal that the mask lets through comes all the same */
 		rc = real.ppoll(NULL, 0, limit, mask) < 0 ? -errno : 0;

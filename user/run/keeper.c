@@ -244,10 +244,14 @@ static bool still_gone(const struct keeper *k, uint32_t slot)
 	return state != RUN_PROC_FREE && fd < 0;
 }
 
+/* Also one that was forked and has not been heard of yet: a daemon, whose parent does not wait for that. */
 static bool anybody(const struct keeper *k)
 {
 	for (uint32_t i = 0; i < k->pidfds; i++)
 		if (k->pidfd[i] >= 0)
+			return true;
+	for (uint32_t i = 0; i < RUN_PROCS; i++)
+		if (__atomic_load_n(&k->m[0].r->proc[i].state, __ATOMIC_RELAXED) != RUN_PROC_FREE)
 			return true;
 	return false;
 }

@@ -191,6 +191,8 @@ int local_wait(struct local_wait *w);
 int local_wait_one(uint32_t name, uint32_t want, uint64_t until_ns);
 /* The same for any, of a call that begins again after handlers with SA_RESTART. */
 int local_wait_again(struct local_wait *w);
+/* The run has ended: -1 with EIO, after a nap, for some programs ask again and again whatever they are told. */
+int local_wait_ended(void);
 /* When a wait of a socket's own limit is over (SO_RCVTIMEO, SO_SNDTIMEO); 0: never. */
 uint64_t local_until(uint64_t timeout_ns);
 /* POLL* of those wanted that hold for a socket of this engine, for this process. */

@@ -28,6 +28,7 @@
 #define SPINS 32
 #define WAKE_NS 30000 /* what it takes to sleep and be woken, about */
 #define LATENCY_NS 1000000000ull
+#define ENDED_NS 10000000
 #define LATE_SPINS \
 	4 /* the next frame is near, by the mean: a late one is spun for so many times as long, for to sleep delays it more */
 #define HOME_NS 5000000 /* an engine whose own process has looked since is looked after */
@@ -268,6 +269,15 @@ static bool ready(const struct local_wait *w)
 		    local_poll(w->item[i].sock, w->item[i].want) & (w->item[i].want | POLLERR | POLLHUP))
 			return true;
 	return false;
+}
+
+int local_wait_ended(void)
+{
+	const struct timespec ts = { .tv_nsec = ENDED_NS };
+
+	nanosleep(&ts, NULL);
+	errno = EIO;
+	return -1;
 }
 
 uint64_t local_until(uint64_t timeout_ns)
