@@ -116,6 +116,7 @@ def clamp(a, most):
     s = socket.socket()
     if most:
         s.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, most)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1000000)
     s.connect((a, CONTROL))
     s.sendall(b"flood")
     time.sleep(0.7)

@@ -19,12 +19,12 @@
 #define RAW_TCP_MSS 1448
 #define RAW_TCP_WINDOW 65535
 
-/* Of an even number of bytes, padded: memory after the end is written. */
-static uint16_t raw_sum(uint8_t *data, uint32_t len, uint64_t sum)
+/* Up to three bytes after the end are summed too. */
+static uint16_t raw_sum(const void *from, uint32_t len, uint64_t sum)
 {
+	const uint8_t *data = from;
 	uint32_t v;
 
-	memset(data + len, 0, 4);
 	for (uint32_t i = 0; i < len; i += 4) {
 		memcpy(&v, data + i, 4);
 		sum += v;
@@ -62,18 +62,9 @@ static uint32_t raw_tcp_finish(struct iphdr *ip, struct tcphdr *t, uint32_t tcp_
 	ip->tot_len = htons((uint16_t)(sizeof(*ip) + tcp_len));
 	ip->check = 0;
 	t->th_sum = 0;
-	t->th_sum = raw_sum((uint8_t *)t, tcp_len, sum);
-	/* The first bytes of TCP follow: not padded. */
-	sum = 0;
-	for (uint32_t i = 0; i < sizeof(*ip) / 2; i++) {
-		uint16_t v;
-
-		memcpy(&v, (uint8_t *)ip + 2 * (size_t)i, 2);
-		sum += v;
-	}
-	while (sum >> 16)
-		sum = (sum & 0xffff) + (sum >> 16);
-	ip->check = (uint16_t)~sum;
+	memset((uint8_t *)t + tcp_len, 0, 3);
+	t->th_sum = raw_sum(t, tcp_len, sum);
+	ip->check = raw_sum(ip, sizeof(*ip), 0);
 	return (uint32_t)(ETH_HLEN + sizeof(*ip)) + tcp_len;
 }
 

@@ -30,9 +30,9 @@ enum { /* conn->life */
        CONN_GONE = 1u << 8,	 /* closed by the application: freed when the core is done */
        CONN_FAST = 1u << 9,	 /* counts as pending at its listener: data of its SYN was taken (fastopen.c) */
        CONN_WAITED = 1u << 10,	 /* its ACK has waited a turn for what the application does (output.c) */
+       CONN_APART = 1u << 11,	 /* what it has in flight left the way of super-segments (output.c) */
        CONN_DEFERRED = 1u << 12, /* established, and half-open for its listener until data comes (listen.c) */
        CONN_WHOLE = 1u << 13,	 /* checksums of its text are whole ones, on a link where they need not be (input.c) */
-       CONN_APART = 1u << 11,	 /* what it has in flight left the way of super-segments (output.c) */
 };
 
 struct conn {

@@ -5,31 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include <linux/sockios.h>
 
 #include "run/call_async.h"
-
-/* The process of a thread; 0: it has ended. */
-static pid_t process_of(pid_t tid)
-{
-	char path[64], line[128];
-	pid_t pid = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)tid);
-	f = fopen(path, "re");
-	while (f && !pid && fgets(line, sizeof(line), f))
-		if (!strncmp(line, "Tgid:", 5))
-			pid = (pid_t)strtol(line + 5, NULL, 10);
-	if (f)
-		fclose(f);
-	return pid;
-}
+#include "run/proc.h"
 
 /* Nobody need wait for it: the keeper looks. */
 static void be_eager(const struct run_sock *s)
@@ -52,7 +34,7 @@ void call_async_take(int fd, struct run_sock *s)
 	s->own_sig = (uint8_t)sig;
 	s->own_type = (uint8_t)o.type;
 	s->own_pid = o.pid;
-	s->own_tgid = o.type == F_OWNER_TID ? process_of(o.pid) : o.pid;
+	s->own_tgid = o.type == F_OWNER_TID ? proc_status(o.pid, "Tgid:") : o.pid;
 	be_eager(s);
 }
 

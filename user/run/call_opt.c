@@ -45,8 +45,22 @@ static const struct {
 #define TABLE (sizeof(table) / sizeof(table[0]))
 _Static_assert(TABLE <= RUN_OPTS, "struct run_sock has room for each");
 
+/* SO_RCVBUF and TCP_WINDOW_CLAMP: the smaller one counts. A clamp of 0 is none. */
+static int least_window(const struct run_sock *s, int v)
+{
+	for (uint32_t i = 0; i < TABLE; i++)
+		if (table[i].opt == XTCP_RCVBUF && s->opts_set >> i & 1 && s->opt[i] > 0 && (!v || s->opt[i] < v))
+			v = s->opt[i];
+	return v;
+}
+
 static void to_engine(struct run_sock *s, uint32_t i, int v)
 {
+	if (table[i].opt == XTCP_RCVBUF) {
+		v = least_window(s, v);
+		if (!v)
+			return;
+	}
 	if (v < table[i].lo)
 		v = table[i].lo;
 	if (v > table[i].hi)
@@ -325,6 +339,7 @@ void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *fr
 	inherit_flag(fd, SOL_SOCKET, SO_TIMESTAMP, to->stamps == CALL_STAMP_US);
 	inherit_flag(fd, SOL_SOCKET, SO_TIMESTAMPNS, to->stamps == CALL_STAMP_NS);
 	to->opts_set = from->opts_set;
+	memcpy(to->opt, from->opt, sizeof(to->opt));
 	if (from->cc[0])
 		set_cc(to, from->cc, sizeof(from->cc));
 	set_timeval(fd, SO_RCVTIMEO, to->rcvtimeo_ns);
@@ -337,8 +352,7 @@ void call_inherit_options(int fd, struct run_sock *to, const struct run_sock *fr
 		real.setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &to->rcvlowat, sizeof(to->rcvlowat));
 	for (uint32_t i = 0; i < TABLE; i++)
 		if (from->opts_set >> i & 1) {
-			to->opt[i] = from->opt[i];
-			to_engine(to, i, from->opt[i]);
+			to_engine(to, i, to->opt[i]);
 			real.setsockopt(fd, table[i].level, table[i].name, &to->opt[i], sizeof(to->opt[i]));
 		}
 }

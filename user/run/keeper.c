@@ -28,6 +28,7 @@
 #include "io/clock.h"
 #include "lib/fail.h"
 #include "run/clerk.h"
+#include "run/proc.h"
 
 #define TICK_NS 1000000ull
 #define DUE_NS 750000ull     /* a turn is due: with a tick, less than two milliseconds */
@@ -551,22 +552,6 @@ int keeper_serve(struct keeper *k, pid_t child, int stop_fd)
 	}
 }
 
-static pid_t parent_of(pid_t pid)
-{
-	char path[32], line[128];
-	pid_t parent = 0;
-	FILE *f;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	f = fopen(path, "re");
-	while (f && !parent && fgets(line, sizeof(line), f))
-		if (sscanf(line, "PPid: %d", &parent) != 1)
-			parent = 0;
-	if (f)
-		fclose(f);
-	return parent;
-}
-
 static bool is_ours(const struct keeper *k, pid_t pid)
 {
 	for (uint32_t i = 0; i < k->pidfds; i++)
@@ -587,7 +572,7 @@ void keeper_signal(struct keeper *k, int sig)
 		return;
 	}
 	for (uint32_t i = 0; i < k->pidfds; i++)
-		if (k->pidfd[i] >= 0 && !is_ours(k, parent_of(k->m[0].r->proc[i].pid)))
+		if (k->pidfd[i] >= 0 && !is_ours(k, proc_status(k->m[0].r->proc[i].pid, "PPid:")))
 			syscall(SYS_pidfd_send_signal, k->pidfd[i], sig, NULL, 0);
 }
 
