@@ -421,6 +421,18 @@ int call_epoll_move(int epfd, uint32_t sock, int fd, const struct epoll_event *e
 	return ctl_ours(epfd, off ? ADD_OFF : EPOLL_CTL_ADD, sock, fd, ev);
 }
 
+/* Another thread has made it ours while the kernel's instance was asked; it has moved there what it has found. */
+static int ctl_again(int epfd, int op, int fd, struct epoll_event *ev)
+{
+	uint32_t sock = local_sock(fd);
+
+	if (!sock)
+		return 0;
+	if (op == EPOLL_CTL_ADD && !local_at(sock)->kernel_too)
+		real.epoll_ctl(epfd, EPOLL_CTL_DEL, fd, NULL);
+	return call_epoll_ctl(epfd, op, fd, ev) && errno != EEXIST && errno != ENOENT ? -1 : 0;
+}
+
 int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 {
 	uint32_t sock = local_sock(fd), e = local_entry(fd);
@@ -435,9 +447,10 @@ int call_epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 			local_unlock();
 		}
 		err = real.epoll_ctl(epfd, op, fd, ev);
-		if (!err && local.on)
-			early_ctl(epfd, op, fd, ev);
-		return err;
+		if (err || !local.on)
+			return err;
+		early_ctl(epfd, op, fd, ev);
+		return ctl_again(epfd, op, fd, ev);
 	}
 	if (op != EPOLL_CTL_DEL && !guard_read(ev, sizeof(*ev)))
 		return call_error(EFAULT);

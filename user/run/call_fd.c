@@ -120,10 +120,10 @@ static int copied(int from, int to)
 		return to;
 	if (!e) {
 		early_copied(from, to);
-		return to;
+		e = local_entry(from); /* another thread may have connected it meanwhile */
 	}
-	if (local_lock(e & RUN_EPOLL ? 0 : e)) {
-		if (local_entry(from) == e)
+	if (e && local_lock(e & RUN_EPOLL ? 0 : e)) {
+		if (local_entry(from) == e && !local_entry(to))
 			local_copy(from, to);
 		local_unlock();
 	}
@@ -198,16 +198,19 @@ static int owned(int fd, uint32_t ref, int rc)
 {
 	if (rc)
 		return rc;
+	if (!ref) {
+		local_mark(fd, LOCAL_OWNER);
+		ref = local_sock(fd); /* another thread may have connected it meanwhile */
+	}
 	if (ref)
 		call_async_changed(fd, ref);
-	else if ((uint32_t)fd < local.size)
-		local.opts[fd] |= LOCAL_OWNER;
 	return 0;
 }
 
 int call_fcntl(int fd, int cmd, void *arg)
 {
 	uint32_t ref = local_sock(fd);
+	int rc;
 
 	if (hidden(fd))
 		return call_error(EBADF);
@@ -217,9 +220,10 @@ int call_fcntl(int fd, int cmd, void *arg)
 		return set_flags(fd, ref, (int)(intptr_t)arg);
 	if (ref && cmd == F_GETFL)
 		return get_flags(fd, ref);
+	rc = real.fcntl(fd, cmd, arg);
 	if (call_async_fcntl(cmd))
-		return owned(fd, ref, real.fcntl(fd, cmd, arg));
-	return real.fcntl(fd, cmd, arg);
+		return owned(fd, ref, rc);
+	return rc || cmd != F_SETFL || !local_sock(fd) ? rc : call_fcntl(fd, cmd, arg);
 }
 
 static int number(uint32_t ref, unsigned long request)
@@ -241,6 +245,7 @@ static int number(uint32_t ref, unsigned long request)
 int call_ioctl(int fd, unsigned long request, void *arg)
 {
 	uint32_t ref = local_sock(fd);
+	int rc;
 
 	if (hidden(fd))
 		return call_error(EBADF);
@@ -262,7 +267,8 @@ int call_ioctl(int fd, unsigned long request, void *arg)
 		local_unlock();
 		return 0;
 	}
+	rc = real.ioctl(fd, request, arg);
 	if (call_async_ioctl(request))
-		return owned(fd, ref, real.ioctl(fd, request, arg));
-	return real.ioctl(fd, request, arg);
+		return owned(fd, ref, rc);
+	return rc || request != FIONBIO || !local_sock(fd) ? rc : call_ioctl(fd, request, arg);
 }

@@ -10,7 +10,6 @@
 #include <fcntl.h>
 #include <string.h>
 #include <netinet/in.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/private.h"
@@ -49,23 +48,21 @@ static bool to_addr(const struct sockaddr *sa, socklen_t len, struct xtcp_addr *
 	return !api_addr_get(sa, addr, port);
 }
 
-static uint64_t inode_of(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) ? 0 : st.st_ino;
-}
-
 static bool own_address(const struct xtcp_addr *a)
 {
 	return engine_has_addr(api_engine(local_here->x), a);
 }
 
-static void note_nonblock(int fd, struct run_sock *s)
+/* Once fd stands for it: another thread that sets a flag meanwhile either is seen here, or sees that. */
+static void note_flags(int fd, struct run_sock *s)
 {
-	int flags = real.fcntl(fd, F_GETFL, 0);
+	int flags = real.fcntl(fd, F_GETFL, 0), before;
 
-	s->nonblock = (flags & O_NONBLOCK) != 0;
+	do {
+		before = flags;
+		s->nonblock = (flags & O_NONBLOCK) != 0;
+		flags = real.fcntl(fd, F_GETFL, 0);
+	} while (flags >= 0 && flags != before);
 	if (flags & O_ASYNC || ((uint32_t)fd < local.size && local.opts[fd] & LOCAL_OWNER))
 		call_async_take(fd, s);
 }
@@ -78,22 +75,6 @@ static bool other_device(int fd)
 
 	return !real.getsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, &len) && index &&
 	       (uint32_t)index != local.m[0].r->index;
-}
-
-/* It is held: fd stands for it from now on, unless another thread has closed fd, or was faster. */
-static int become(int fd, uint32_t name)
-{
-	uint64_t inode = local_at(name)->inode; /* 0: it was closed already when that was asked for */
-	bool is;
-
-	local_becoming();
-	is = inode && !local_entry(fd) && inode_of(fd) == inode;
-	if (is)
-		local.tab[fd] = name;
-	local_became();
-	if (!is)
-		local_drop(name);
-	return is ? 0 : -EBADF;
 }
 
 /* ---- listen ---- */
@@ -153,7 +134,7 @@ static bool is_v6only(int fd)
 static int make_listener(int fd, const struct sockaddr_storage *ss, const struct xtcp_addr *addr, uint16_t port,
 			 int backlog)
 {
-	uint32_t ref = run_sock_new(local_here->r, RUN_LISTENER, inode_of(fd));
+	uint32_t ref = run_sock_new(local_here->r, RUN_LISTENER, early_inode(fd));
 	struct run_sock *s;
 	int err;
 
@@ -163,7 +144,7 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 	s->v6 = ss->ss_family == AF_INET6;
 	s->kernel_too = addr_is_any(addr);
 	s->v6only = s->v6 && s->kernel_too && is_v6only(fd);
-	note_nonblock(fd, s);
+	note_flags(fd, s);
 	s->port = port;
 	s->addr = *addr;
 	s->backlog = backlog <= 0 ? 1 : backlog > 65535 ? 65535 : (uint32_t)backlog;
@@ -177,13 +158,13 @@ static int make_listener(int fd, const struct sockaddr_storage *ss, const struct
 			local_drop(ref);
 		return err;
 	}
-	err = become(fd, ref);
+	err = early_become(fd, ref);
 	if (err)
 		return err;
+	note_flags(fd, s);
 	if (s->kernel_too) /* so that accept() never waits in the kernel */
 		real.fcntl(fd, F_SETFL, real.fcntl(fd, F_GETFL, 0) | O_NONBLOCK);
-	early_ours(fd, ref);
-	return local_here ? 0 : -EIO;
+	return early_ours(fd, ref);
 }
 
 /* A listener may change its backlog: taken note of for a new start only. */
@@ -328,7 +309,7 @@ static int accept_here(uint32_t lref, uint32_t twin, struct sockaddr *addr, sock
 	at = real.socket(l->v6 ? AF_INET6 : AF_INET, SOCK_STREAM | (flags & (SOCK_CLOEXEC | SOCK_NONBLOCK)), 0);
 	if (at < 0)
 		return -errno;
-	ref = run_sock_new(local_here->r, RUN_CONN, inode_of(at));
+	ref = run_sock_new(local_here->r, RUN_CONN, early_inode(at));
 	if (!ref) {
 		real.close(at);
 		return -ENFILE;
@@ -496,7 +477,7 @@ static int connect_ours(int fd, const struct sockaddr *addr, uint32_t *out)
 	struct xtcp_addr laddr = { 0 };
 	uint16_t lport = 0;
 	bool is_bound = !bound_to(fd, &bound, &laddr, &lport) && lport;
-	uint32_t ref = run_sock_new(local_here->r, RUN_CONN, inode_of(fd));
+	uint32_t ref = run_sock_new(local_here->r, RUN_CONN, early_inode(fd));
 	struct run_sock *s;
 	int err;
 
@@ -517,15 +498,14 @@ static int connect_ours(int fd, const struct sockaddr *addr, uint32_t *out)
 		local_drop(ref);
 		return err == -ENFILE ? err : -EHOSTUNREACH; /* the kernel may know better */
 	}
-	err = become(fd, ref);
+	err = early_become(fd, ref);
 	if (err)
 		return err;
-	note_nonblock(fd, s);
+	note_flags(fd, s);
 	s->connecting = 1;
 	call_take_options(fd, ref);
-	early_ours(fd, ref);
 	*out = ref;
-	return local_here ? 0 : -EIO;
+	return early_ours(fd, ref);
 }
 
 /* Not ours, as far as can be said without asking for the route. */

@@ -187,9 +187,10 @@ int call_setsockopt(int fd, int level, int name, const void *value, socklen_t le
 	int err = 0;
 
 	if (!ref) {
-		if (local.on && (uint32_t)fd < local.size)
-			local.opts[fd] |= kind_of(level, name);
-		return real.setsockopt(fd, level, name, value, len);
+		local_mark(fd, kind_of(level, name));
+		err = real.setsockopt(fd, level, name, value, len);
+		/* Another thread may have connected it meanwhile, and taken the options over before. */
+		return err || !local_sock(fd) ? err : call_setsockopt(fd, level, name, value, len);
 	}
 	if (!guard_read(value, len < sizeof(struct sockaddr_storage) ? len : sizeof(struct sockaddr_storage)))
 		return call_error(EFAULT);

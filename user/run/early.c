@@ -40,11 +40,31 @@ void early_copied(int from, int to)
 	if ((uint32_t)to >= local.size || (uint32_t)from >= local.size)
 		return;
 	opts = local.opts[from] & (uint16_t) ~(EARLY_WATCHED | EARLY_WATCHING);
-	if (opts & EARLY_FRESH) {
-		opts |= EARLY_COPIED;
-		local.opts[from] |= EARLY_COPIED;
-	}
-	local.opts[to] = opts;
+	local.opts[to] = opts & EARLY_FRESH ? opts | EARLY_COPIED : opts;
+	if (opts & EARLY_FRESH) /* after that of the copy, which who makes it ours then finds */
+		local_mark(from, EARLY_COPIED);
+}
+
+uint64_t early_inode(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) ? 0 : st.st_ino;
+}
+
+int early_become(int fd, uint32_t name)
+{
+	uint64_t inode = local_at(name)->inode; /* 0: it was closed already when that was asked for */
+	bool is;
+
+	local_becoming();
+	is = inode && !local_entry(fd) && early_inode(fd) == inode;
+	if (is)
+		local.tab[fd] = name;
+	local_became();
+	if (!is)
+		local_drop(name);
+	return is ? 0 : -EBADF;
 }
 
 /* ---- the table, under the lock ---- */
@@ -85,15 +105,15 @@ void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev)
 	if ((uint32_t)fd >= local.size || (uint32_t)epfd >= local.size)
 		return;
 	if (op == EPOLL_CTL_ADD)
-		local.opts[fd] |= EARLY_WATCHED;
+		local_mark(fd, EARLY_WATCHED);
 	if (!(local.opts[fd] & EARLY_FRESH) || !local_lock(0))
 		return;
 	if (op == EPOLL_CTL_DEL) {
 		for (uint32_t i = count; i > 0; i--)
 			if (entries[i - 1].fd == fd && entries[i - 1].epfd == epfd)
 				take_out(i - 1);
-	} else {
-		local.opts[epfd] |= EARLY_WATCHING;
+	} else if (!local_entry(fd)) { /* it has become ours: call_epoll_ctl() sees to that */
+		local_mark(epfd, EARLY_WATCHING);
 		put(epfd, fd, ev);
 	}
 	local_unlock();
@@ -118,7 +138,7 @@ void early_kernels(int fd)
 		forget(fd, false);
 		local_unlock();
 	}
-	local.opts[fd] &= (uint16_t)~EARLY_FRESH;
+	local_unmark(fd, EARLY_FRESH);
 }
 
 /* EPOLLONESHOT has fired: only the kernel's instance knows. */
@@ -168,32 +188,36 @@ static void move(int fd, uint32_t ref)
 	}
 }
 
-static void bring_copies(int fd, uint32_t ref)
+/* False: another thread has closed all that stood for it, or the run has ended. */
+static bool bring(int copy, uint32_t ref, uint64_t inode)
 {
-	struct stat st;
-
-	for (uint32_t at = 0; at < local.size; at++)
-		if (local.opts[at] & EARLY_COPIED && (int)at != fd && !local.tab[at] && !fstat((int)at, &st) &&
-		    st.st_ino == local_at(ref)->inode) {
-			if (!local_go(local_engine(ref)))
-				return;
-			local_enter((int)at, ref);
-			move((int)at, ref);
-		}
+	if (!local_go(local_engine(ref)) || !local_is(ref, inode))
+		return false;
+	local_keep(ref);
+	if (!early_become(copy, ref))
+		move(copy, ref);
+	return local_here;
 }
 
-void early_ours(int fd, uint32_t ref)
+static void bring_copies(int fd, uint32_t ref, uint64_t inode)
 {
-	uint32_t k = (uint32_t)(local_here - local.m);
+	for (uint32_t at = 0; at < local.size; at++)
+		if (local.opts[at] & EARLY_COPIED && (int)at != fd && !local.tab[at] && early_inode((int)at) == inode &&
+		    !bring((int)at, ref, inode))
+			return;
+}
 
-	if ((uint32_t)fd >= local.size)
-		return;
-	if (count)
+int early_ours(int fd, uint32_t ref)
+{
+	uint64_t inode = local_at(ref)->inode;
+
+	if (local.opts[fd] & EARLY_WATCHED)
 		move(fd, ref);
 	if (local_here && local.opts[fd] & EARLY_COPIED)
-		bring_copies(fd, ref);
-	if (local_here)
-		local_go(k);
+		bring_copies(fd, ref, inode);
+	if (!local_here || !local_go(local_engine(ref)))
+		return -EIO;
+	return local_entry(fd) == ref && local_is(ref, inode) ? 0 : -EBADF;
 }
 
 uint32_t early_watches(int fd, uint32_t ref, struct early_watch kept[EARLY_KEPT])
@@ -217,7 +241,7 @@ void early_again(int fd, const struct early_watch *kept, uint32_t n)
 {
 	if (!n || (uint32_t)fd >= local.size)
 		return;
-	local.opts[fd] |= EARLY_FRESH;
+	local_mark(fd, EARLY_FRESH);
 	for (uint32_t i = 0; i < n; i++)
 		for (uint32_t ep = 0; ep < local.size; ep++) {
 			struct epoll_event ev = kept[i].ev;

@@ -21,8 +21,11 @@ void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev);
 /* A descriptor that is not ours is closed; it is connected, or listens, and stays the kernel's. */
 void early_closed(int fd);
 void early_kernels(int fd);
-/* Under its lock, and the same after it, unless the run has ended: it has become ours. */
-void early_ours(int fd, uint32_t ref);
+uint64_t early_inode(int fd);
+/* Under the lock of name, which is held once more: fd stands for it from now on. -EBADF: another thread has closed fd, or was faster; given back. */
+int early_become(int fd, uint32_t name);
+/* It has become ours. Under its lock, and the same after it. -EBADF: another thread has closed fd meanwhile; -EIO: the run has ended. */
+int early_ours(int fd, uint32_t ref);
 
 /* Its connect() has failed, and it is the kernel's socket again: who watched it, under its lock; and then, without, watches it as before. */
 struct early_watch {

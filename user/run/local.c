@@ -276,13 +276,10 @@ void local_hold(uint32_t name)
 	run_sock_hold(local_here, local_here->slot, local_ref(name));
 }
 
-void local_enter(int fd, uint32_t name)
+void local_keep(uint32_t name)
 {
 	uint32_t k = local_engine(name);
 
-	if ((uint32_t)fd >= local.size)
-		return;
-	local.tab[fd] = name;
 	if (local.count[k][local_ref(name)]) {
 		local.count[k][local_ref(name)]++;
 		return;
@@ -290,6 +287,14 @@ void local_enter(int fd, uint32_t name)
 	local_hold(name);
 	if (local_at(name)->kind == RUN_LISTENER && local.engines > 1 && enter_twins(name))
 		local_go(k);
+}
+
+void local_enter(int fd, uint32_t name)
+{
+	if ((uint32_t)fd >= local.size)
+		return;
+	local_keep(name);
+	local.tab[fd] = name;
 }
 
 static void forget_epoll(int fd, uint32_t ep)

@@ -63,6 +63,19 @@ static inline uint32_t local_entry(int fd)
 	return (uint32_t)fd < local.size ? __atomic_load_n(&local.tab[fd], __ATOMIC_RELAXED) : 0;
 }
 
+/* In opts. Any thread may, whatever another does with the same descriptor; what it reads after that is not older. */
+static inline void local_mark(int fd, uint16_t bits)
+{
+	if ((uint32_t)fd < local.size)
+		__atomic_fetch_or(&local.opts[fd], bits, __ATOMIC_SEQ_CST);
+}
+
+static inline void local_unmark(int fd, uint16_t bits)
+{
+	if ((uint32_t)fd < local.size)
+		__atomic_fetch_and(&local.opts[fd], (uint16_t)~bits, __ATOMIC_SEQ_CST);
+}
+
 /* Of shared.c: what local_sock() is to say of a descriptor that is marked. */
 uint32_t local_adopt(int fd);
 
@@ -94,6 +107,12 @@ static inline uint32_t local_ref(uint32_t name)
 static inline struct run_sock *local_at(uint32_t name)
 {
 	return run_sock_at(local.m[local_engine(name)].r, local_ref(name));
+}
+
+/* Under its lock: it has not been closed while that was given back, nor has another taken its place. */
+static inline bool local_is(uint32_t name, uint64_t inode)
+{
+	return local_at(name)->kind != RUN_FREE && local_at(name)->inode == inode;
 }
 
 /* The same listener in another engine. */
@@ -134,8 +153,9 @@ int local_hide(int fd);
 /* Under the socket's lock, for a listener any: fd stands for the socket from now on; fd does not stand for anything of ours any more. */
 void local_enter(int fd, uint32_t ref);
 void local_forget(int fd);
-/* A socket is held before fd stands for it; given back by local_forget(), or if it never comes to that by local_drop(). */
+/* A socket is held before fd stands for it; given back by local_forget(), or if it never comes to that by local_drop(). _keep: once more. */
 void local_hold(uint32_t name);
+void local_keep(uint32_t name);
 void local_drop(uint32_t name);
 /* Around what makes a descriptor stand for a socket that it did not stand for, and its close() meanwhile: one comes first. */
 void local_becoming(void);

@@ -25,13 +25,13 @@ void shared_fork(void)
 {
 	for (uint32_t fd = 0; fd < local.fresh; fd++)
 		if (local.opts[fd] & EARLY_FRESH && !local.tab[fd])
-			local.opts[fd] |= LOCAL_SHARED;
+			local_mark((int)fd, LOCAL_SHARED);
 }
 
 void shared_sent(int fd)
 {
 	if ((uint32_t)fd < local.fresh && local.opts[fd] & EARLY_FRESH)
-		local.opts[fd] |= LOCAL_SHARED;
+		local_mark(fd, LOCAL_SHARED);
 }
 
 /* A TCP socket of the kernel's that is neither connected nor listens? */
@@ -140,14 +140,11 @@ static uint32_t find(uint64_t inode)
 static void adopt(int fd, uint64_t inode)
 {
 	uint32_t name = local_entry(fd) ? 0 : find(inode);
-	struct stat st;
 
 	if (!name)
 		return;
-	local_enter(fd, name);
-	if (local_here && (fstat(fd, &st) || st.st_ino != inode)) /* another thread has closed it */
-		local_forget(fd);
-	else if (local_here && local_go(local_engine(name)))
+	local_keep(name);
+	if (local_here && !early_become(fd, name))
 		early_ours(fd, name);
 }
 
@@ -166,7 +163,7 @@ uint32_t local_adopt(int fd)
 		over = local_entry(fd) || !is_nothing(fd);
 	}
 	if (over)
-		local.opts[fd] &= (uint16_t)~LOCAL_SHARED;
+		local_unmark(fd, LOCAL_SHARED);
 	errno = err;
 	return local_entry(fd) < LOCAL_HIDDEN ? local_entry(fd) : 0;
 }
