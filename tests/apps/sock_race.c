@@ -115,7 +115,7 @@ static bool is_watched(void)
 {
 	struct epoll_event ev[2];
 
-	return epoll_wait(ep, ev, 2, 1000) == 1 && ev[0].data.u32 == 7 && ev[0].events == EPOLLOUT;
+	return epoll_wait(ep, ev, 2, 10000) == 1 && ev[0].data.u32 == 7 && ev[0].events == EPOLLOUT;
 }
 
 static bool is_copied(void)
@@ -180,7 +180,7 @@ static bool connects(void)
 
 	if (!connect(fd, (struct sockaddr *)&there, sizeof(there)))
 		return true;
-	return errno == EINPROGRESS && poll(&p, 1, 1000) == 1 && p.revents == POLLOUT;
+	return errno == EINPROGRESS && poll(&p, 1, 10000) == 1 && p.revents == POLLOUT;
 }
 
 static unsigned int one_kind(uint32_t flags, bool (*good)(void))
