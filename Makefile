@@ -100,7 +100,7 @@ replay_common := $(call obj,$(filter-out tests/fuzz/fuzz_%,$(REPLAY_SRC)))
 unit_common := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 bpf_common := $(call obj,$(filter-out tests/bpf/test_%,$(BPFTEST_SRC)))
 
-.PHONY: all requirements help deps demo check check-apps apps bench bench-cc bench-core sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
+.PHONY: all requirements help deps demo check check-apps apps bench bench-cc bench-core bench-share sim sim-long sim-table fuzz asan lint unit bpf corpus netns install clean vmlinux bpf-obj tests \
 	tests-unit tests-bpf tests-sim tests-bench tests-netns tests-apps tests-fuzz tests-yardsticks tests-replay packetdrill packetdrill-so tidy-stamps format-stamps format FORCE
 
 all: $(BPF) $(SKEL) $(LIBA) $(LIBSO) $(PRELOAD) $(CLI) ## build everything into build/ (the default)
@@ -301,6 +301,10 @@ bench-cc: deps ## goodput over a bad wire, for each congestion control, beside L
 bench-core: ## instructions of the core for a segment (needs valgrind)
 	@$(MAKE) -j$$(nproc) tests-bench
 	@bash tests/bench/core.sh $(NAMES)
+
+bench-share: deps ## nginx: xtcp's own share of the server's processor, and the ratio left if that were nothing (needs perf): PAIRS=6
+	@$(MAKE) -j$$(nproc) all
+	@bash tests/bench/share.sh $(PAIRS)
 
 fuzz: ## run each fuzzer for FUZZ_SECONDS (20); T=NAME for one
 	@$(MAKE) -j$$(nproc) tests-fuzz

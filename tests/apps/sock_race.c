@@ -34,7 +34,9 @@ static atomic_uint begun, ended; /* rounds, of the second call */
 static atomic_bool done;
 static int fd, ep, copy, hold[2];
 static pid_t child;
-enum { LISTENS = 1, SHARED = 2 };
+static in_addr_t own_addr;
+static bool listened;
+enum { LISTENS = 1, SHARED = 2, WILDCARD = 4 };
 static void (*second)(void);
 static uint64_t step_ns; /* later than in the round before */
 
@@ -77,6 +79,11 @@ static void watch(void)
 static void take_copy(void)
 {
 	copy = dup(fd);
+}
+
+static void listen_too(void)
+{
+	listened = !listen(fd, 8);
 }
 
 static void shut(void)
@@ -127,6 +134,23 @@ static bool is_copied(void)
 	return write(fd, "c", 1) == 1 && read(fd, &byte, 1) == 1 && byte == 'c';
 }
 
+/* Both were told so, and the kernel's half of a wildcard listener is there too. */
+static bool listens(void)
+{
+	struct sockaddr_in a = own;
+	int on = 0, c = -1;
+	socklen_t len = sizeof(on);
+	bool is = listened && !getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) && on;
+
+	if (is && a.sin_addr.s_addr == INADDR_ANY) {
+		c = socket(AF_INET, SOCK_STREAM, 0);
+		a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+		is = !connect(c, (struct sockaddr *)&a, sizeof(a));
+		close(c);
+	}
+	return is;
+}
+
 static bool anything(void)
 {
 	return true;
@@ -154,6 +178,7 @@ static bool start(uint32_t flags)
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	ep = epoll_create1(0);
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	own.sin_addr.s_addr = flags & WILDCARD ? INADDR_ANY : own_addr;
 	if (flags & LISTENS && bind(fd, (struct sockaddr *)&own, sizeof(own)))
 		return false;
 	if (flags & SHARED) {
@@ -224,6 +249,8 @@ int main(int argc, char **argv)
 		{ "connect, dup", 0, 800, take_copy, is_copied },
 		{ "connect, close", 0, 800, shut, anything },
 		{ "listen, close", LISTENS, 800, shut, anything },
+		{ "listen, listen", LISTENS, 800, listen_too, listens },
+		{ "listen, listen on all addresses", LISTENS | WILDCARD, 800, listen_too, listens },
 		{ "connect of a shared one, close", SHARED, 10000, shut, anything },
 		{ "listen of a shared one, close", LISTENS | SHARED, 10000, shut, anything },
 	};
@@ -232,6 +259,7 @@ int main(int argc, char **argv)
 	    inet_pton(AF_INET, argv[3], &own.sin_addr) != 1)
 		return 2;
 	there.sin_port = htons((uint16_t)atoi(argv[2]));
+	own_addr = own.sin_addr.s_addr;
 	own.sin_port = htons(7200);
 	signal(SIGPIPE, SIG_IGN);
 	setvbuf(stdout, NULL, _IOLBF, 0);

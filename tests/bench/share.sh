@@ -40,12 +40,12 @@ cpu_a=${cpus[0]} cpu_b=${cpus[1]:-${cpus[0]}} port=7000
 mkdir -p "$LOGS/www"
 printf ok >"$LOGS/www/index.html"
 
-# measure run|plain: the rate, and what perf saw of the server's processor meanwhile, in $LOGS/perf.data
+# measure run|plain: the rate, in rate, and what perf saw of the server's processor meanwhile, in $LOGS/perf.data
 measure() {
 	local cmd
 	want=([conns]=64 [size]=2 [seconds]=$seconds)
 	clean_links
-	start_server "$1" "$kind" || die "$reason"
+	start_server "$1" nginx || die "$reason"
 	command_of wrk web va || die "$reason"
 	spawn cli in_a "${cmd[@]}"
 	sleep 0.7
@@ -53,7 +53,8 @@ measure() {
 	wait "${pids[cli]}"
 	stop srv
 	port=$((port + 1))
-	wrk_json | jq -r .rate
+	rate=$(wrk_json | jq -r .rate)
+	[ -n "$rate" ] || die "$1: $(why)"
 }
 
 # Per cent of the samples.
@@ -71,8 +72,10 @@ QUEUES=1 ns_pair 1500
 addr_b=$B4
 echo "requests/s on the kernel, on xtcp; the ratio; xtcp's share of the server's processor; the ratio if that were nothing"
 for ((i = 0; i < pairs; i++)); do
-	plain=$(measure plain) run=$(measure run)
-	awk -v p="$plain" -v r="$run" -v s="$(share)" \
+	measure plain
+	plain=$rate
+	measure run
+	awk -v p="$plain" -v r="$rate" -v s="$(share)" \
 		'BEGIN { printf "%10.0f %10.0f %6.2f %6.1f %% %6.2f\n", p, r, r / p, s, r / p / (1 - s / 100) }' | tee -a "$LOGS/rounds"
 done
 echo "medians: $(awk '{ print $3 }' "$LOGS/rounds" | median), share $(awk '{ print $4 }' "$LOGS/rounds" | median) %, if it were nothing $(awk '{ print $6 }' "$LOGS/rounds" | median)"

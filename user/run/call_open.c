@@ -182,6 +182,7 @@ int call_listen(int fd, int backlog)
 	struct sockaddr_storage ss;
 	struct xtcp_addr addr;
 	struct shared with;
+	bool faster = false;
 	uint16_t port;
 	int err = 0;
 
@@ -213,7 +214,9 @@ int call_listen(int fd, int backlog)
 	err = addr_is_any(&addr) && real.listen(fd, backlog) ? -errno : 0;
 	if (!err) {
 		err = make_listener(fd, &ss, &addr, port, backlog);
-		if (err && addr_is_any(&addr)) /* not half of it */
+		faster = err == -EBADF && local_entry(fd);
+		if (err && err != -EBADF &&
+		    addr_is_any(&addr)) /* not half of it; a number that was closed is another's */
 			real.shutdown(fd, SHUT_RD);
 		if (!err)
 			shared_hold(local_entry(fd), &with);
@@ -221,6 +224,8 @@ int call_listen(int fd, int backlog)
 			local_turn();
 	}
 	local_unlock();
+	if (faster) /* another thread, between two engines */
+		return call_listen(fd, backlog);
 	return err ? call_error(-err) : 0;
 }
 

@@ -21,6 +21,7 @@ void early_ctl(int epfd, int op, int fd, const struct epoll_event *ev);
 /* A descriptor that is not ours is closed; it is connected, or listens, and stays the kernel's. */
 void early_closed(int fd);
 void early_kernels(int fd);
+/* Of the kernel's socket behind fd. 0: it is closed. */
 uint64_t early_inode(int fd);
 /* Under the lock of name, which is held once more: fd stands for it from now on. -EBADF: another thread has closed fd, or was faster; given back. */
 int early_become(int fd, uint32_t name);
