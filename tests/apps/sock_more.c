@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <linux/errqueue.h>
@@ -548,6 +549,55 @@ static void streams(void)
 	fclose(f);
 }
 
+/* ---- the same calls by number, as libuv closes ---- */
+
+static void by_number(void)
+{
+	struct epoll_event ev = { .events = EPOLLIN, .data.u64 = 1 };
+	int fd = (int)syscall(SYS_socket, AF_INET, SOCK_STREAM, 0), ep = epoll_create1(0), copy;
+	struct pollfd p = { fd, POLLIN, 0 };
+	struct timespec soon = { 1, 0 };
+	uint64_t usr1 = 1 << (SIGUSR1 - 1);
+	char buf[100];
+
+	show(syscall(SYS_connect, fd, &peer, sizeof(peer)));
+	tell('a', 0);
+	show(syscall(SYS_epoll_ctl, ep, EPOLL_CTL_ADD, fd, &ev));
+	tell('s', 5);
+	show(syscall(SYS_epoll_pwait, ep, &ev, 1, 1000, &usr1, sizeof(usr1)));
+	show(syscall(SYS_epoll_pwait, ep, &ev, 1, 1000, &usr1, 3L));
+	show(syscall(SYS_ppoll, &p, 1L, &soon, &usr1, sizeof(usr1)));
+	text(buf, syscall(SYS_recvfrom, fd, buf, some, MSG_PEEK, NULL, NULL));
+	text(buf, syscall(SYS_read, fd, buf, some));
+	show(syscall(SYS_write, fd, "hello", 5L));
+	copy = (int)syscall(SYS_dup, fd);
+	show(syscall(SYS_close, fd));
+	show(syscall(SYS_fcntl, copy, F_SETFL, O_NONBLOCK));
+	show(syscall(SYS_read, copy, buf, some));
+	show(syscall(SYS_shutdown, copy, SHUT_RDWR));
+	show(syscall(SYS_close, copy));
+	show(syscall(SYS_close, copy));
+	nap(10);
+	show(tell('d', 0));
+	close(ep);
+}
+
+/* Nobody else closes it: the peer is told, and the number is free for anything. */
+static void closed_by_number(void)
+{
+	int fd = connected(), other;
+
+	show(syscall(SYS_close, fd));
+	nap(10);
+	show(tell('s', 5)); /* to nobody */
+	nap(10);
+	show(tell('s', 5));
+	other = socket(AF_UNIX, SOCK_DGRAM, 0);
+	printf(" %d", other == fd);
+	show(bind(other, &(struct sockaddr){ .sa_family = AF_UNIX }, sizeof(sa_family_t)));
+	close(other);
+}
+
 static const struct peer_case cases[] = {
 	{ "waitall", waitall },
 	{ "trunc-peek", trunc_peek },
@@ -564,6 +614,8 @@ static const struct peer_case cases[] = {
 	{ "zerocopy", zerocopy },
 	{ "told", told },
 	{ "fast-open", fast_open },
+	{ "by-number", by_number },
+	{ "closed-by-number", closed_by_number },
 	{ "streams", streams },
 };
 

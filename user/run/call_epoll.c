@@ -71,7 +71,7 @@ static int hang_bell(int epfd, uint32_t ref)
 	if (fd < 0)
 		return -errno;
 	fd = local_hide(fd);
-	if (bind(fd, (struct sockaddr *)&sun, len) || real.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev)) {
+	if (real.bind(fd, (struct sockaddr *)&sun, len) || real.epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev)) {
 		int err = errno;
 
 		local.tab[fd] = 0;

@@ -72,7 +72,7 @@ static bool bind_to(uint32_t ref)
 
 	if (fd < 0)
 		return false;
-	if (bind(fd, (struct sockaddr *)&sun, len)) {
+	if (real.bind(fd, (struct sockaddr *)&sun, len)) {
 		real.close(fd);
 		return false;
 	}
