@@ -598,6 +598,25 @@ static void closed_by_number(void)
 	close(other);
 }
 
+/* A connection to the same peer has the port: no second one, in no way. */
+static void port_again(void)
+{
+	int first = socket(AF_INET, SOCK_STREAM, 0), second = socket(AF_INET, SOCK_STREAM, 0), on = 1;
+	struct sockaddr_in a = own;
+	socklen_t len = sizeof(a);
+
+	setsockopt(first, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(second, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	show(bind(first, (struct sockaddr *)&a, sizeof(a)));
+	show(getsockname(first, (struct sockaddr *)&a, &len));
+	show(connect(first, (struct sockaddr *)&peer, sizeof(peer)));
+	tell('a', 0);
+	show(bind(second, (struct sockaddr *)&a, sizeof(a)));
+	show(connect(second, (struct sockaddr *)&peer, sizeof(peer)));
+	close(second);
+	close(first);
+}
+
 static const struct peer_case cases[] = {
 	{ "waitall", waitall },
 	{ "trunc-peek", trunc_peek },
@@ -614,6 +633,7 @@ static const struct peer_case cases[] = {
 	{ "zerocopy", zerocopy },
 	{ "told", told },
 	{ "fast-open", fast_open },
+	{ "port-again", port_again },
 	{ "by-number", by_number },
 	{ "closed-by-number", closed_by_number },
 	{ "streams", streams },

@@ -32,7 +32,7 @@ compare() { # PROGRAM LEAST KERNELS: cases, and connections that are the kernel'
 compare sock_wait 26 0
 compare sock_shared 5 0
 compare sock_async 14 0
-compare sock_more 18 0
+compare sock_more 19 0
 compare sock_opts 11 1
 match "which are fortified" "$(nm -D "$BUILD/tests/apps/sock_more")" 'U __recv_chk'
 

@@ -501,6 +501,8 @@ static int connect_ours(int fd, const struct sockaddr *addr, uint32_t *out)
 	local_hold(ref);
 	if (err) {
 		local_drop(ref);
+		if (err == -EADDRINUSE) /* a connection to the same peer has the port: as connect(2) says it */
+			return -EADDRNOTAVAIL;
 		return err == -ENFILE ? err : -EHOSTUNREACH; /* the kernel may know better */
 	}
 	err = early_become(fd, ref);
