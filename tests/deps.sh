@@ -11,7 +11,7 @@ packages=(
 	# test
 	libcmocka-dev libasan8 libubsan1 iproute2 nftables iputils-ping procps kmod ethtool netcat-openbsd curl socat tcpdump tshark openssl jq wrk
 	python3 util-linux ca-certificates
-	wget iperf3 netcat-traditional nginx apache2-utils
+	wget iperf3 netcat-traditional nginx apache2-utils liburing2
 	# lint
 	clang-format clang-tidy cppcheck shellcheck
 )

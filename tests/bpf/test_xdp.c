@@ -1021,9 +1021,9 @@ static void test_flow_table_prints_one_line_a_flow(void **state)
 	in = fdopen(fd, "r");
 	assert_non_null(in);
 	assert_true(fread(text, 1, sizeof(text) - 1, in) > 0);
-	assert_non_null(strstr(text, "10.0.0.1:80 10.0.0.2:40000 conn 7\n"));
+	assert_non_null(strstr(text, "10.0.0.1:80 10.0.0.2:40000 conn 7 engine 0\n"));
 	assert_non_null(strstr(text, "[fd00:0000:0000:0000:0000:0000:0000:0001]:80 "
-				     "[fd00:0000:0000:0000:0000:0000:0000:0002]:40000 conn 12\n"));
+				     "[fd00:0000:0000:0000:0000:0000:0000:0002]:40000 conn 12 engine 0\n"));
 	fclose(in);
 	bpf_link__destroy(link);
 	memset(flow_place(&four, 0), 0, sizeof(four));

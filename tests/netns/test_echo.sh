@@ -37,7 +37,7 @@ for mode in native generic; do
 			why=$(no_flow_table)
 			if [ -z "$why" ]; then
 				flows=$(in_b cat "$dir/flow_table")
-				le "cat of the pinned flow table shows the 100 connections" 100 "$(grep -c "^$B4:7000 $A4:[0-9]* conn [0-9]*$" <<<"$flows")"
+				le "cat of the pinned flow table shows the 100 connections" 100 "$(grep -c "^$B4:7000 $A4:[0-9]* conn [0-9]* engine 0$" <<<"$flows")"
 			else
 				skip_one "cat of the pinned flow table" "$why"
 			fi
