@@ -152,9 +152,12 @@ static bool stack_sound(const struct io_frames *f)
 	uint32_t i;
 
 	memset(seen, 0, sizeof(seen));
-	for (i = 0; i < f->free; i++)
-		if (f->stack[i] >= f->chunks || seen[f->stack[i]]++)
+	for (i = 0; i < f->free; i++) {
+		uint32_t chunk = f->stack[(f->bottom + i) % f->chunks];
+
+		if (chunk >= f->chunks || seen[chunk]++)
 			return false;
+	}
 	return true;
 }
 

@@ -47,15 +47,20 @@ struct io_gso {
 	bool cwr; /* CWR goes with the first segment only (RFC 3168) */
 };
 
-/* The frames' free stack and counters, in the region; indices only. */
+/*
+ * The free chunks and counters, in the region; indices only. The stack has two ends: what was sent is put on its top and taken from
+ * there, what was received at its bottom. So a frame to be sent is written where the last ones were, which the caches still have, and
+ * not in one of the thousands that go round by the fill ring.
+ */
 struct io_frames {
 	uint32_t chunk_size; /* bytes, a power of two */
 	uint32_t chunks;
-	uint32_t free; /* entries of stack[] in use */
+	uint32_t free; /* entries of stack[] in use: from bottom on, and round its end */
 	uint32_t held; /* handed to the engine */
 	uint32_t in_fill;
 	uint32_t in_tx;
-	uint32_t pad[2];
+	uint32_t bottom;
+	uint32_t pad;
 	uint32_t stack[]; /* chunks entries */
 };
 

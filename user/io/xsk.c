@@ -37,9 +37,39 @@
 #define RX_AHEAD 6	/* frames whose memory is asked for before it is needed */
 #define REFILL_BATCH 64 /* chunks owed to a fill ring before it is touched */
 
-static inline void put_free(struct io_frames *f, uint32_t chunk)
+static inline uint32_t *top(struct io_frames *f)
 {
-	f->stack[f->free++] = chunk;
+	uint32_t at = f->bottom + f->free;
+
+	return &f->stack[at < f->chunks ? at : at - f->chunks];
+}
+
+static inline void put_sent(struct io_frames *f, uint32_t chunk)
+{
+	*top(f) = chunk;
+	f->free++;
+}
+
+static inline uint32_t take_to_send(struct io_frames *f)
+{
+	f->free--;
+	return *top(f);
+}
+
+static inline void put_received(struct io_frames *f, uint32_t chunk)
+{
+	f->bottom = (f->bottom ? f->bottom : f->chunks) - 1;
+	f->stack[f->bottom] = chunk;
+	f->free++;
+}
+
+static inline uint32_t take_to_receive(struct io_frames *f)
+{
+	uint32_t chunk = f->stack[f->bottom];
+
+	f->bottom = f->bottom + 1 < f->chunks ? f->bottom + 1 : 0;
+	f->free--;
+	return chunk;
 }
 
 /* Put chunks into the fill ring once enough are owed. */
@@ -56,7 +86,7 @@ static void refill(struct xsk_port *x, struct xsk_queue *q)
 	if (!n)
 		return;
 	for (i = 0; i < n; i++) {
-		uint64_t addr = (uint64_t)f->stack[--f->free] << x->shift;
+		uint64_t addr = (uint64_t)take_to_receive(f) << x->shift;
 
 		*xsk_ring_prod__fill_addr(&q->fill, q->fill.cached_prod++) = addr;
 	}
@@ -102,7 +132,7 @@ static __attribute__((noinline)) bool rx_fragment(struct xsk_port *x, struct xsk
 		p->len += d->len;
 		p->nfrags++;
 	} else {
-		put_free(f, (uint32_t)(d->addr >> x->shift));
+		put_received(f, (uint32_t)(d->addr >> x->shift));
 		f->in_fill--;
 		q->in_fill--;
 		p->dropping = true;
@@ -113,7 +143,7 @@ static __attribute__((noinline)) bool rx_fragment(struct xsk_port *x, struct xsk
 	q->in_fill -= p->nfrags;
 	if (p->dropping) {
 		for (i = 0; i < p->nfrags; i++)
-			put_free(f, p->frag[i].chunk);
+			put_received(f, p->frag[i].chunk);
 		x->rx_too_long++;
 	} else {
 		f->held += p->nfrags;
@@ -212,7 +242,7 @@ static void xsk_rx_release(struct io_port *port, struct io_pkt *pkts, int n)
 
 	for (i = 0; i < n; i++) {
 		for (j = 0; j < pkts[i].nfrags; j++)
-			put_free(f, pkts[i].frag[j].chunk);
+			put_received(f, pkts[i].frag[j].chunk);
 		f->held -= pkts[i].nfrags;
 	}
 }
@@ -230,7 +260,7 @@ static void collect(struct xsk_port *x)
 		uint64_t addr = *xsk_ring_cons__comp_addr(&x->comp, idx + i) & ~x->chunk_mask;
 
 		xsk_clear_meta(x->port.area + addr);
-		put_free(f, (uint32_t)(addr >> x->shift));
+		put_sent(f, (uint32_t)(addr >> x->shift));
 	}
 	xsk_ring_cons__release(&x->comp, n);
 	f->in_tx -= n;
@@ -269,7 +299,7 @@ static int xsk_tx_reserve(struct io_port *port, struct io_pkt *pkt, uint32_t len
 	for (i = 0; i < n; i++) {
 		struct io_frag *frag = &pkt->frag[i];
 
-		frag->chunk = f->stack[--f->free];
+		frag->chunk = take_to_send(f);
 		frag->data = port->area + ((size_t)frag->chunk << x->shift) + x->tx_off;
 		frag->len = room;
 	}
@@ -318,7 +348,7 @@ static void xsk_tx_cancel(struct io_port *port, const struct io_pkt *pkt)
 
 	for (i = 0; i < pkt->nfrags; i++) {
 		xsk_clear_meta(port->area + ((size_t)pkt->frag[i].chunk << x->shift));
-		put_free(port->frames, pkt->frag[i].chunk);
+		put_sent(port->frames, pkt->frag[i].chunk);
 	}
 	port->frames->held -= pkt->nfrags;
 	x->tx_out -= pkt->nfrags;

@@ -36,6 +36,7 @@ void xsk_frames_init(struct io_frames *f, uint8_t *area)
 	f->held = 0;
 	f->in_fill = 0;
 	f->in_tx = 0;
+	f->bottom = 0;
 	for (i = 0; i < f->chunks; i++) {
 		f->stack[i] = f->chunks - 1 - i;
 		xsk_clear_meta(area + (size_t)i * f->chunk_size);

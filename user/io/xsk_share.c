@@ -224,7 +224,7 @@ void xsk_recover(struct io_port *port)
 	uint8_t *kernels = calloc(f->chunks, 1);
 
 	f->chunk_size = 1u << x->shift;
-	f->free = f->held = f->in_fill = f->in_tx = 0;
+	f->free = f->held = f->in_fill = f->in_tx = f->bottom = 0;
 	if (!kernels)
 		return; /* no frame is free: nothing is sent or received any more */
 	settle(x);
