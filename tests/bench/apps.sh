@@ -4,7 +4,8 @@
 # Unmodified programs: the server is one on xtcp (`run`), or the same on the kernel (`plain`); its client is one that measures,
 # always on the kernel: wrk, redis-benchmark (`redis`), iperf3 that receives (`iperf`), ask.c (`ask`). Beside those whose goal is out of reach
 # stands what the same client gets from the raw AF_XDP loop, which turns each segment round and knows no connections (`raw`, raw_tcp.h):
-# no server on AF_XDP can be faster. Sourced by run.sh.
+# no server on AF_XDP can be faster. The rows with RPS have each end do its own receiving, as between two machines: on a veth alone
+# the client's processor does the kernel's TCP of the server, and the server's that of the client. Sourced by run.sh.
 
 # app_command run|plain KIND DEV CPU: the server's command line, in cmd.
 app_command() {
@@ -59,12 +60,16 @@ app_ready() {
 }
 
 rows_apps() {
-	if row run-nginx 1500 nginx 'conns=64' wrk:run wrk:plain wrk:raw; then
+	if row run-nginx 1500 nginx 'conns=64 path=index.html' wrk:run wrk:plain wrk:raw; then
 		compare 'nginx under wrk, 64 connections, 2 B' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
 		compare 'raw AF_XDP under wrk, 64 connections' requests/s .rate wrk:raw 'nginx on the kernel' '' wrk:plain
 	fi
-	if row run-nginx-cache 1500 nginx 'conns=64 cache=1' wrk:run wrk:plain; then
-		compare 'the same, open_file_cache' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
+	if row run-nginx-rps 1500 nginx 'conns=64 path=index.html rps=1' wrk:run wrk:plain wrk:raw; then
+		compare 'nginx under wrk, RPS' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
+		compare 'raw AF_XDP under wrk, RPS' requests/s .rate wrk:raw 'nginx on the kernel' '' wrk:plain
+	fi
+	if row run-nginx-cache 1500 nginx 'conns=64 path=index.html cache=1' wrk:run wrk:plain; then
+		compare 'nginx under wrk, open_file_cache' requests/s .rate wrk:run 'nginx on the kernel' '>= 1.5' wrk:plain
 	fi
 	if row run-redis 1500 redis 'conns=50 commands=set,get' redis:run redis:plain redis:raw; then
 		compare 'redis-benchmark GET, 50 clients' requests/s .rate redis:run 'redis on the kernel' '>= 1.5' redis:plain
@@ -81,6 +86,10 @@ rows_apps() {
 	if row run-memcached 1500 memcached 'conns=50' ask:run ask:plain ask:raw:kind=echo; then
 		compare 'memcached get, 50 clients' requests/s .rate ask:run 'memcached on the kernel' '>= 1.5' ask:plain
 		compare 'raw AF_XDP under 50 clients of memcached' requests/s .rate ask:raw:kind=echo 'memcached on the kernel' '' ask:plain
+	fi
+	if row run-memcached-rps 1500 memcached 'conns=50 rps=1' ask:run ask:plain ask:raw:kind=echo; then
+		compare 'memcached get, 50 clients, RPS' requests/s .rate ask:run 'memcached on the kernel' '>= 1.5' ask:plain
+		compare 'raw AF_XDP, 50 clients of memcached, RPS' requests/s .rate ask:raw:kind=echo 'memcached on the kernel' '' ask:plain
 	fi
 	if row run-iperf 1500 iperf '' iperf:run iperf:plain; then
 		compare 'iperf3 sends to a kernel receiver' Gbit/s .gbps iperf:run 'iperf3 on the kernel' '>= 1' iperf:plain

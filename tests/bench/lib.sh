@@ -15,7 +15,8 @@
 #	peer			server of the kind web: the command given with --peer
 #
 # Kinds: rr, crr, hold (the client measures) | bulk, fed (the server does) | web (wrk asks for a small file).
-# Words of a row: conns size ports seconds rate inflight active sources patience (seconds to open the connections)
+# Words of a row: conns size ports seconds rate inflight active sources patience (seconds to open the connections) path (that wrk asks
+# for) rps=1 (each_receives)
 
 declare -A want=()	# words of this measurement
 declare -A results=()	# way -> lines of JSON, one a round
@@ -132,7 +133,7 @@ command_of() {
 	wrk:*)
 		[ "$family" = 4 ] || host="[$addr_b]"
 		cmd=(taskset -c "$cpu" wrk -t 1 -c "${want[conns]}" -d "$(awk -v s="${want[seconds]}" 'BEGIN {
-			printf "%d", s < 1 ? 1 : s + 0.999 }')s" "http://$host:$port/")
+			printf "%d", s < 1 ? 1 : s + 0.999 }')s" "http://$host:$port/${want[path]:-}")
 		;;
 	*) reason="$who has no role $role" && return 1 ;;
 	esac
@@ -260,6 +261,13 @@ sources() {
 	done
 }
 
+# What an end receives is work for its own processor, from the kernel's IP on, as between two machines (RPS). A veth alone does it on the
+# sender's.
+each_receives() {
+	ip netns exec "$NS_A" sh -c "printf %x $((1 << cpu_a)) >/sys/class/net/va/queues/rx-0/rps_cpus" 2>/dev/null &&
+		ip netns exec "$NS_B" sh -c "printf %x $((1 << cpu_b)) >/sys/class/net/vb/queues/rx-0/rps_cpus" 2>/dev/null
+}
+
 # prepare MTU [SOURCES] [QUEUES]
 prepare() {
 	local i batch=$LOGS/addresses
@@ -295,6 +303,9 @@ row() {
 	wanted "$name" || return 1
 	results=() reasons=()
 	prepare "$mtu" "$(sed -nE 's/.*sources=([0-9]+).*/\1/p' <<<"$words $*")" "$(sed -nE 's/.*engines=([0-9]+).*/\1/p' <<<"$words $*")"
+	if [[ " $words " == *' rps=1 '* ]] && ! each_receives; then
+		for way in "$@"; do reasons[$way]="this kernel has no RPS"; done
+	fi
 	for ((r = 1; r <= rounds; r++)); do
 		for way in "$@"; do
 			[ -z "${reasons[$way]:-}" ] || continue

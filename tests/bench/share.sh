@@ -43,7 +43,7 @@ printf ok >"$LOGS/www/index.html"
 # measure run|plain: the rate, in rate, and what perf saw of the server's processor meanwhile, in $LOGS/perf.data
 measure() {
 	local cmd
-	want=([conns]=64 [size]=2 [seconds]=$seconds)
+	want=([conns]=64 [size]=2 [seconds]=$seconds [path]=index.html)
 	clean_links
 	start_server "$1" nginx || die "$reason"
 	command_of wrk web va || die "$reason"
