@@ -30,6 +30,7 @@
 #include <bpf/bpf.h>
 #include "io/clock.h"
 #include "io/xsk.h"
+#include "io/xsk_share.h"
 #include "lib/fail.h"
 
 #define ETHERTYPE 0xb588 /* 0x88b5 in network order: local experiments */
@@ -145,15 +146,17 @@ static int open_end(struct end *e, enum xsk_mode mode, uint32_t mtu, bool meta)
 	return xsk_open(&e->port, &conf, &e->info);
 }
 
-/* No chunk is on the free stack twice. */
+/* It lies within its room, and no chunk is on it twice. */
 static bool stack_sound(const struct io_frames *f)
 {
 	static uint8_t seen[CHUNKS];
 	uint32_t i;
 
 	memset(seen, 0, sizeof(seen));
+	if (f->bottom + f->free > f->chunks)
+		return false;
 	for (i = 0; i < f->free; i++) {
-		uint32_t chunk = f->stack[(f->bottom + i) % f->chunks];
+		uint32_t chunk = f->stack[f->bottom + i];
 
 		if (chunk >= f->chunks || seen[chunk]++)
 			return false;
@@ -488,6 +491,31 @@ static void test_hold(void)
 	close_both("hold");
 }
 
+/* Whoever had the port is gone, with frames in hand both ways, and what it kept is not to be believed: the rings tell. */
+static void test_recover(void)
+{
+	static struct io_pkt gone[256];
+	int n = 0;
+
+	if (!open_both(XSK_MODE_NATIVE, 1500, true))
+		return;
+	ok(exchange(1000, 1514, 256), "before recovery");
+	while (n < 100 && !b.port->ops->tx_reserve(b.port, &gone[n], 64))
+		n++;
+	transmit(&a, &b, 1100, 64, 256);
+	ok(b.port->ops->rx(b.port, gone, IO_BURST) > 0 && n == 100, "frames in hand, received and to be sent");
+	b.frames->free = b.frames->held = b.frames->in_tx = 77;
+	b.frames->bottom = b.frames->chunks;
+	memset(b.frames->stack, 0xff, 64);
+	xsk_recover(b.port);
+	ok(!b.port->ops->lost(b.port) && stack_sound(b.frames) && !b.frames->held &&
+		   b.frames->bottom == b.frames->in_fill,
+	   "recovered: each chunk is in one place");
+	b.received = b.sent = a.received = a.sent;
+	ok(exchange(a.sent + 20000, 1514, 256), "recovered: traffic goes on");
+	close_both("recover");
+}
+
 /* A queue is free for the next one as soon as close() has returned. */
 static void test_reopen(void)
 {
@@ -814,6 +842,7 @@ int main(int argc, char **argv)
 	test_forged_meta();
 	test_reserve();
 	test_hold();
+	test_recover();
 	test_reopen();
 	test_busy();
 	test_link(XSK_MODE_NATIVE);

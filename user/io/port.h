@@ -55,7 +55,7 @@ struct io_gso {
 struct io_frames {
 	uint32_t chunk_size; /* bytes, a power of two */
 	uint32_t chunks;
-	uint32_t free; /* entries of stack[] in use: from bottom on, and round its end */
+	uint32_t free; /* entries of stack[] in use, from bottom on */
 	uint32_t held; /* handed to the engine */
 	uint32_t in_fill;
 	uint32_t in_tx;

@@ -5,6 +5,7 @@
  *
  * Invariants:
  * - free + held + in_fill + in_tx == chunks at every return (xsk_lost() == 0).
+ * - The stack's bottom is the number of chunks that are in_fill or held from there; so its top is at most chunks.
  *   in_fill is all the kernel may write to: fill ring, receive ring, and the
  *   fragments of a frame whose last one has not come yet.
  * - Each queue has at most fill_want chunks in in_fill, never more than its fill
@@ -37,39 +38,26 @@
 #define RX_AHEAD 6	/* frames whose memory is asked for before it is needed */
 #define REFILL_BATCH 64 /* chunks owed to a fill ring before it is touched */
 
-static inline uint32_t *top(struct io_frames *f)
-{
-	uint32_t at = f->bottom + f->free;
-
-	return &f->stack[at < f->chunks ? at : at - f->chunks];
-}
-
 static inline void put_sent(struct io_frames *f, uint32_t chunk)
 {
-	*top(f) = chunk;
-	f->free++;
+	f->stack[f->bottom + f->free++] = chunk;
 }
 
 static inline uint32_t take_to_send(struct io_frames *f)
 {
-	f->free--;
-	return *top(f);
+	return f->stack[f->bottom + --f->free];
 }
 
 static inline void put_received(struct io_frames *f, uint32_t chunk)
 {
-	f->bottom = (f->bottom ? f->bottom : f->chunks) - 1;
-	f->stack[f->bottom] = chunk;
+	f->stack[--f->bottom] = chunk;
 	f->free++;
 }
 
 static inline uint32_t take_to_receive(struct io_frames *f)
 {
-	uint32_t chunk = f->stack[f->bottom];
-
-	f->bottom = f->bottom + 1 < f->chunks ? f->bottom + 1 : 0;
 	f->free--;
-	return chunk;
+	return f->stack[f->bottom++];
 }
 
 /* Put chunks into the fill ring once enough are owed. */

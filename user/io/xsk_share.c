@@ -224,15 +224,16 @@ void xsk_recover(struct io_port *port)
 	uint8_t *kernels = calloc(f->chunks, 1);
 
 	f->chunk_size = 1u << x->shift;
-	f->free = f->held = f->in_fill = f->in_tx = f->bottom = 0;
+	f->free = f->held = f->in_fill = f->in_tx = 0;
 	if (!kernels)
 		return; /* no frame is free: nothing is sent or received any more */
 	settle(x);
 	sift(x, kernels);
+	f->bottom = f->in_fill;
 	for (uint32_t i = 0; i < f->chunks; i++)
 		if (!kernels[i]) {
 			xsk_clear_meta(port->area + ((size_t)i << x->shift));
-			f->stack[f->free++] = i;
+			f->stack[f->bottom + f->free++] = i;
 		}
 	free(kernels);
 	import_rings(x);
