@@ -552,9 +552,14 @@ static void do_listen(int fd)
 static void do_connect(int fd)
 {
 	struct sockaddr_in to = peer;
+	int rc, err;
 
 	to.sin_port = htons(1);
-	show(connect(fd, (struct sockaddr *)&to, sizeof(to)));
+	rc = connect(fd, (struct sockaddr *)&to, sizeof(to));
+	err = errno;
+	show(rc);
+	if (rc && err == EINPROGRESS)
+		finish(fd); /* refused */
 	nap(SETTLE_MS);
 	show(connect(fd, (struct sockaddr *)&to, sizeof(to)));
 }
