@@ -304,7 +304,7 @@ row() {
 	results=() reasons=()
 	prepare "$mtu" "$(sed -nE 's/.*sources=([0-9]+).*/\1/p' <<<"$words $*")" "$(sed -nE 's/.*engines=([0-9]+).*/\1/p' <<<"$words $*")"
 	if [[ " $words " == *' rps=1 '* ]] && ! each_receives; then
-		for way in "$@"; do reasons[$way]="this kernel has no RPS"; done
+		for way in "$@"; do reasons[$way]="RPS cannot be set here"; done
 	fi
 	for ((r = 1; r <= rounds; r++)); do
 		for way in "$@"; do
