@@ -131,7 +131,7 @@ xrun first sleep 100
 wait_for "in_b ip link show vb | grep -q prog/xdp" 10
 out=$(x true 2>&1)
 eq "a second run on the interface fails" $? 1
-match "... and says who has it" "$out" 'process [0-9]+.*vb'
+match "... and says who has it, and what to do" "$out" "process $(pid_of first)\) is on vb already.*stop it: kill $(pid_of first)\$"
 eq "... or goes on without it, if asked to" "$(XRUN_OPTS='--fallback kernel' x echo on 2>/dev/null)" on
 stop first TERM
 

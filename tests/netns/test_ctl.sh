@@ -83,7 +83,22 @@ eq "it holds no shared mapping" "$(awk '$2 ~ /s$/' "/proc/$keeper/maps" | wc -l)
 
 # --- One xtcp per interface ---
 match "a second xtcp is refused, and told who is there" "$(in_a "$CHECK" va)" \
-	"^open error 16 another xtcp \(process $(pid_of one)\) is on va already"
+	"^open error 16 another xtcp \(process $(pid_of one)\) is on va already.*stop it: kill $(pid_of one)\$"
+# Nobody answers who it is: then it is not "process 0", whom one had better not kill.
+spawn crowd in_a python3 -c '
+import socket, sys, time
+held = []
+try:
+    while len(held) < 10000:
+        s = socket.socket(socket.AF_UNIX); s.setblocking(False)
+        s.connect("\0xtcp/" + sys.argv[1]); held.append(s)
+except BlockingIOError:
+    print("full", flush=True)
+time.sleep(60)' "$(in_a cat /proc/net/unix | sed -n 's,.*@xtcp/,,p' | head -n 1)"
+wait_line "$LOGS/crowd.out" full 10
+match "... or where to look, if that cannot be seen" "$(in_a "$CHECK" va)" \
+	'^open error 16 another xtcp is on va already.*stop it: ss -xlp .*@xtcp/[0-9]+$'
+stop crowd KILL
 
 # --- Neighbours, of a peer that has been silent ---
 in_a ip neigh flush dev va

@@ -80,8 +80,10 @@ int hook_busy(const struct ctl_link *link, const struct hook *hook)
 		return fail(EBUSY, "%s already has an XDP program in another mode; see: ip link show dev %s",
 			    link->name, link->name);
 	if (hook->ours)
-		return fail(EBUSY, "another xtcp is on %s already (XDP program id %u); only one can be on an interface",
-			    link->name, hook->prog_id);
+		return fail(EBUSY,
+			    "another xtcp is on %s already (XDP program id %u), and an interface has room for one; "
+			    "stop it, or if it was attached: xtcp detach -i %s",
+			    link->name, hook->prog_id, link->name);
 	if (hook->link_id)
 		return fail(EBUSY,
 			    "%s already has an XDP program (id %u, name %s), held by BPF link %u; "

@@ -84,7 +84,7 @@ int lock_take(const struct ctl_link *link)
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct sockaddr_un un;
 	socklen_t len = lock_name(link->ifindex, &un);
-	int fd = try_lock(&un, len);
+	int fd = try_lock(&un, len), pid;
 
 	for (int i = 0; fd == -EADDRINUSE && i < TRIES; i++) {
 		nanosleep(&pause, NULL);
@@ -94,6 +94,14 @@ int lock_take(const struct ctl_link *link)
 		return fd;
 	if (fd != -EADDRINUSE)
 		return fail(-fd, "%s cannot be locked: %s", link->name, strerror(-fd));
-	return fail(EBUSY, "another xtcp (process %d) is on %s already; only one can be on an interface",
-		    (int)holder(&un, len), link->name);
+	pid = (int)holder(&un, len);
+	if (pid <= 0) /* of another PID namespace, or asked by too many */
+		return fail(
+			EBUSY,
+			"another xtcp is on %s already, and an interface has room for one; stop it: ss -xlp shows its "
+			"process, at @xtcp/%d",
+			link->name, link->ifindex);
+	return fail(EBUSY,
+		    "another xtcp (process %d) is on %s already, and an interface has room for one; stop it: kill %d",
+		    pid, link->name, pid);
 }
